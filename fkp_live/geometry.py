@@ -1,0 +1,141 @@
+"""From a face in a frame to a square crop and back.
+
+Training and the live loop crop with this very code, so a network never sees a crop that it was not trained on.
+Matrices are 2x3 affines that take frame pixels to crop pixels; pixel centres are at integers in both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Matrix = NDArray[np.float64]
+
+# Below this scale a bilinear warp skips source pixels (aliasing shows as jitter), so the region is shrunk first.
+_SHRINK_BELOW = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class CropSpec:
+    """A square crop around a face.
+
+    Attributes
+    ----------
+    size : side of the crop in pixels
+    margin : what is added on each side of the box, as a fraction of the box's longer side
+    """
+
+    size: int
+    margin: float
+
+    @property
+    def face_side(self) -> float:
+        """Longer side of the box in crop pixels."""
+        return self.size / (1.0 + 2.0 * self.margin)
+
+
+def box_of(points: ArrayLike) -> NDArray[np.float32]:
+    """Tight boxes around points: (..., K, 2) -> (..., 4) as x0, y0, x1, y1."""
+    points = np.asarray(points, np.float32)
+    return np.concatenate([points.min(-2), points.max(-2)], -1)
+
+
+def crop_matrix(box: ArrayLike, spec: CropSpec) -> Matrix:
+    """Affine that takes the square around ``box`` (x0, y0, x1, y1 in frame pixels) to the crop."""
+    x0, y0, x1, y1 = (float(v) for v in np.asarray(box, np.float64))
+    longer = max(x1 - x0, y1 - y0, 1e-3)
+    scale = spec.face_side / longer
+    centre = (spec.size - 1) / 2.0
+    return np.array(
+        [[scale, 0.0, centre - scale * (x0 + x1) / 2.0], [0.0, scale, centre - scale * (y0 + y1) / 2.0]],
+        np.float64,
+    )
+
+
+def crop_matrix_of_points(points: ArrayLike, spec: CropSpec, angle: float = 0.0) -> Matrix:
+    """Affine of the crop around (K, 2) points after the picture is turned by ``angle`` radians.
+
+    A positive angle turns the content clockwise as seen (y points down). The box is taken after turning, as a
+    detector would on the turned picture.
+    """
+    turn = rotation(angle)
+    upright = crop_matrix(box_of(apply(turn, points)), spec)
+    return compose(upright, turn)
+
+
+def rotation(angle: float) -> Matrix:
+    """2x3 affine that turns by ``angle`` radians about the origin, clockwise as seen (y points down)."""
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[c, -s, 0.0], [s, c, 0.0]], np.float64)
+
+
+def compose(outer: Matrix, inner: Matrix) -> Matrix:
+    """The affine that applies ``inner`` first, then ``outer``."""
+    linear = outer[:, :2] @ inner[:, :2]
+    shift = outer[:, :2] @ inner[:, 2] + outer[:, 2]
+    return np.concatenate([linear, shift[:, None]], 1)
+
+
+def invert(matrix: Matrix) -> Matrix:
+    """Inverse of one (2, 3) or many (N, 2, 3) affines."""
+    matrix = np.asarray(matrix, np.float64)
+    linear = np.linalg.inv(matrix[..., :2])
+    shift = -(linear @ matrix[..., 2:])
+    return np.concatenate([linear, shift], -1)
+
+
+def apply(matrix: Matrix, points: ArrayLike) -> NDArray[np.float32]:
+    """Points (K, 2) through one (2, 3) affine, or (N, K, 2) through (N, 2, 3)."""
+    matrix = np.asarray(matrix, np.float64)
+    points = np.asarray(points, np.float64)
+    moved = points @ np.swapaxes(matrix[..., :2], -1, -2) + matrix[..., None, :, 2]
+    return moved.astype(np.float32)
+
+
+def scale_of(matrix: Matrix) -> float:
+    """Crop pixels per frame pixel."""
+    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+
+
+def warp(image: NDArray[np.uint8], matrix: Matrix, size: int) -> NDArray[np.uint8]:
+    """The (size, size, 3) crop of ``image`` under ``matrix``; black outside the picture.
+
+    A face much larger than the crop is first shrunk by an integer factor with area averaging, because a bilinear
+    warp alone would skip pixels.
+    """
+    factor = int(_SHRINK_BELOW / max(scale_of(matrix), 1e-6))
+    if factor >= 1:
+        image, matrix = _shrink(image, matrix, size, factor + 1)
+    return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+
+
+def _shrink(image: NDArray[np.uint8], matrix: Matrix, size: int, factor: int) -> tuple[NDArray[np.uint8], Matrix]:
+    corners = apply(invert(matrix), [[0, 0], [size, 0], [0, size], [size, size]])
+    height, width = image.shape[:2]
+    x0, y0 = np.floor(corners.min(0)).astype(int) - factor
+    x1, y1 = np.ceil(corners.max(0)).astype(int) + factor
+    x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+    # Whole blocks only, so that every shrunk pixel averages exactly factor x factor pixels.
+    columns, rows = (x1 - x0) // factor, (y1 - y0) // factor
+    if columns < 1 or rows < 1:
+        return image, matrix
+    region = image[y0 : y0 + rows * factor, x0 : x0 + columns * factor]
+    small = cv2.resize(region, (columns, rows), interpolation=cv2.INTER_AREA)
+    # Shrunk pixel u sits at x0 + (u + 0.5) * factor - 0.5 of the frame.
+    offset = (factor - 1) / 2.0
+    to_frame = np.array([[factor, 0.0, x0 + offset], [0.0, factor, y0 + offset]], np.float64)
+    return small, compose(matrix, to_frame)
+
+
+def iou(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
+    """Intersection over union of boxes: (N, 4) and (M, 4) -> (N, M)."""
+    a = np.asarray(a, np.float32).reshape(-1, 4)[:, None]
+    b = np.asarray(b, np.float32).reshape(-1, 4)[None]
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    overlap = np.clip(sides, 0, None).prod(-1)
+    area_a = (a[..., 2:] - a[..., :2]).prod(-1)
+    area_b = (b[..., 2:] - b[..., :2]).prod(-1)
+    return overlap / np.maximum(area_a + area_b - overlap, 1e-9)

@@ -1,0 +1,135 @@
+"""What travels between the stages: frozen records of arrays, each with its shape and unit.
+
+Coordinates everywhere are x, y in pixels of the frame, pixel centres at integers, x to the right and y down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a source.
+
+    Attributes
+    ----------
+    image : (H, W, 3) uint8, BGR, upright (a display rotation is already applied)
+    index : counted from 0 in the source
+    time : seconds on the stream's own clock (presentation time stamp of a file, capture time of a live source)
+    arrived : ``time.perf_counter()`` when the picture reached this process; the age of a result is measured from it
+    pts, time_base : the exact presentation time stamp and its unit in seconds, where the source has one
+    """
+
+    image: Image
+    index: int
+    time: float
+    arrived: float
+    pts: int | None = None
+    time_base: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceBox:
+    """A detector's find.
+
+    Attributes
+    ----------
+    box : (4,) float32 x0, y0, x1, y1, tight around the 68 points as far as the detector can tell
+    score : detector's score in [0, 1]
+    """
+
+    box: FloatArray
+    score: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Landmarks:
+    """The landmark network's answer for N faces.
+
+    Attributes
+    ----------
+    points : (N, 68, 2) float32, frame pixels, iBUG order
+    confidence : (N, 68) float32 in [0, 1], the estimated probability that the point lies within a tenth of the
+        distance of the outer eye corners of where a person would put it
+    """
+
+    points: FloatArray
+    confidence: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """Orientation of a head in radians, as the camera sees it.
+
+    ``pitch`` is positive when the head looks up, ``yaw`` when it turns towards the right edge of the picture,
+    ``roll`` when the head tilts clockwise in the picture. All zero: looking into the camera, upright.
+    """
+
+    pitch: float
+    yaw: float
+    roll: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """Openness of eyes and mouth, from the points.
+
+    "Left" and "right" are the person's own. Ratios have no unit: height of the opening over its width.
+    """
+
+    right_eye_open: float
+    left_eye_open: float
+    mouth_open: float
+    blink: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    """One face of one frame.
+
+    Attributes
+    ----------
+    points : (68, 2) float32, frame pixels, iBUG order, smoothed where smoothing is on
+    confidence : (68,) float32 in [0, 1], see `Landmarks`
+    box : (4,) float32 x0, y0, x1, y1, tight around the points
+    score : in [0, 1], the detector's score in the frame where it found the face, afterwards the mean confidence
+    id : number of the track, or None where nothing is tracked
+    raw : (68, 2) float32, the points before smoothing
+    pose, measures : head pose and openness of eyes and mouth, None where not computed
+    """
+
+    points: FloatArray
+    confidence: FloatArray
+    box: FloatArray
+    score: float
+    id: int | None = None
+    raw: FloatArray | None = None
+    pose: Pose | None = None
+    measures: Measures | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameResult:
+    """All that is known of one frame.
+
+    Attributes
+    ----------
+    frame : the picture and its time stamps
+    faces : largest first
+    detected : whether the detector looked at this frame, or the faces were carried on from the last one
+    timings : seconds spent in each stage by name
+    """
+
+    frame: Frame
+    faces: tuple[Face, ...]
+    detected: bool = True
+    timings: Mapping[str, float] = field(default_factory=dict)
