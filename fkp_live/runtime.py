@@ -1,0 +1,399 @@
+"""Model files and execution providers: found, opened, checked, and the provider verified.
+
+onnxruntime is imported here and nowhere else. It lists providers that cannot run (a GPU wheel on a machine
+without CUDA) and then computes on the CPU without an error, so what is reported is what
+``session.get_providers()``, the assignment of nodes and a trial run say, never what was asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.resources
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fkp_live.errors import ModelError, ProviderError
+
+PROVIDERS = ("auto", "cpu", "cuda", "tensorrt", "openvino", "coreml", "directml")
+LANDMARKS, DETECTOR = "fkp-landmarks/1", "fkp-detector/1"
+METADATA_PREFIX = "fkp."
+
+_CPU = "CPUExecutionProvider"
+_CUDA = "CUDAExecutionProvider"
+_ORT_NAMES = {
+    "cpu": _CPU,
+    "cuda": _CUDA,
+    "tensorrt": "TensorrtExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "directml": "DmlExecutionProvider",
+}
+# Tried in this order by "auto". The other two run on request only, for the reasons below.
+_AUTO_ORDER = ("cuda", "directml", "openvino", "cpu")
+_ON_REQUEST = {"tensorrt": "builds an engine at every start", "coreml": "computes in half precision"}
+_CURES = {
+    "cuda": "pip uninstall onnxruntime && pip install 'onnxruntime-gpu[cuda,cudnn]', and an NVIDIA driver.",
+    "tensorrt": "pip uninstall onnxruntime && pip install 'onnxruntime-gpu[cuda,cudnn]' tensorrt, "
+    "and an NVIDIA driver.",
+    "openvino": "pip uninstall onnxruntime && pip install onnxruntime-openvino.",
+    "coreml": "Needs macOS: pip install onnxruntime (its macOS wheel holds CoreML).",
+    "directml": "Needs Windows: pip uninstall onnxruntime && pip install onnxruntime-directml.",
+    "cpu": "pip install --force-reinstall onnxruntime.",
+}
+
+Outputs = list[NDArray[np.float32]]
+ProviderSpec = str | tuple[str, dict[str, Any]]
+
+
+def create_session(path: Path, providers: Sequence[ProviderSpec], threads: int) -> Any:
+    """An ``onnxruntime.InferenceSession`` with this project's options; its own errors pass through."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    # Worker threads that spin between two frames would take the cores that decoding and encoding need.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Lets us ask afterwards which provider got which nodes (onnxruntime 1.24; older ones ignore it).
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    # Without enable_fallback=0 a failing provider is replaced by the CPU, at creation and in the middle of a
+    # run.
+    return onnxruntime.InferenceSession(str(path), options, providers=list(providers), enable_fallback=0)
+
+
+def available_providers() -> list[str]:
+    """onnxruntime's names of the providers that this build lists; listed does not mean that they run."""
+    import onnxruntime
+
+    return list(onnxruntime.get_available_providers())
+
+
+def runtime_version() -> str:
+    """Version of onnxruntime."""
+    import onnxruntime
+
+    return str(onnxruntime.__version__)
+
+
+def _preload_cuda() -> None:
+    """Load the CUDA libraries of the nvidia-* packages; what is missing is printed, to stderr here."""
+    import onnxruntime
+
+    preload = getattr(onnxruntime, "preload_dlls", None)
+    if preload is not None:
+        with contextlib.redirect_stdout(sys.stderr):
+            preload()
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """The three things asked of onnxruntime about providers, so that a machine with others can be played."""
+
+    available: Callable[[], list[str]] = available_providers
+    create: Callable[[Path, Sequence[ProviderSpec], int], Any] = create_session
+    preload: Callable[[], None] = _preload_cuda
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """An open model and the provider that really runs it.
+
+    Attributes
+    ----------
+    path : the model file
+    asked : provider asked for, one of `PROVIDERS`
+    provider : provider that runs, one of `PROVIDERS` except "auto"
+    note : one line: what was taken, and why not the others
+    metadata : the ``fkp.*`` keys of the file, decoded, without the prefix
+    """
+
+    path: Path
+    asked: str
+    provider: str
+    note: str
+    metadata: Mapping[str, Any]
+    ort: Any = field(repr=False)
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the model file, hexadecimal."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+    def run(self, inputs: dict[str, NDArray[Any]], outputs: Sequence[str] | None = None) -> Outputs:
+        """Outputs in the order of ``outputs`` (default: the file's own order) for inputs by name."""
+        results: Outputs = self.ort.run(outputs, inputs)
+        return results
+
+    def require(self, schema: str) -> None:
+        """Raise ModelError unless the file is of this schema."""
+        found = self.metadata["schema"]
+        if found != schema:
+            kinds = {LANDMARKS: "a landmark network", DETECTOR: "a face detector"}
+            raise ModelError(
+                f"{self.path} is {kinds[found]} ({found}), expected was {kinds[schema]} ({schema}).",
+                "Leave --model away for the shipped one.",
+            )
+
+
+def models_dir() -> Path:
+    """Folder of the shipped models: inside the installed package, or beside it in a checkout."""
+    packaged = Path(str(importlib.resources.files("fkp_live"))) / "models"
+    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[1] / "models"
+
+
+def resolve_model(name_or_path: str | Path | None, default: str = "fkp68") -> Path:
+    """Path of a model given by the name of a shipped one ("fkp68"), by a path, or not at all.
+
+    Raises
+    ------
+    ModelError
+        If it is neither a shipped name nor an existing file.
+    """
+    given = Path(default if name_or_path is None else name_or_path)
+    is_name = given.suffix == "" and given.name == str(given)
+    shipped = models_dir() / f"{given.name}.onnx"
+    if is_name and shipped.is_file():
+        return shipped
+    if given.is_file():
+        return given
+    names = sorted(path.stem for path in models_dir().glob("*.onnx") if path.stem != "yunet")
+    hint = f"Shipped models: {', '.join(names) or 'none'}; or give the path of an .onnx file."
+    if given.is_dir():
+        raise ModelError(f"{given} is a folder, expected was an .onnx file.", hint)
+    kind = "a shipped model nor a file" if is_name else "a file that exists"
+    raise ModelError(f"The model {given} is {'neither' if is_name else 'not'} {kind}.", hint)
+
+
+def open_session(
+    path: str | Path, provider: str = "auto", threads: int = 1, *, backend: Backend | None = None
+) -> Session:
+    """Open a model of this project on a provider, and make sure that the provider runs it.
+
+    Parameters
+    ----------
+    path : an ONNX file with ``fkp.*`` metadata
+    provider : one of `PROVIDERS`; "auto" takes the first that is listed and proves to run, at worst the CPU
+    threads : threads inside one operator on the CPU
+    backend : stands for onnxruntime in tests of machines with other providers
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, no ONNX model, or not of this project.
+    ProviderError
+        If the provider asked for by name is not in this build of onnxruntime or does not run.
+    """
+    if provider not in PROVIDERS:
+        raise ValueError(f"provider is {provider!r}, expected was one of {', '.join(PROVIDERS)}")
+    if threads < 1:
+        raise ValueError(f"threads is {threads}, expected was 1 or more")
+    path, backend = Path(path), backend or Backend()
+    _check_file(path)
+    listed = {name for name, ort_name in _ORT_NAMES.items() if ort_name in backend.available()}
+    if provider != "auto":
+        if provider not in listed:
+            raise ProviderError(
+                f"The provider {provider} is not in this build of onnxruntime ({runtime_version()}); "
+                f"it lists {', '.join(sorted(listed)) or 'none'}.",
+                _CURES[provider],
+            )
+        ort, reason = _try_provider(path, provider, threads, backend)
+        if ort is None:
+            raise ProviderError(
+                f"The provider {provider} is listed but does not run: {reason}.", _CURES[provider]
+            )
+        return _session(path, provider, provider, f"{provider}, as asked", ort)
+    refused: list[str] = []
+    for name in _AUTO_ORDER:
+        if name not in listed:
+            continue
+        ort, reason = _try_provider(path, name, threads, backend)
+        if ort is not None:
+            return _session(path, "auto", name, _auto_note(name, refused, listed), ort)
+        refused.append(f"{name} is listed but does not run ({reason})")
+    raise ProviderError(f"No provider runs {path.name}: {'; '.join(refused)}.", _CURES["cpu"])
+
+
+def _auto_note(taken: str, refused: list[str], listed: set[str]) -> str:
+    reasons = list(refused)
+    reasons += [f"{name} on request only ({why})" for name, why in _ON_REQUEST.items() if name in listed]
+    later = [name for name in _AUTO_ORDER[_AUTO_ORDER.index(taken) + 1 :] if name in listed and name != "cpu"]
+    reasons += [f"{name} comes after it" for name in later]
+    absent = [name for name in _ORT_NAMES if name not in listed]
+    if absent:
+        reasons.append(f"not in this build of onnxruntime: {', '.join(absent)}")
+    return f"auto took {taken}; {'; '.join(reasons)}"
+
+
+def _try_provider(path: Path, provider: str, threads: int, backend: Backend) -> tuple[Any | None, str]:
+    """A session that runs on the provider, or None and the reason; ModelError if the file is to blame."""
+    if provider in ("cuda", "tensorrt"):
+        backend.preload()
+    try:
+        ort = backend.create(path, _provider_specs(provider, threads), threads)
+        reason = _why_not_running(ort, provider)
+    except Exception as error:  # onnxruntime has no common base class for its errors
+        if provider == "cpu":
+            raise _model_error(path, error) from error
+        try:
+            backend.create(path, [_CPU], threads)
+        except Exception as cpu_error:
+            raise _model_error(path, cpu_error) from error
+        return None, _first_line(error)
+    return (None, reason) if reason else (ort, "")
+
+
+def _provider_specs(provider: str, threads: int) -> list[ProviderSpec]:
+    name = _ORT_NAMES[provider]
+    if provider == "cpu":
+        return [_CPU]
+    if provider == "tensorrt":
+        return [name, _CUDA, _CPU]  # what TensorRT cannot do, CUDA can
+    if provider == "openvino":
+        # On CPUs with AMX it would otherwise compute in bfloat16, too coarse for points within a pixel.
+        return [(name, {"precision": "ACCURACY", "num_of_threads": str(threads)}), _CPU]
+    return [name, _CPU]
+
+
+def _why_not_running(ort: Any, provider: str) -> str:
+    """Empty if the session really runs on the provider, else one sentence why not."""
+    name = _ORT_NAMES[provider]
+    running = ort.get_providers()
+    if name not in running:
+        return f"onnxruntime fell back to {', '.join(running)}"
+    assignment = getattr(ort, "get_provider_graph_assignment_info", None)
+    if provider != "cpu" and assignment is not None:
+        owners = {subgraph.ep_name for subgraph in assignment()}
+        if owners and name not in owners:
+            return f"it takes no operation of this model, all run on {', '.join(sorted(owners))}"
+    outputs = ort.run(None, {value.name: _trial_input(value) for value in ort.get_inputs()})
+    if not all(np.isfinite(output).all() for output in outputs):
+        return "a trial run gave values that are not numbers"
+    return ""
+
+
+def _trial_input(value: Any) -> NDArray[Any]:
+    # A symbolic batch becomes 1, a symbolic height or width the least multiple of 32 with several cells.
+    shape = [
+        side if isinstance(side, int) else (1 if axis == 0 else 64) for axis, side in enumerate(value.shape)
+    ]
+    return np.zeros(shape, np.uint8 if "uint8" in value.type else np.float32)
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise ModelError(f"{path} is a folder, expected was an .onnx file.")
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise ModelError(f"The model {path} cannot be read: {error.strerror}.") from None
+    if empty:
+        raise ModelError(f"The model {path} is empty.", "Copy it again: it was not written to its end.")
+
+
+def _model_error(path: Path, error: Exception) -> ModelError:
+    return ModelError(
+        f"{path} is no whole ONNX model that onnxruntime {runtime_version()} can open: {_first_line(error)}.",
+        "Expected was a file written by 'python -m export'; copy it again if it was cut short.",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    # onnxruntime begins with its own source file, line and signature.
+    return re.sub(r"^\S+\.(?:cc|cpp|h):\d+ .*?\) (?=[A-Z])", "", line).rstrip(".")
+
+
+def _session(path: Path, asked: str, provider: str, note: str, ort: Any) -> Session:
+    return Session(path, asked, provider, note, read_metadata(path, ort), ort)
+
+
+def read_metadata(path: Path, ort: Any) -> dict[str, Any]:
+    """The ``fkp.*`` metadata of an open model, decoded and checked against its schema and graph.
+
+    Raises
+    ------
+    ModelError
+        If there is none, if it is of another schema, or if it says what this program cannot do.
+    """
+    hint = "Expected was a model written by 'python -m export', or a shipped one."
+    metadata: dict[str, Any] = {}
+    for key, value in ort.get_modelmeta().custom_metadata_map.items():
+        if key.startswith(METADATA_PREFIX):
+            try:
+                metadata[key.removeprefix(METADATA_PREFIX)] = json.loads(value)
+            except json.JSONDecodeError:
+                raise ModelError(f"{path}: the metadata {key} is not JSON: {value[:60]!r}.", hint) from None
+    schema = metadata.get("schema")
+    if schema not in (LANDMARKS, DETECTOR):
+        found = "no metadata fkp.schema" if schema is None else f"fkp.schema {schema!r}"
+        raise ModelError(
+            f"{path} is an ONNX model with {found}; expected was {LANDMARKS} or {DETECTOR}.", hint
+        )
+    inputs = [value.name for value in ort.get_inputs()]
+    outputs = [value.name for value in ort.get_outputs()]
+    for what, is_right, expected in _expectations(metadata, inputs, outputs):
+        if not is_right:
+            raise ModelError(f"{path}: the metadata fkp.{what} is not as expected: {expected}.", hint)
+    return metadata
+
+
+def _expectations(
+    metadata: Mapping[str, Any], inputs: list[str], outputs: list[str]
+) -> list[tuple[str, bool, str]]:
+    """(key, whether it is as this program needs it, what it should be) for both schemas."""
+
+    def entry(key: str) -> Mapping[str, Any]:
+        value = metadata.get(key)
+        return value if isinstance(value, Mapping) else {}
+
+    def is_number(value: Any, least: float) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool) and least <= value < 1e4
+
+    image, crop, output, points = entry("input"), entry("crop"), entry("output"), entry("points")
+    as_fed = {"layout": "NCHW", "dtype": "float32", "color": "BGR", "mean": [0, 0, 0], "std": [1, 1, 1]}
+    checks = [
+        ("input", all(image.get(key) == value for key, value in as_fed.items()), json.dumps(as_fed)),
+        ("input.name", [image.get("name")] == inputs, f"the graph's only input, {inputs}"),
+    ]
+    if metadata["schema"] == LANDMARKS:
+        names: tuple[str, ...] = ("points", "confidence")
+        size = image.get("size")
+        checks += [
+            (
+                "points",
+                points.get("markup") == "ibug68" and points.get("count") == 68,
+                "markup ibug68, count 68",
+            ),
+            (
+                "input.size",
+                isinstance(size, int) and is_number(size, 8),
+                "side of the crop in pixels, at least 8",
+            ),
+            (
+                "crop",
+                crop.get("kind") == "square" and is_number(crop.get("margin"), 0),
+                "kind square and a margin",
+            ),
+            ("output.unit", output.get("unit") == "crop pixels", "crop pixels"),
+        ]
+    else:
+        names = ("score", "box", "keypoints")
+        checks.append(("output.strides", output.get("strides") == [8, 16, 32], "[8, 16, 32]"))
+    for name in names:
+        checks.append(
+            (f"output.{name}", output.get(name) in outputs, f"one of the graph's outputs, {outputs}")
+        )
+    return checks
