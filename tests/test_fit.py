@@ -1,0 +1,231 @@
+"""Training for real on a handful of drawn faces: it learns, stops, resumes exactly, and refuses nonsense."""
+
+from __future__ import annotations
+
+import csv
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from fkp_live.errors import FkpError
+from train.__main__ import main
+from train.fit import Crops, face_weights, fit, load_sources
+from train.model import load_checkpoint, read_checkpoint
+from train.recipe import DataOptions, Recipe, read_recipe, training_sets
+
+RECIPES = sorted((Path(__file__).parents[1] / "train" / "recipes").glob("*.toml"))
+TOML = """
+name = "tiny"
+[model]
+size = 32
+channels = [4, 8, 8, 16]
+blocks = [0, 1, 1]
+decoder = [8, 8]
+[loss]
+maps = 3.0
+[training]
+epochs = 2
+batch = 8
+workers = 0
+evaluate_every = 1
+epoch_faces = 32
+"""
+
+
+@pytest.fixture(name="faces", scope="module")
+def _faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CSV of 12 drawn faces: an ellipse with eyes and mouth, each point where it is drawn."""
+    folder = tmp_path_factory.mktemp("faces")
+    (folder / "images").mkdir()
+    rng = np.random.default_rng(0)
+    base = _mean_shape()
+    rows = []
+    for number in range(12):
+        points = base * rng.uniform(50, 70) + rng.uniform(55, 70, 2)
+        image = np.full((140, 140, 3), rng.integers(40, 90, 3), np.uint8)
+        for group, colour in (
+            (np.r_[0:17, 26:16:-1], (120, 150, 200)),
+            (np.r_[36:42], (255, 255, 255)),
+            (np.r_[42:48], (255, 255, 255)),
+            (np.r_[48:60], (60, 60, 180)),
+        ):
+            cv2.fillPoly(image, [np.round(points[group] * 16).astype(np.int32)], colour, cv2.LINE_AA, 4)
+        name = f"Person_{number}.png"
+        cv2.imwrite(str(folder / "images" / name), image)
+        rows.append([name, *np.round(points, 2).ravel()])
+    with open(folder / "keypoints.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["", *range(136)])
+        writer.writerows(rows)
+    return folder / "keypoints.csv"
+
+
+def _mean_shape() -> np.ndarray:
+    """68 points of a plain frontal face in a unit box around the origin."""
+    points = np.zeros((68, 2))
+    angle = np.linspace(np.pi, 0, 17)
+    points[0:17] = np.c_[0.5 * np.cos(angle), -0.2 + 0.7 * np.sin(angle)]
+    for start, side in ((17, -1), (22, 1)):
+        points[start : start + 5] = np.c_[np.linspace(-0.15, 0.15, 5) + side * 0.25, [-0.38, -0.43, -0.45, -0.43, -0.4]]
+    points[27:31] = np.c_[np.zeros(4), np.linspace(-0.25, 0.05, 4)]
+    points[31:36] = np.c_[np.linspace(-0.1, 0.1, 5), [0.1, 0.12, 0.13, 0.12, 0.1]]
+    ring = np.deg2rad([180, 240, 300, 0, 60, 120])
+    for start, side in ((36, -1), (42, 1)):
+        points[start : start + 6] = np.c_[0.1 * np.cos(ring) + side * 0.22, 0.05 * np.sin(ring) - 0.25]
+    outer, inner = np.deg2rad(np.arange(180, 540, 30)), np.deg2rad(np.arange(180, 540, 45))
+    points[48:60] = np.c_[0.2 * np.cos(outer), 0.28 + 0.08 * np.sin(outer)]
+    points[60:68] = np.c_[0.14 * np.cos(inner), 0.28 + 0.03 * np.sin(inner)]
+    return points
+
+
+@pytest.fixture(name="recipe")
+def _recipe(faces: Path, tmp_path: Path) -> Recipe:
+    path = tmp_path / "tiny.toml"
+    path.write_text(TOML)
+    data = DataOptions(sets=(), csv=(str(faces),), validation=(str(faces),))
+    return replace(read_recipe(path), data=data)
+
+
+def test_it_learns_and_leaves_its_files(recipe: Recipe, tmp_path: Path) -> None:
+    longer = replace(recipe, training=replace(recipe.training, epochs=30, lr=5e-3, epoch_faces=64, evaluate_every=10))
+    history = fit(longer, Path(), tmp_path / "run", torch.device("cpu"), resume=False).history
+    errors = [row["keypoints_nme"] for row in history if "keypoints_nme" in row]
+    assert errors[-1] < 15.0 < errors[0]
+    assert (tmp_path / "run" / "curves.png").stat().st_size > 5000
+    with open(tmp_path / "run" / "metrics.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 30
+    assert float(rows[-1]["keypoints_nme"]) == pytest.approx(errors[-1], rel=1e-3)
+
+
+def test_a_resumed_run_ends_where_an_unbroken_one_does(recipe: Recipe, tmp_path: Path) -> None:
+    whole = replace(recipe, training=replace(recipe.training, epochs=4))
+    cpu = torch.device("cpu")
+    fit(whole, Path(), tmp_path / "whole", cpu, resume=False)
+
+    class Stop(Exception):
+        pass
+
+    def stop_after_two(folder: Path) -> None:
+        import train.fit as module
+
+        saved = module.Run.save
+
+        def save(run: module.Run) -> None:
+            saved(run)
+            if run.epoch == 2:
+                raise Stop
+
+        module.Run.save = save  # type: ignore[method-assign]
+        try:
+            with pytest.raises(Stop):
+                fit(whole, Path(), folder, cpu, resume=False)
+        finally:
+            module.Run.save = saved  # type: ignore[method-assign]
+
+    stop_after_two(tmp_path / "broken")
+    assert read_checkpoint(tmp_path / "broken" / "last.pt")["epoch"] == 2
+    fit(whole, Path(), tmp_path / "broken", cpu, resume=True)
+    first, second = (read_checkpoint(tmp_path / name / "last.pt") for name in ("whole", "broken"))
+    assert first["step"] == second["step"]
+    assert all(torch.equal(first["ema"][key], second["ema"][key]) for key in first["ema"])
+
+
+def test_items_depend_on_seed_epoch_and_number_alone(recipe: Recipe) -> None:
+    sets = load_sources(training_sets(recipe, Path()))
+    one, two = Crops(sets, recipe), Crops(sets, recipe)
+    one.start(3)
+    two.start(1)
+    two.start(3)
+    assert torch.equal(one[5][0], two[5][0])
+    two.start(4)
+    assert not torch.equal(one[5][0], two[5][0])
+
+
+def test_every_face_is_shown_once_where_all_count_alike(recipe: Recipe) -> None:
+    even = replace(recipe, training=replace(recipe.training, epoch_faces=12, pose_balance=0.0))
+    crops = Crops(load_sources(training_sets(even, Path())), even)
+    assert sorted(crops.order(0)) == list(range(12))
+    assert list(crops.order(0)) != list(crops.order(1))
+
+
+def test_rare_shapes_are_drawn_oftener() -> None:
+    rng = np.random.default_rng(0)
+    shapes = _mean_shape()[None] + rng.normal(0, 0.004, (50, 68, 2))
+    shapes[:5, :, 0] *= 0.5  # five turned heads
+    weights = face_weights(shapes.astype(np.float32), 1.0)
+    assert weights.mean() == pytest.approx(1.0)
+    assert weights[:5].min() > 1.5 * np.median(weights[5:])
+    assert np.ptp(face_weights(shapes.astype(np.float32), 0.0)) == pytest.approx(0.0)
+
+
+def test_ctrl_c_keeps_the_last_checkpoint(faces: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "tiny.toml"
+    recipe.write_text(TOML.replace("epochs = 2", "epochs = 5000"))
+    command = [sys.executable, "-m", "train", "fit", str(recipe), "--csv", str(faces), "--out", str(tmp_path / "run")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1])
+    deadline = time.monotonic() + 90
+    while not (tmp_path / "run" / "last.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, log = process.communicate(timeout=60)
+    assert process.returncode == 130, log
+    assert "Traceback" not in log
+    assert "holds epoch" in log
+    assert load_checkpoint(tmp_path / "run" / "last.pt")
+
+
+def test_a_run_is_not_overwritten_and_resumes_only_with_its_recipe(
+    recipe: Recipe, faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["fit", str(tmp_path / "tiny.toml"), "--csv", str(faces), "--out", str(tmp_path / "run")]
+    assert main([*arguments, "--resume"]) == 3
+    assert main([*arguments, "--epochs", "1"]) == 0
+    assert main(arguments) == 6
+    assert main([*arguments, "--resume", "--seed", "5"]) == 2
+    assert "trained with another recipe" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "message"),
+    [
+        (None, 3, "cannot read recipe"),
+        ("[training", 3, "is not TOML"),
+        ("[trainin]\nepochs = 3", 2, "unknown section 'trainin'"),
+        ("[training]\nepoch = 3", 2, "unknown key 'epoch'"),
+        ("[training]\nepochs = 0", 2, "epochs must be at least 1"),
+        ('[loss]\nkind = "l3"', 2, "kind 'l3'"),
+        ("[model]\nstride = 5", 2, "stride must be 4 or 8"),
+        ("training = 3", 2, "expected a section"),
+    ],
+)
+def test_a_bad_recipe_is_refused_by_name(
+    content: str | None, code: int, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bad.toml"
+    if content is not None:
+        path.write_text(content)
+    assert main(["fit", str(path), "--out", str(tmp_path / "run")]) == code
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_shipped_recipes_are_read(path: Path) -> None:
+    if path.stem.startswith("original"):
+        pytest.skip("belongs to `train original-table`, tested there")
+    assert read_recipe(path).name == path.stem.replace("_", "-")
+
+
+def test_missing_data_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(FkpError, match="no such data set") as caught:
+        training_sets(Recipe(), tmp_path)
+    assert caught.value.exit_code == 3

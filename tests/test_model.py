@@ -1,0 +1,111 @@
+"""The network, its losses and its checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from fkp_live.errors import ModelError
+from train.losses import KINDS, LossOptions, Truth, map_cross_entropy, point_distance, total_loss
+from train.model import Answer, LandmarkNet, ModelOptions, SoftArgmax, count_macs, load_checkpoint, save_checkpoint
+
+SMALL = ModelOptions(size=64, channels=(4, 4, 8, 8), blocks=(1, 1, 1), decoder=(8, 8))
+
+
+@pytest.mark.parametrize("stride", [4, 8])
+def test_soft_argmax_finds_a_peak_between_cells(stride: int) -> None:
+    head = SoftArgmax(16, 16, stride)
+    cells = torch.arange(16.0)
+    # Logits of a Gaussian of one cell at cell (5.3, 9.6), which is crop pixel cell * stride + (stride - 1) / 2.
+    logits = -((cells[None, :] - 5.3) ** 2 + (cells[:, None] - 9.6) ** 2) / 2.0
+    points, spread = head(logits[None, None])
+    expected = torch.tensor([5.3, 9.6]) * stride + (stride - 1) / 2.0
+    assert (points[0, 0] - expected).abs().max() < 0.02 * stride
+    assert spread.item() == pytest.approx(2**0.5 * stride, rel=0.05)
+
+
+@pytest.mark.parametrize("stride", [4, 8])
+def test_shapes_at_any_batch(stride: int) -> None:
+    model = LandmarkNet(ModelOptions(size=64, channels=(4, 4, 8, 8), decoder=(8, 8), stride=stride)).eval()
+    for batch in (1, 3):
+        points, confidence = model(torch.zeros(batch, 3, 64, 64))
+        assert points.shape == (batch, 68, 2)
+        assert confidence.shape == (batch, 68)
+        assert ((confidence >= 0) & (confidence <= 1)).all()
+        assert ((points >= 0) & (points <= 63)).all()
+
+
+def test_macs_are_counted_by_hand() -> None:
+    model = LandmarkNet(ModelOptions(size=32, channels=(1, 1, 1, 1), blocks=(0, 0, 0), decoder=(1, 1)))
+    # stem 16x16x27, strides 4, 8, 16: 9 a cell; laterals, narrow and merges; heads; trust.
+    convolutions = 256 * 27 + 64 * 9 + 16 * 9 + 4 * 9 + 4 + 16 + 16 * 9 + 16 + 64 + 64 * 9 + 64 * 68
+    assert count_macs(model) == convolutions + 69 * 64 + 64 * 68
+
+
+def test_checkpoint_gives_back_the_averaged_network(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    raw, averaged = LandmarkNet(SMALL), LandmarkNet(SMALL)
+    save_checkpoint(tmp_path / "last.pt", raw, ema=averaged.state_dict())
+    crops = torch.rand(2, 3, 64, 64) * 255
+    assert torch.equal(load_checkpoint(tmp_path / "last.pt")(crops)[0], averaged.eval()(crops)[0])
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no checkpoint", b"PK\x03\x04 broken"])
+def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "x.pt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"x\.pt"):
+        load_checkpoint(path)
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
+    torch.save({"weights": 1}, tmp_path / "x.pt")
+    with pytest.raises(ModelError, match="holds no model of this program"):
+        load_checkpoint(tmp_path / "x.pt")
+
+
+def _faces(n: int) -> torch.Tensor:
+    points = torch.rand(n, 68, 2) * 40 + 12
+    points[:, 36], points[:, 45] = torch.tensor([18.0, 25.0]), torch.tensor([46.0, 25.0])
+    return points
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_distance_grows_with_the_error_and_vanishes_without(kind: str) -> None:
+    options = LossOptions(kind=kind)
+    errors = torch.tensor([0.0, 0.5, 2.0, 7.9, 8.1, 30.0])[:, None, None].expand(-1, 1, 2)
+    distances = point_distance(errors, options)[:, 0]
+    assert distances[0] < 0.02
+    assert (distances.diff() > 0).all()
+    assert abs(distances[4] - distances[3]) < 0.2 * distances[4]  # no step where wing turns linear
+
+
+def test_a_face_counts_by_its_eye_distance_and_a_background_only_for_confidence() -> None:
+    true = _faces(2)
+    options = LossOptions(maps=0.0, confidence=0.0)
+
+    def loss(points: torch.Tensor, is_face: list[bool]) -> float:
+        answer = Answer(points, torch.zeros(2, 68), torch.zeros(2, 68, 8, 8))
+        truth = Truth(true, torch.tensor(is_face), torch.ones(2))
+        return float(total_loss(answer, truth, options, face_side=51.2, stride=8)["loss"])
+
+    off = true.clone()
+    off[1] += 3.0
+    assert loss(true, [True, True]) == pytest.approx(0.0, abs=1e-4)
+    assert loss(off, [True, True]) > 1.0
+    assert loss(off, [True, False]) == pytest.approx(0.0, abs=1e-4)
+
+
+def test_maps_are_pulled_to_the_point_and_points_outside_do_not_count() -> None:
+    points = torch.tensor([[[30.0, 20.0], [-30.0, 20.0]]])
+    maps = torch.zeros(1, 2, 16, 16, requires_grad=True)
+    entropy = map_cross_entropy(maps, points, sigma=1.0, stride=4)
+    assert entropy[0, 1] == 0.0
+    entropy.sum().backward()
+    assert maps.grad is not None
+    steepest = int((-maps.grad[0, 0]).argmax())
+    assert divmod(steepest, 16) == (5, 7)  # row (20 - 1.5) / 4 = 4.6, column (30 - 1.5) / 4 = 7.1
+    assert (maps.grad[0, 1] == 0).all()

@@ -1,0 +1,349 @@
+"""`python -m train fit RECIPE`: the training loop.
+
+Everything random follows from (seed, epoch, face), so a resumed run continues exactly as if it had not stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import copy
+import csv
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from fkp_live.errors import ExitCode, InputError, OutputError, UsageError
+from fkp_live.geometry import CropSpec, apply, box_of, crop_matrix, warp
+from train.augment import background_crop, detector_jitter, training_crop
+from train.curves import plot_curves
+from train.data import FaceSet
+from train.losses import Truth, eye_distance, total_loss
+from train.model import LandmarkNet, read_checkpoint, save_checkpoint
+from train.recipe import DataOptions, Recipe, read_recipe, training_sets, validation_sets
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A set of faces in memory, how often a face of it is drawn and how much it counts."""
+
+    faces: FaceSet
+    images: list[NDArray[np.uint8]]
+    share: float
+    weight: float
+
+
+class Crops(Dataset[tuple[Tensor, Tensor, bool, float]]):
+    """Training crops of one epoch: item k is a function of (seed, epoch, k) alone."""
+
+    def __init__(self, sources: list[Source], recipe: Recipe) -> None:
+        self.sources, self.recipe, self.epoch = sources, recipe, 0
+        owner = np.concatenate([np.full(len(s.faces), i) for i, s in enumerate(sources)])
+        member = np.concatenate([np.arange(len(s.faces)) for s in sources])
+        self.members = np.stack([owner, member], 1)
+        chance = np.array([sources[i].share for i in owner]) * np.concatenate(
+            [face_weights(s.faces.points, recipe.training.pose_balance) for s in sources]
+        )
+        self.chance = chance / chance.sum()
+        self.length = recipe.training.epoch_faces or len(owner)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """Which faces the epoch shows: systematic resampling, so equal chances show every face once."""
+        rng = np.random.default_rng((self.recipe.training.seed, epoch))
+        edges = np.cumsum(self.chance) * self.length
+        ticks = np.arange(self.length) + rng.random()
+        return rng.permutation(np.searchsorted(edges, ticks).clip(0, len(edges) - 1))
+
+    def start(self, epoch: int) -> None:
+        """Choose the epoch before the loader is iterated."""
+        self.epoch, self.shown = epoch, self.order(epoch)
+
+    def __getitem__(self, item: int) -> tuple[Tensor, Tensor, bool, float]:
+        training, spec = self.recipe.training, self.recipe.model.crop_spec
+        rng = np.random.default_rng((training.seed, self.epoch, item))
+        source_index, index = self.members[self.shown[item]]
+        source = self.sources[source_index]
+        image, points = source.images[index], source.faces.points[index]
+        is_face = bool(rng.random() >= training.backgrounds)
+        if is_face:
+            other = source.images[rng.integers(len(source.images))]
+            crop, moved = training_crop(image, points, spec, rng, self.recipe.augment, other)
+        else:
+            crop, moved = background_crop(image, points, spec, rng, self.recipe.augment), np.zeros_like(points)
+        return torch.from_numpy(crop), torch.from_numpy(moved), is_face, source.weight
+
+
+def face_weights(points: NDArray[np.float32], strength: float) -> NDArray[np.float64]:
+    """Chance of each face (N, 68, 2) to be drawn: rare shapes oftener.
+
+    The shapes (moved, scaled and turned onto each other) are projected on their first two principal components, mostly
+    yaw and pitch, and a face is weighted by its distance from the mean to the power ``strength`` (0: all alike). After
+    the pose-based balancing of Z. Feng et al., CVPR 2018.
+    """
+    centred = points - points.mean(1, keepdims=True)
+    scaled = centred / np.linalg.norm(centred, axis=(1, 2), keepdims=True)
+    mean = scaled.mean(0) / np.linalg.norm(scaled.mean(0))
+    a = (scaled * mean).sum((1, 2))
+    b = (scaled[..., 0] * mean[:, 1] - scaled[..., 1] * mean[:, 0]).sum(1)
+    c, s = a / np.hypot(a, b), b / np.hypot(a, b)
+    turned = np.stack([c[:, None] * scaled[..., 0] + s[:, None] * scaled[..., 1],
+                       c[:, None] * scaled[..., 1] - s[:, None] * scaled[..., 0]], -1)  # fmt: skip
+    flat = (turned - turned.mean(0)).reshape(len(points), -1)
+    _, _, axes = np.linalg.svd(flat, full_matrices=False)
+    scores = flat @ axes[:2].T
+    distance = np.sqrt((scores**2 / scores.var(0).clip(1e-12)).sum(1))
+    weights = (0.3 + distance) ** strength
+    return weights / weights.mean()
+
+
+def evaluation_crops(faces: FaceSet, spec: CropSpec, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Crops (N, 3, S, S) uint8 around the true boxes with a detector's jitter, and the true points in them."""
+    crops, points = [], []
+    for index in range(len(faces)):
+        rng = np.random.default_rng((seed, index))
+        matrix = crop_matrix(detector_jitter(box_of(faces.points[index]), rng), spec)
+        crops.append(torch.from_numpy(warp(faces.image(index), matrix, spec.size)))
+        points.append(torch.from_numpy(apply(matrix, faces.points[index])))
+    return torch.stack(crops).permute(0, 3, 1, 2).contiguous(), torch.stack(points)
+
+
+@torch.no_grad()
+def nme_per_face(model: LandmarkNet, crops: Tensor, points: Tensor, batch: int = 64) -> NDArray[np.float64]:
+    """NME of each face in per cent of the distance of its outer eye corners."""
+    device = next(model.parameters()).device
+    model.eval()
+    predicted = torch.cat([model(part.to(device).float())[0].cpu() for part in crops.split(batch)])
+    return (100.0 * (predicted - points).norm(dim=-1).mean(1) / eye_distance(points)).double().numpy()
+
+
+class Run:
+    """One training run: its model, average, optimiser and files."""
+
+    def __init__(self, recipe: Recipe, folder: Path, device: torch.device) -> None:
+        self.recipe, self.folder, self.device = recipe, folder, device
+        torch.manual_seed(recipe.training.seed)
+        self.model = LandmarkNet(recipe.model).to(device, memory_format=torch.channels_last)
+        self.ema = copy.deepcopy(self.model).requires_grad_(False)
+        decay = [p for p in self.model.parameters() if p.dim() > 1]
+        rest = [p for p in self.model.parameters() if p.dim() <= 1]
+        groups = [{"params": decay, "weight_decay": recipe.training.weight_decay}, {"params": rest, "weight_decay": 0.0}]
+        self.optimiser = torch.optim.AdamW(groups, lr=recipe.training.lr)
+        self.epoch, self.step, self.history = 0, 0, list[dict[str, float]]()
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "last.pt"
+
+    def save(self) -> None:
+        """Write the checkpoint of the last whole epoch."""
+        save_checkpoint(
+            self.checkpoint,
+            self.model,
+            ema=self.ema.state_dict(),
+            optimiser=self.optimiser.state_dict(),
+            epoch=self.epoch,
+            step=self.step,
+            history=self.history,
+            recipe=self.recipe.as_dict(),
+        )
+
+    def load(self) -> None:
+        """Continue from the folder's checkpoint."""
+        content = read_checkpoint(self.checkpoint)
+        stored, wanted = content["recipe"], self.recipe.as_dict()
+        different = [key for key in wanted if json.dumps(stored.get(key)) != json.dumps(wanted[key])]
+        if different:
+            raise UsageError(
+                f"{self.checkpoint} was trained with another recipe (section {', '.join(different)} differs)",
+                "Resume with the same recipe, or train into another folder.",
+            )
+        self.model.load_state_dict(content["model"])
+        self.ema.load_state_dict(content["ema"])
+        self.optimiser.load_state_dict(content["optimiser"])
+        self.epoch, self.step, self.history = content["epoch"], content["step"], content["history"]
+
+    def learning_rate(self, progress: float) -> float:
+        """One cycle: linear warm-up, then a cosine to a thousandth."""
+        warm = self.recipe.training.warmup
+        shape = progress / warm if progress < warm else 0.5 * (1 + math.cos(math.pi * (progress - warm) / (1 - warm)))
+        return self.recipe.training.lr * max(shape, 1e-3)
+
+    def train_one_epoch(self, loader: DataLoader[Any], bar: tqdm[Any]) -> dict[str, float]:
+        """One pass; returns the mean of each loss term."""
+        self.model.train()
+        sums: dict[str, float] = {}
+        spec, total_steps = self.recipe.model.crop_spec, self.recipe.training.epochs * len(loader)
+        for crops, points, is_face, weight in loader:
+            rate = self.learning_rate(self.step / total_steps)
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate
+            inputs = crops.to(self.device).permute(0, 3, 1, 2).float()  # NHWC bytes: channels_last as they come
+            truth = Truth(points.to(self.device), is_face.to(self.device), weight.float().to(self.device))
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.training.bf16):
+                maps, context = self.model.features(inputs)
+            answer = self.model.read(maps.float(), context.float())
+            terms = total_loss(answer, truth, self.recipe.loss, spec.face_side, self.recipe.model.stride)
+            self.optimiser.zero_grad(set_to_none=True)
+            terms["loss"].backward()
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.training.clip)
+            self.optimiser.step()
+            self.step += 1
+            self._average()
+            for name, value in terms.items():
+                sums[name] = sums.get(name, 0.0) + float(value.detach())
+            bar.update(1)
+        return {name: value / len(loader) for name, value in sums.items()}
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        # Early on the average follows faster, or it would remember the random start.
+        decay = min(self.recipe.training.ema, (1 + self.step) / (10 + self.step))
+        averaged, current = self.ema.state_dict(), self.model.state_dict()
+        floats = [key for key in averaged if averaged[key].is_floating_point()]
+        torch._foreach_lerp_([averaged[k] for k in floats], [current[k] for k in floats], 1.0 - decay)
+
+    def evaluate(self, validation: dict[str, tuple[Tensor, Tensor]]) -> dict[str, float]:
+        """NME and FR10 of the averaged network on each validation set."""
+        figures = {}
+        for name, (crops, points) in validation.items():
+            errors = nme_per_face(self.ema, crops, points)
+            figures[f"{name}_nme"] = float(errors.mean())
+            figures[f"{name}_fr10"] = float(100.0 * (errors > 10.0).mean())
+        return figures
+
+    def write_history(self) -> None:
+        """metrics.csv and curves.png from the history."""
+        columns = list(dict.fromkeys(key for row in self.history for key in row))
+        with open(self.folder / "metrics.csv", "w", newline="") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows({k: f"{v:.6g}" for k, v in row.items()} for row in self.history)
+        plot_curves(self.history, self.folder / "curves.png")
+
+
+def load_sources(sets: list[tuple[FaceSet, float, float]]) -> list[Source]:
+    """Read all images into memory: they are small, and every epoch shows them again."""
+    sources = []
+    for faces, share, weight in sets:
+        images = [faces.image(i) for i in tqdm(range(len(faces)), desc=f"reading {faces.name}", file=sys.stderr)]
+        sources.append(Source(faces, images, share, weight))
+    return sources
+
+
+def _one_thread_for_opencv(_: int) -> None:
+    cv2.setNumThreads(1)
+
+
+@contextlib.contextmanager
+def _interruptible(run: Run) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = f"{run.checkpoint} holds epoch {run.epoch}" if run.epoch else "no epoch was finished, nothing is kept"
+        print(f"\ninterrupted; {kept}", file=sys.stderr)
+        raise
+
+
+def fit(recipe: Recipe, data: Path, folder: Path, device: torch.device, resume: bool) -> Run:
+    """Train by the recipe; the folder then holds last.pt, metrics.csv, curves.png and recipe.json."""
+    run = Run(recipe, folder, device)
+    if resume:
+        run.load()
+    training = recipe.training
+    crops = Crops(load_sources(training_sets(recipe, data)), recipe)
+    validation = {
+        name: evaluation_crops(faces, recipe.model.crop_spec) for name, faces in validation_sets(recipe, data).items()
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "recipe.json").write_text(json.dumps(recipe.as_dict(), indent=1) + "\n")
+    # Workers are forked every epoch: they see the epoch's number and share the images' memory.
+    loader = DataLoader(
+        crops,
+        training.batch,
+        num_workers=training.workers,
+        drop_last=len(crops) > training.batch,
+        worker_init_fn=_one_thread_for_opencv,
+        prefetch_factor=8 if training.workers else None,
+    )
+    cv2.setNumThreads(1)
+    bar = tqdm(total=training.epochs * len(loader), initial=run.step, unit="batch", file=sys.stderr, mininterval=2.0)
+    with bar, _interruptible(run):
+        for epoch in range(run.epoch, training.epochs):
+            started = time.perf_counter()
+            crops.start(epoch)
+            row: dict[str, float] = {"epoch": epoch + 1, **run.train_one_epoch(loader, bar)}
+            row["seconds"] = time.perf_counter() - started
+            if (epoch + 1) % training.evaluate_every == 0 or epoch + 1 == training.epochs:
+                row.update(run.evaluate(validation))
+                shown = {k: f"{v:.2f}" for k, v in row.items() if k.endswith("_nme")}
+                bar.set_postfix(loss=f"{row['loss']:.3f}", **shown)
+            run.history.append(row)
+            run.epoch = epoch + 1
+            run.save()
+            if any(key.endswith("_nme") for key in row):
+                run.write_history()
+    return run
+
+
+def pick_device(name: str) -> torch.device:
+    """``auto`` takes CUDA where there is one."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: torch finds no CUDA device here", "Use --device cpu or auto.")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `python -m train fit`."""
+    parser.add_argument("recipe", type=Path, help="TOML file, for example train/recipes/fkp68.toml")
+    parser.add_argument("--data", type=Path, default=Path(), help="folder of the recipe's data (default: here)")
+    parser.add_argument("--csv", type=Path, action="append", help="train on this CSV instead of the recipe's data")
+    parser.add_argument("--val", type=Path, action="append", help="with --csv: watch the error on this CSV")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
+    parser.add_argument("--seed", type=int, help="instead of the recipe's")
+    parser.add_argument("--threads", type=int, default=2, help="torch threads (default: %(default)s)")
+    parser.add_argument("--resume", action="store_true", help="continue the run in --out exactly where it stopped")
+
+
+def _texts(paths: list[Path]) -> tuple[str, ...]:
+    return tuple(str(path.resolve()) for path in paths)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Entry of `python -m train fit`."""
+    recipe = read_recipe(args.recipe)
+    if args.val and not args.csv:
+        raise UsageError("--val goes with --csv", "The recipe's own data has its validation faces.")
+    if args.csv:
+        chosen = DataOptions(sets=(), csv=_texts(args.csv), validation=_texts(args.val or []))
+        recipe = replace(recipe, data=chosen)
+    changes = {key: getattr(args, key) for key in ("epochs", "seed") if getattr(args, key) is not None}
+    recipe = replace(recipe, training=replace(recipe.training, **changes))
+    if not args.resume and (args.out / "last.pt").exists():
+        raise OutputError(f"{args.out} holds a run already", "Continue it with --resume or choose another folder.")
+    if args.resume and not (args.out / "last.pt").exists():
+        raise InputError(f"nothing to resume: {args.out / 'last.pt'} does not exist", "Start without --resume.")
+    torch.set_num_threads(args.threads)
+    finished = fit(recipe, args.data, args.out, pick_device(args.device), args.resume)
+    last = finished.history[-1]
+    for key in sorted(k for k in last if k.endswith(("_nme", "_fr10"))):
+        print(f"{key}: {last[key]:.3f}")
+    print(finished.checkpoint)
+    return ExitCode.OK

@@ -1,0 +1,124 @@
+"""What training minimises: distance of the points, sharpness of the maps, honesty of the confidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from fkp_live.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
+from train.model import Answer
+
+KINDS = ("l1", "l2", "wing", "adaptive")
+# Within this share of the outer eye corners' distance a point counts as found; the confidence estimates it.
+FOUND_WITHIN = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class LossOptions:
+    """Weights and shapes of the terms.
+
+    Attributes
+    ----------
+    kind : distance of the points: l1, l2 (Euclidean, what NME counts), wing (Z. Feng et al., CVPR 2018) or adaptive
+        (Adaptive Wing, X. Wang et al., ICCV 2019, on coordinates)
+    wing_width, wing_curvature : in per cent of the box side
+    maps : weight of the cross-entropy between the probability maps and a Gaussian at the true point
+    sigma : of that Gaussian, in cells of the map
+    confidence : weight of the cross-entropy of the confidence
+    per_eye_distance : whether a face counts by its error in eye distances (as NME does) instead of box sides
+    """
+
+    kind: str = "l1"
+    wing_width: float = 8.0
+    wing_curvature: float = 1.5
+    maps: float = 0.1
+    sigma: float = 1.0
+    confidence: float = 0.1
+    per_eye_distance: bool = True
+
+
+@dataclass(slots=True)
+class Truth:
+    """Labels of N crops: ``points`` (N, 68, 2) crop pixels, ``is_face`` (N,) bool, ``weight`` (N,)."""
+
+    points: Tensor
+    is_face: Tensor
+    weight: Tensor
+
+
+def eye_distance(points: Tensor) -> Tensor:
+    """Distance of the outer eye corners, (N, 68, 2) -> (N,)."""
+    return (points[:, LEFT_EYE_OUTER] - points[:, RIGHT_EYE_OUTER]).norm(dim=-1)
+
+
+def total_loss(answer: Answer, truth: Truth, options: LossOptions, face_side: float, stride: int) -> dict[str, Tensor]:
+    """All terms and their weighted sum.
+
+    Parameters
+    ----------
+    face_side : longer side of the box in crop pixels
+    stride : crop pixels per cell of the maps
+
+    Returns
+    -------
+    dict
+        ``loss`` (the sum) and each term before its weight, as scalars.
+    """
+    predicted, true = answer.points, truth.points
+    eyes = eye_distance(true)
+    # Turned heads have nearly coinciding eye corners: their weight is bounded.
+    usual = 0.62 * face_side
+    bounded_eyes = eyes.clamp_min(usual / 1.8)
+    # Crops without a face are masked, not selected: indexing costs more than the arithmetic it saves.
+    faces = truth.is_face.float()
+    per_face = truth.weight * faces * (usual / bounded_eyes if options.per_eye_distance else 1.0)
+    count = faces.sum().clamp_min(1.0)
+    distance = point_distance((predicted - true) * (100.0 / face_side), options)
+    points = (distance.mean(1) * per_face).sum() / count
+    error = (predicted.detach() - true).norm(dim=-1)
+    found = (error < FOUND_WITHIN * bounded_eyes[:, None]) & truth.is_face[:, None]
+    confidence = functional.binary_cross_entropy_with_logits(answer.confidence, found.float())
+    terms = {"points": points, "confidence": confidence}
+    loss = points + options.confidence * confidence
+    if options.maps > 0.0:
+        per_map = map_cross_entropy(answer.maps, true, options.sigma, stride).mean(1)
+        terms["maps"] = (per_map * per_face).sum() / count
+        loss = loss + options.maps * terms["maps"]
+    return {"loss": loss, **terms}
+
+
+def point_distance(difference: Tensor, options: LossOptions) -> Tensor:
+    """Differences (N, 68, 2) in per cent of the box side -> distances (N, 68) of the chosen kind."""
+    if options.kind == "l2":
+        return difference.square().sum(-1).add(1e-4).sqrt()
+    size = difference.abs()
+    if options.kind == "l1":
+        return size.sum(-1)
+    width, curvature = options.wing_width, options.wing_curvature
+    if options.kind == "wing":
+        offset = width - width * torch.log(torch.tensor(1.0 + width / curvature))
+        return torch.where(size < width, width * torch.log1p(size / curvature), size - offset).sum(-1)
+    if options.kind == "adaptive":
+        # Adaptive Wing for coordinates: quadratic near zero, logarithmic up to the width, linear beyond.
+        near = width * torch.log1p((size / curvature) ** 2)
+        slope = width * 2.0 * width / curvature**2 / (1.0 + (width / curvature) ** 2)
+        at_width = width * torch.log1p(torch.tensor((width / curvature) ** 2))
+        return torch.where(size < width, near, slope * (size - width) + at_width).sum(-1)
+    raise ValueError(f"unknown loss '{options.kind}', expected one of {', '.join(KINDS)}")
+
+
+def map_cross_entropy(maps: Tensor, points: Tensor, sigma: float, stride: int) -> Tensor:
+    """Cross-entropy (N, 68) between softmax maps (N, 68, h, w) and Gaussians at points (N, 68, 2) in crop pixels.
+
+    Points outside the crop have no map: zero.
+    """
+    height, width = maps.shape[2:]
+    cells = (points - (stride - 1) / 2.0) / stride
+    inside = ((cells > -0.5) & (cells < torch.tensor([width - 0.5, height - 0.5]))).all(-1)
+    gx = torch.softmax(-((torch.arange(width) - cells[..., :1]) ** 2) / (2.0 * sigma**2), -1)
+    gy = torch.softmax(-((torch.arange(height) - cells[..., 1:]) ** 2) / (2.0 * sigma**2), -1)
+    expected = ((maps @ gx[..., None]).squeeze(-1) * gy).sum(-1)
+    return (maps.flatten(2).logsumexp(-1) - expected) * inside

@@ -1,0 +1,216 @@
+"""The landmark network: a plain residual trunk, a small decoder and a soft-argmax inside the graph.
+
+Plain 3x3 convolutions throughout: on CPUs they run and train faster than depthwise ones of fewer multiplications.
+Each point is the mean of a probability map over the crop (integral regression: X. Sun et al., "Integral Human Pose
+Regression", ECCV 2018), so positions are kept to a fraction of a pixel and the answer is differentiable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fkp_live.errors import ModelError
+from fkp_live.geometry import CropSpec
+from fkp_live.topology import N_POINTS
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """Shape of the network.
+
+    Attributes
+    ----------
+    size, margin : the crop, see `CropSpec`
+    channels : of the stem (stride 2) and the stages at strides 4, 8, 16
+    blocks : residual blocks of the stages at strides 4, 8, 16
+    decoder : channels of the decoder at strides 8 and 4
+    stride : of the probability maps, 4 or 8
+    """
+
+    size: int = 112
+    margin: float = 0.125
+    channels: tuple[int, int, int, int] = (16, 24, 64, 128)
+    blocks: tuple[int, int, int] = (1, 1, 1)
+    decoder: tuple[int, int] = (64, 32)
+    stride: int = 4
+
+    @property
+    def crop_spec(self) -> CropSpec:
+        """The crop that the network is fed."""
+        return CropSpec(self.size, self.margin)
+
+
+def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, relu: bool = True) -> nn.Sequential:
+    """Convolution, batch norm and, unless told otherwise, ReLU."""
+    layers: list[nn.Module] = [
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+    ]
+    return nn.Sequential(*layers, nn.ReLU(inplace=True)) if relu else nn.Sequential(*layers)
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions and a shortcut."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = conv(channels, channels)
+        self.second = conv(channels, channels, relu=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(x + self.second(self.first(x)), inplace=True)
+
+
+class SoftArgmax(nn.Module):
+    """Maps of logits (N, K, h, w) -> mean position (N, K, 2) in crop pixels and its spread (N, K) in crop pixels."""
+
+    def __init__(self, height: int, width: int, stride: int) -> None:
+        super().__init__()
+        y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        # Cell u of a map covers crop pixels u * stride … u * stride + stride - 1.
+        grid = torch.stack([x, y], -1).reshape(-1, 2).float() * stride + (stride - 1) / 2.0
+        self.centre = (width * stride - 1) / 2.0
+        centred = grid - self.centre
+        columns = torch.cat([centred, centred.square().sum(-1, keepdim=True)], -1)
+        self.register_buffer("columns", columns, persistent=False)
+
+    def forward(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        probability = logits.flatten(2).softmax(-1)
+        moments = probability @ self.columns
+        centred, square = moments[..., :2], moments[..., 2]
+        variance = (square - centred.square().sum(-1)).clamp_min(1e-4)
+        return centred + self.centre, variance.sqrt()
+
+
+@dataclass(slots=True)
+class Answer:
+    """What the network says of N crops, as training needs it.
+
+    ``points`` (N, 68, 2) crop pixels, ``confidence`` (N, 68) logits, ``maps`` (N, 68, h, w) logits.
+    """
+
+    points: Tensor
+    confidence: Tensor
+    maps: Tensor
+
+
+class LandmarkNet(nn.Module):
+    """Crops (N, 3, S, S) float 0..255 BGR -> points (N, 68, 2) in crop pixels and confidence (N, 68) in [0, 1]."""
+
+    def __init__(self, options: ModelOptions) -> None:
+        super().__init__()
+        self.options = options
+        c2, c4, c8, c16 = options.channels
+        n4, n8, n16 = options.blocks
+        d8, d4 = options.decoder
+        self.stem = conv(3, c2, stride=2)
+        self.stage4 = nn.Sequential(conv(c2, c4, stride=2), *(Residual(c4) for _ in range(n4)))
+        self.stage8 = nn.Sequential(conv(c4, c8, stride=2), *(Residual(c8) for _ in range(n8)))
+        self.stage16 = nn.Sequential(conv(c8, c16, stride=2), *(Residual(c16) for _ in range(n16)))
+        self.lateral16 = conv(c16, d8, 1, relu=False)
+        self.lateral8 = conv(c8, d8, 1, relu=False)
+        self.merge8 = conv(d8, d8)
+        if options.stride == 4:
+            self.narrow8 = conv(d8, d4, 1, relu=False)
+            self.lateral4 = conv(c4, d4, 1, relu=False)
+            self.merge4 = conv(d4, d4)
+        self.heads = nn.Conv2d(d4 if options.stride == 4 else d8, N_POINTS, 1)
+        cells = options.size // options.stride
+        self.soft_argmax = SoftArgmax(cells, cells, options.stride)
+        self.trust = nn.Sequential(
+            nn.Linear(c16 + N_POINTS, 64), nn.ReLU(inplace=True), nn.Linear(64, N_POINTS)
+        )
+
+    @property
+    def crop_spec(self) -> CropSpec:
+        """The crop that the network is fed."""
+        return self.options.crop_spec
+
+    def features(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """Maps of logits (N, 68, h, w) and what the confidence knows of the whole crop (N, C)."""
+        x4 = self.stage4(self.stem((crops - 127.5) / 64.0))
+        x8 = self.stage8(x4)
+        x16 = self.stage16(x8)
+        y = self.merge8(functional.relu(self.lateral8(x8) + _double(self.lateral16(x16))))
+        if self.options.stride == 4:
+            y = self.merge4(functional.relu(self.lateral4(x4) + _double(self.narrow8(y))))
+        return self.heads(y), x16.mean((2, 3))
+
+    def read(self, maps: Tensor, context: Tensor) -> Answer:
+        """Points and confidence from the features; in full precision, positions need it."""
+        points, spread = self.soft_argmax(maps)
+        # The spread is read, not shaped, by the confidence.
+        confidence = self.trust(torch.cat([context, spread.detach().log()], -1))
+        return Answer(points, confidence, maps)
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        answer = self.read(*self.features(crops))
+        return answer.points, answer.confidence.sigmoid()
+
+
+def _double(x: Tensor) -> Tensor:
+    return functional.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+def save_checkpoint(path: Path, model: LandmarkNet, **extra: Any) -> None:
+    """Write a checkpoint atomically: model options, ``model`` weights and whatever else is given."""
+    partial = path.with_suffix(".partial")
+    torch.save({"options": asdict(model.options), "model": model.state_dict(), **extra}, partial)
+    partial.replace(path)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Content of a checkpoint.
+
+    Raises
+    ------
+    ModelError
+        The file is missing or is not a checkpoint of this program.
+    """
+    hint = "Expected a .pt file written by `python -m train fit`."
+    if not Path(path).is_file():
+        raise ModelError(f"no checkpoint at {path}", hint)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged file; all mean the same to the user
+        raise ModelError(f"{path} is not a checkpoint: {str(error) or type(error).__name__}".splitlines()[0], hint) from error
+    if not isinstance(content, dict) or not {"options", "model"} <= content.keys():
+        raise ModelError(f"{path} holds no model of this program", hint)
+    return content
+
+
+def build(options: dict[str, Any]) -> LandmarkNet:
+    """A network of the given options (as `asdict` gives them)."""
+    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
+    return LandmarkNet(ModelOptions(**fields))
+
+
+def load_checkpoint(path: Path) -> LandmarkNet:
+    """The network of a checkpoint in eval mode, with its averaged (EMA) weights where it has them."""
+    content = read_checkpoint(path)
+    model = build(content["options"])
+    model.load_state_dict(content.get("ema") or content["model"])
+    return model.eval()
+
+
+def count_macs(model: LandmarkNet) -> int:
+    """Multiply-accumulates of one crop in convolutions and linear layers."""
+    total = 0
+
+    def add(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        weight: Tensor = module.weight  # type: ignore[assignment]
+        total += weight.numel() * (output.shape[2] * output.shape[3] if output.dim() == 4 else 1)
+
+    hooks = [m.register_forward_hook(add) for m in model.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+    with torch.no_grad():
+        model.eval()(torch.zeros(1, 3, model.options.size, model.options.size))
+    for hook in hooks:
+        hook.remove()
+    return total
