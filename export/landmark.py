@@ -1,0 +1,169 @@
+"""A trained landmark network as an ONNX file that explains itself, checked against the network it came from."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import logging
+import subprocess
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from torch import nn
+
+from fkp_live.errors import ExitCode, FkpError
+from fkp_live.runtime import open_session
+from train.model import LandmarkNet
+
+SCHEMA = "fkp-landmarks/1"
+# Largest distance between the points of torch and of onnxruntime, in crop pixels.
+TOLERANCE = 0.05
+CHECKED_BATCHES = (1, 8)
+LICENCE = (
+    "weights: research and non-commercial use, as the labelled faces of 300-W that they were trained on; code: MIT"
+)
+
+
+class Shipped(nn.Module):
+    """The network as it ships: batch norms folded into their convolutions."""
+
+    def __init__(self, model: LandmarkNet) -> None:
+        super().__init__()
+        self.model = fold_batch_norms(model)
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        points, confidence = self.model(image)
+        return points, confidence
+
+
+def fold_batch_norms(model: LandmarkNet) -> LandmarkNet:
+    """A copy in eval mode whose Conv-BatchNorm pairs are single convolutions."""
+    folded = copy.deepcopy(model).eval()
+    for block in folded.modules():
+        if isinstance(block, nn.Sequential) and len(block) >= 2 and isinstance(block[1], nn.BatchNorm2d):
+            block[0] = torch.nn.utils.fuse_conv_bn_eval(block[0], block[1])
+            block[1] = nn.Identity()
+    return folded
+
+
+def metadata(model: LandmarkNet, name: str, training: dict[str, Any], figures: dict[str, Any]) -> dict[str, Any]:
+    """What the file says of itself, by key without the ``fkp.`` prefix."""
+    options = model.options
+    return {
+        "schema": SCHEMA,
+        "name": name,
+        "points": {"markup": "ibug68", "count": 68},
+        "input": {
+            "name": "image",
+            "layout": "NCHW",
+            "dtype": "float32",
+            "color": "BGR",
+            "size": options.size,
+            "mean": [0.0, 0.0, 0.0],
+            "std": [1.0, 1.0, 1.0],
+        },
+        "crop": {"kind": "square", "margin": options.margin},
+        "output": {"points": "points", "confidence": "confidence", "unit": "crop pixels"},
+        "training": training,
+        "figures": figures,
+        "licence": LICENCE,
+        "git_commit": git_commit(),
+    }
+
+
+def git_commit() -> str:
+    """Commit of the checkout, with a plus sign where files have changed since."""
+
+    def ask(*arguments: str) -> str:
+        command = ["git", *arguments]
+        return subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+        ).stdout.strip()
+
+    commit = ask("rev-parse", "--short=12", "HEAD")
+    return (commit or "unknown") + ("+" if ask("status", "--porcelain", "--untracked-files=no") else "")
+
+
+def export_onnx(model: LandmarkNet, path: Path, meta: dict[str, Any]) -> None:
+    """Write the network to ``path`` with its metadata and check it.
+
+    Raises
+    ------
+    FkpError
+        onnxruntime's points differ from torch's by more than `TOLERANCE`.
+    """
+    size = model.options.size
+    shipped = Shipped(model).eval()
+    partial = path.with_suffix(".partial.onnx")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        torch.onnx.export(
+            shipped,
+            (torch.zeros(2, 3, size, size),),
+            str(partial),
+            input_names=["image"],
+            output_names=["points", "confidence"],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    graph = onnx.load(str(partial))
+    strip_local_traces(graph)
+    write_metadata(graph, meta)
+    onnx.checker.check_model(graph, full_check=True)
+    onnx.save(graph, str(partial))
+    difference = largest_difference(model, partial)
+    if difference > TOLERANCE:
+        partial.unlink()
+        raise FkpError(
+            f"the exported network's points differ from torch's by {difference:.3f} px, at most {TOLERANCE} expected",
+            "Nothing was written; this is a fault of the exporter or of its versions of torch and onnx.",
+            ExitCode.FAILURE,
+        )
+    partial.replace(path)
+
+
+def strip_local_traces(graph: onnx.ModelProto) -> None:
+    """Remove what the exporter notes of this machine: source paths and stack traces."""
+    del graph.metadata_props[:]
+    graph.doc_string = ""
+    graph.graph.doc_string = ""
+    del graph.graph.metadata_props[:]
+    groups = (graph.graph.node, graph.graph.value_info, graph.graph.input, graph.graph.output, graph.graph.initializer)
+    for item in (item for group in groups for item in group):
+        item.doc_string = ""
+        del item.metadata_props[:]
+
+
+def write_metadata(graph: onnx.ModelProto, meta: dict[str, Any]) -> None:
+    """Store each value as JSON under ``fkp.<key>``."""
+    for key, value in meta.items():
+        entry = graph.metadata_props.add()
+        entry.key, entry.value = f"fkp.{key}", json.dumps(value, ensure_ascii=False)
+
+
+def largest_difference(model: LandmarkNet, path: Path) -> float:
+    """Largest distance in crop pixels between torch's points and onnxruntime's, over the checked batch sizes."""
+    session = open_session(path, "cpu")
+    size = model.options.size
+    rng = np.random.default_rng(0)
+    worst = 0.0
+    for batch in CHECKED_BATCHES:
+        crops = rng.uniform(0.0, 255.0, (batch, 3, size, size)).astype(np.float32)
+        with torch.no_grad():
+            expected = model.eval()(torch.from_numpy(crops))[0].numpy()
+        points = session.run({"image": crops})[0]
+        worst = max(worst, float(np.linalg.norm(points - expected, axis=-1).max()))
+    return worst
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
