@@ -1,0 +1,328 @@
+"""Where results go: H.264 video here, CSV and JSON lines in `tables`.
+
+See `outputs` for what all of them have in common: the checks, and the partial file until it is whole.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+# cv2 before av, always: the other way round cv2.imshow hangs for ever on Linux. av is imported in functions
+# only.
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fkp_live.outputs import FileSink, Sink, check_output
+from fkp_live.reading import Handoff, SourceInfo
+from fkp_live.tables import CsvSink, JsonlSink
+from fkp_live.types import FrameResult, Image
+
+__all__ = ["VIDEO_FORMATS", "CsvSink", "JsonlSink", "Sink", "VideoSink", "check_output"]
+
+if TYPE_CHECKING:
+    from av.container import OutputContainer
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+VIDEO_FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
+_MUXER_OPTIONS = {
+    # A late start is written in this unit; the default, 1/1000 s, would be up to half a millisecond off.
+    "mp4": {"movie_timescale": "90000"},
+    "mov": {"movie_timescale": "90000"},
+    # An encoder's run-in sounds before 0; by default everything else would be moved to the right instead.
+    "matroska": {"avoid_negative_ts": "disabled"},
+}
+
+_QUEUED = 8  # pictures waiting for the encoder
+_LIVE_BASE = Fraction(1, 90_000)  # unit of time where the source has none of its own
+_FINEST_BASE = 1_000_000  # ticks a second that encoder and containers take without trouble
+_DEFAULT_RATE = Fraction(30)
+
+
+class VideoSink(FileSink):
+    """H.264 with the source's exact time stamps and its sound, packet for packet.
+
+    Parameters
+    ----------
+    path : .mp4, .mov or .mkv
+    info : of the source: size, rate, unit of time
+    audio_from : file whose sound is copied, None for silence
+    crf : x264's constant rate factor, less is better and larger
+    preset : x264's preset, from ultrafast to veryslow
+
+    Pictures that come with ``pts`` keep them, so a late start or an uneven rate comes out as it went in.
+    After a cut at the front (``info.start``) and for live sources the first picture is at 0, and the sound
+    is moved by as much; it ends with the last picture unless the source was read to its end. A side of odd
+    length grows by one repeated row or column, because 4:2:0 video has none; coordinates stay valid. A
+    picture of another size than ``info`` is scaled into it. `write` returns as soon as the picture is
+    converted: the caller may paint on it again.
+
+    Attributes
+    ----------
+    note : what people should know, such as sound that could not be taken along; usually empty
+    """
+
+    wants_picture = True
+
+    def __init__(
+        self,
+        path: str | Path,
+        info: SourceInfo,
+        *,
+        audio_from: str | Path | None = None,
+        overwrite: bool = False,
+        crf: int = 23,
+        preset: str = "veryfast",
+    ) -> None:
+        super().__init__(path, overwrite, VIDEO_FORMATS)
+        self.note = ""
+        self._size = (info.width + info.width % 2, info.height + info.height % 2)
+        self._base = info.time_base or _LIVE_BASE
+        if self._base.denominator > _FINEST_BASE:
+            self._base = _LIVE_BASE
+        self._rate = Fraction(info.fps or _DEFAULT_RATE).limit_denominator(10_000) or _DEFAULT_RATE
+        self._rebased = info.live or info.start > 0.0
+        self._options = {"crf": str(crf), "preset": preset}
+        self._last_ticks: int | None = None
+        self._first_ticks = 0
+        self._closed = False
+        self._error: BaseException | None = None
+        self._interrupted: KeyboardInterrupt | None = None
+        self._sound: _Sound | None = None
+        try:
+            self._open(audio_from)
+        except Exception as exc:
+            self._discard()
+            raise self._failed(exc) from exc
+        self._pictures: Handoff[tuple[int, float, NDArray[np.uint8]]] = Handoff(_QUEUED)
+        self._thread = threading.Thread(target=self._encode_all, name="fkp-live encoder", daemon=True)
+        self._thread.start()
+
+    def _open(self, audio_from: str | Path | None) -> None:
+        import av
+        from av.error import FFmpegError
+
+        def container() -> tuple[OutputContainer, VideoStream]:
+            kind = VIDEO_FORMATS[self._target.suffix.lower()]
+            output = av.open(str(self._partial), "w", format=kind, container_options=_MUXER_OPTIONS[kind])
+            stream = output.add_stream("libx264", rate=self._rate, options=self._options)
+            stream.width, stream.height = self._size
+            stream.pix_fmt = "yuv420p"
+            stream.codec_context.time_base = self._base
+            # What cv2.cvtColor makes: BT.601 matrix, limited range; primaries and transfer as in BT.709.
+            stream.codec_context.colorspace, stream.codec_context.color_range = 6, 1
+            stream.codec_context.color_primaries = stream.codec_context.color_trc = 1
+            return output, stream
+
+        self._container, self._stream = container()
+        if audio_from is not None:
+            self._sound = _Sound(str(audio_from), self._container)
+            self.note = self._sound.note
+        try:
+            self._container.start_encoding()
+        except (FFmpegError, ValueError):
+            if self._sound is None or not self._sound.streams:
+                raise
+            # The header may refuse a sound that the container's list of codecs allows.
+            self.note = f"the sound of {audio_from} does not fit into {self._target.suffix} and was left out"
+            self._sound.close()
+            self._sound = None
+            self._container, self._stream = container()
+            self._container.start_encoding()
+
+    def write(self, result: FrameResult, picture: Image | None) -> None:
+        """Queue one picture (the painted one, or the frame's own). Raises what the encoder failed with."""
+        frame = result.frame
+        image = frame.image if picture is None else picture
+        if frame.pts is None or frame.time_base is None:
+            ticks = round(frame.time / self._base)
+        else:
+            ticks = round(frame.pts * frame.time_base / self._base)
+        if self._last_ticks is None:
+            self._first_ticks = ticks if self._rebased else 0
+        ticks -= self._first_ticks
+        if self._last_ticks is not None:
+            ticks = max(ticks, self._last_ticks + 1)  # two pictures cannot share a time stamp in a file
+        self._last_ticks = ticks
+        # Converted here: it halves what is queued, and is quicker than a copy and the encoder's own
+        # conversion.
+        planes = cv2.cvtColor(_fit(image, self._size), cv2.COLOR_BGR2YUV_I420)
+        if not self._pictures.put((ticks, frame.time, np.asarray(planes, np.uint8))):
+            self._raise_error()
+
+    def _encode_all(self) -> None:
+        from av.video.frame import VideoFrame
+
+        seconds: float | None = None
+        ticks: int | None = None
+        step = max(round(1 / (self._rate * self._base)), 1)
+        try:
+            try:
+                while (item := self._pictures.get()) is not None:
+                    step = item[0] - ticks if ticks is not None else step
+                    ticks, seconds, planes = item
+                    picture: Any = VideoFrame.from_numpy_buffer(planes, format="yuv420p")
+                    picture.pts, picture.time_base = ticks, self._base
+                    self._container.mux(self._stream.encode(picture))
+                    if self._sound is not None:
+                        self._sound.copy_until(seconds, float(self._first_ticks * self._base))
+                self._container.mux(self._stream.encode(None))
+                if self._sound is not None and seconds is not None:
+                    origin = float(self._first_ticks * self._base)
+                    self._sound.finish(seconds, float(step * self._base), origin)
+            finally:
+                self._container.close()
+                if self._sound is not None:
+                    self._sound.close()
+        except BaseException as exc:  # it is raised again, in the caller
+            self._error = exc
+            self._pictures.cancel()
+
+    def _raise_error(self) -> None:
+        self._thread.join()
+        if self._error is not None:
+            raise self._failed(self._error) from self._error
+
+    def _end(self) -> None:
+        self._closed = True
+        self._pictures.finish()
+        while self._thread.is_alive():
+            try:
+                self._thread.join()
+            except (
+                KeyboardInterrupt
+            ) as exc:  # the few pictures that wait are still encoded: it does not take long
+                self._interrupted = exc
+        if self._last_ticks is None:
+            self._discard()
+
+    def close(self) -> None:
+        """Encode what is queued, finish the file, give it its name. Without a picture there is no file."""
+        if self._closed:
+            return
+        self._end()
+        self._raise_error()
+        if self._last_ticks is not None:
+            self._commit()
+        if self._interrupted is not None:
+            raise self._interrupted
+
+    def abort(self) -> None:
+        """Finish the file under its partial name, without raising."""
+        if not self._closed:
+            self._end()
+
+    def __enter__(self) -> VideoSink:
+        return self
+
+
+def _fit(image: Image, size: tuple[int, int]) -> Image:
+    """The picture at ``size`` (width, height): as it is, a row or column longer, or scaled into it."""
+    width, height = size
+    if image.shape[:2] == (height, width):
+        return image
+    right, below = width - image.shape[1], height - image.shape[0]
+    if (right, below) in ((0, 1), (1, 0), (1, 1)):
+        return np.asarray(cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REPLICATE), np.uint8)
+    scale = min(width / image.shape[1], height / image.shape[0])
+    inner = max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1)
+    canvas = np.zeros((height, width, 3), np.uint8)
+    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+    canvas[top : top + inner[1], left : left + inner[0]] = cv2.resize(
+        image, inner, interpolation=cv2.INTER_AREA
+    )
+    return canvas
+
+
+class _Sound:
+    """Copies the sound packets of a file into an output, never far ahead of the pictures."""
+
+    def __init__(self, path: str, output: OutputContainer) -> None:
+        import av
+
+        self._output = output
+        self._input = av.open(path if "://" in path else f"file:{path}", "r")
+        self.streams: dict[int, Any] = {}
+        self.note = ""
+        for stream in self._input.streams.audio:
+            try:
+                self.streams[stream.index] = output.add_stream_from_template(stream)
+            except ValueError:
+                codec = stream.codec_context.name if stream.codec_context else "unknown"
+                name = Path(path).name
+                self.note = f"the sound of {name} ({codec}) does not fit into this container and was left out"
+        # Pictures are read past as well: they tell whether the last one written was the source's last.
+        pictures = self._input.streams.video[:1]
+        wanted = [s for s in self._input.streams.audio if s.index in self.streams]
+        self._packets: Iterator[Packet[Any]] = self._input.demux((*wanted, *pictures)) if wanted else iter(())
+        self._next: Packet[Any] | None = None
+        self._picture_time = -math.inf
+        self._last_dts: dict[int, int] = {}
+
+    def _peek(self) -> Packet[Any] | None:
+        """The next sound packet; notes the times of the pictures in between."""
+        from av.error import FFmpegError
+
+        try:
+            while self._next is None:
+                packet = next(self._packets, None)
+                if packet is None:
+                    return None
+                if packet.dts is None and packet.pts is None:
+                    continue
+                if packet.stream.type == "video":
+                    if not packet.is_discard:
+                        self._picture_time = max(self._picture_time, _seconds(packet))
+                    continue
+                self._next = packet
+        except FFmpegError as exc:
+            self.note = f"the sound was copied only in part: {exc.strerror}"
+            self._packets = iter(())
+        return self._next
+
+    def copy_until(self, end: float, origin: float) -> None:
+        """Copy what sounds before ``end``, in seconds of the input; its ``origin`` is 0 of the output."""
+        while (packet := self._peek()) is not None and _seconds(packet) < end:
+            self._next = None
+            self._copy(packet, origin)
+
+    def finish(self, last: float, duration: float, origin: float) -> None:
+        """Copy all that is left if ``last`` is the time of the last picture, else to that picture's end."""
+        self.copy_until(last + duration, origin)
+        slack, held = duration / 2, []
+        while self._picture_time <= last + slack and (packet := self._peek()) is not None:
+            held.append(packet)
+            self._next = None
+        if self._picture_time <= last + slack:
+            for packet in held:
+                self._copy(packet, origin)
+
+    def _copy(self, packet: Packet[Any], origin: float) -> None:
+        target = self.streams[packet.stream.index]
+        shift = round(origin / packet.time_base)
+        pts, dts = _stamp(packet) - shift, (_stamp(packet) if packet.dts is None else packet.dts) - shift
+        if origin > 0.0 and pts < 0:
+            return  # sounds before the cut
+        if dts <= self._last_dts.get(target.index, dts - 1):
+            return  # no container takes time running backwards
+        self._last_dts[target.index] = dts
+        packet.pts, packet.dts, packet.stream = pts, dts, target
+        self._output.mux(packet)
+
+    def close(self) -> None:
+        self._input.close()
+
+
+def _stamp(packet: Packet[Any]) -> int:
+    stamp = packet.dts if packet.pts is None else packet.pts
+    return 0 if stamp is None else stamp
+
+
+def _seconds(packet: Packet[Any]) -> float:
+    return float(_stamp(packet) * packet.time_base)

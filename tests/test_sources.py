@@ -1,0 +1,506 @@
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from conftest import MjpegServer, number_of, numbered
+
+from fkp_live import capture, sources
+from fkp_live.errors import FkpError, InputError, UsageError
+from fkp_live.reading import Handoff
+from fkp_live.sources import open_source
+from fkp_live.types import Frame, Image
+
+MakeClip = Callable[..., Path]
+pytestmark = [pytest.mark.usefixtures("no_thread_left"), pytest.mark.timeout(60)]
+
+
+def read(spec: str | int | Path, **options: Any) -> list[Frame]:
+    with open_source(spec, **options) as source:
+        return list(source)
+
+
+# files
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "sound"),
+    [
+        ("a.mp4", "libx264", "aac"),
+        ("a.mov", "libx264", None),
+        ("a.mkv", "libx264", "libopus"),
+        ("a.webm", "libvpx", None),
+        ("a.avi", "mpeg4", "libmp3lame"),
+        ("a.ts", "libx264", "aac"),
+    ],
+)
+def test_file_gives_every_frame_in_order(
+    make_clip: MakeClip, tmp_path: Path, name: str, codec: str, sound: str | None
+) -> None:
+    path = make_clip(tmp_path / name, 40, codec=codec, sound=sound, rate=25)
+    with open_source(path) as source:
+        frames = list(source)
+        assert source.note == ""
+        assert source.dropped == 0
+    assert [number_of(f.image) for f in frames] == list(range(40))
+    assert [f.index for f in frames] == list(range(40))
+    start = frames[0].time
+    # The AVI that ffmpeg writes from B-frames is itself one picture off.
+    off = 0.041 if name.endswith("avi") else 1e-3
+    assert np.allclose([f.time - start for f in frames], np.arange(40) / 25, atol=off)
+    assert (source.info.width, source.info.height, source.info.fps) == (160, 96, 25.0)
+    assert source.info.has_audio == (sound is not None)
+    assert not source.info.live
+
+
+def test_uneven_rate_and_late_start_are_kept_exactly(make_clip: MakeClip, tmp_path: Path) -> None:
+    pts = [4500, 5000, 9000, 9001, 30000, 31500]
+    path = make_clip(tmp_path / "vfr.mp4", 6, pts=pts, time_base=Fraction(1, 30000))
+    frames = read(path)
+    exact = [f.pts * f.time_base for f in frames if f.pts is not None and f.time_base is not None]
+    assert exact == [Fraction(p, 30000) for p in pts]
+    assert [f.time for f in frames] == pytest.approx([p / 30000 for p in pts], abs=1e-6)
+
+
+@pytest.mark.parametrize(("degrees", "hflip"), [*itertools.product((0, 90, 180, 270), (False, True))])
+def test_display_matrix_is_applied(
+    make_clip: MakeClip, tmp_path: Path, astronaut: Image, degrees: int, hflip: bool
+) -> None:
+    stored = np.ascontiguousarray(astronaut[:256, 100:420])
+    path = make_clip(tmp_path / "r.mp4", [stored] * 2, rotation=degrees, hflip=hflip)
+    expected = np.rot90(stored, degrees // 90)  # counter-clockwise, as the matrix is meant
+    expected = expected[:, ::-1] if hflip else expected
+    with open_source(path) as source:
+        image = next(source).image
+    assert (source.info.height, source.info.width) == expected.shape[:2] == image.shape[:2]
+    assert np.abs(image.astype(int) - expected).mean() < 6  # any other orientation is off by 40 and more
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "limit", "expected"),
+    [
+        (None, None, None, range(0, 60)),
+        (1.0, None, None, range(30, 60)),
+        (None, 0.5, None, range(0, 15)),
+        (0.5, 1.5, None, range(15, 45)),
+        (0.51, None, 3, range(16, 19)),
+        (None, None, 1, range(0, 1)),
+    ],
+)
+@pytest.mark.parametrize("name", ["c.mp4", "c.ts"])
+def test_cut(
+    make_clip: MakeClip,
+    tmp_path: Path,
+    name: str,
+    start: float | None,
+    end: float | None,
+    limit: int | None,
+    expected: range,
+) -> None:
+    path = make_clip(tmp_path / name, 60, options={"g": "25"})
+    with open_source(path, start=start, end=end, max_frames=limit) as source:
+        frames = list(source)
+    assert [number_of(f.image) for f in frames] == list(expected)
+    assert frames[0].index == 0
+    assert source.info.frames is not None
+    assert abs(source.info.frames - len(expected)) <= 1
+    if name == "c.mp4":  # a transport stream's clock does not begin at 0
+        assert frames[0].time == pytest.approx(expected[0] / 30, abs=1e-3)
+
+
+def test_mirror(make_clip: MakeClip, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "m.mp4", 5)
+    for plain, mirrored in zip(read(path), read(path, mirror=True), strict=True):
+        assert np.array_equal(plain.image[:, ::-1], mirrored.image)
+        assert plain.pts == mirrored.pts
+
+
+def test_colours_survive(make_clip: MakeClip, tmp_path: Path, astronaut: Image) -> None:
+    path = make_clip(tmp_path / "c.mp4", [astronaut] * 2, options={"crf": "5"})
+    image = read(path)[0].image
+    assert np.abs(image.astype(int).mean((0, 1)) - astronaut.astype(int).mean((0, 1))).max() < 4
+
+
+# what is refused
+
+
+def bad_input(kind: str, folder: Path, make_clip: MakeClip) -> str | int:
+    path = folder / "in.mp4"
+    if kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "random bytes":
+        path.write_bytes(np.random.default_rng(0).bytes(100_000))
+    elif kind == "text":
+        path.write_text("no video at all\n" * 100)
+    elif kind == "text named .txt":
+        path = folder / "in.txt"
+        path.write_text("no video at all\n" * 100)
+    elif kind == "only sound":
+        return str(sound_only(folder / "in.m4a"))
+    elif kind == "truncated, index lost":
+        path.write_bytes(make_clip(folder / "whole.mp4", 60).read_bytes()[:-3000])
+    elif kind == "folder without pictures":
+        (folder / "readme.txt").write_text("x")
+        return str(folder)
+    elif kind == "pattern without match":
+        return str(folder / "*.png")
+    elif kind == "damaged picture":
+        path = folder / "in.png"
+        path.write_bytes(b"\x89PNG\r\n\x1a\nno")
+    elif kind == "no camera":
+        return 97
+    elif kind == "nobody listens":
+        return "http://user:secret@127.0.0.1:9/live"
+    return str(path)
+
+
+def sound_only(path: Path) -> Path:
+    import av
+
+    with av.open(str(path), "w", format="ipod") as output:
+        stream: Any = output.add_stream("aac", rate=48000)
+        for i in range(20):
+            silence = np.zeros((1, 2048), np.int16)
+            frame: Any = av.AudioFrame.from_ndarray(silence, format="s16", layout="stereo")
+            frame.sample_rate, frame.pts = 48000, i * 1024
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("missing", "There is no file"),
+        ("empty", "is empty"),
+        ("random bytes", "not a video"),
+        ("text", "not a video"),
+        ("text named .txt", "not a video but text"),
+        ("only sound", "only sound"),
+        ("truncated, index lost", "not a video"),
+        ("folder without pictures", "no picture in the folder"),
+        ("pattern without match", "no picture in the pattern"),
+        ("damaged picture", "not a picture"),
+        ("no camera", "Camera 97 cannot be opened"),
+        ("nobody listens", "Connection refused"),
+    ],
+)
+def test_refused(
+    kind: str, says: str, make_clip: MakeClip, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(InputError, match=says) as caught:
+        open_source(bad_input(kind, tmp_path, make_clip))
+    assert caught.value.exit_code == 3
+    assert caught.value.hint
+    assert "\n" not in caught.value.message
+    assert "secret" not in str(caught.value)
+    assert capfd.readouterr().err == ""  # no noise from the libraries beside our own sentence
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"start": -1.0}, "--start"),
+        ({"end": float("nan")}, "--end"),
+        ({"start": 2.0, "end": 1.0}, "greater than --start"),
+        ({"max_frames": 0}, "--max-frames"),
+    ],
+)
+def test_senseless_range(options: dict[str, Any], says: str, make_clip: MakeClip, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4", 3)
+    with pytest.raises(UsageError, match=says):
+        open_source(path, **options)
+
+
+def test_start_behind_the_end(make_clip: MakeClip, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4", 30)
+    with pytest.raises(InputError, match=r"lasts 1\.00 s, but --start asks for 5"):
+        open_source(path, start=5)
+
+
+@pytest.mark.parametrize("name", ["t.mp4", "t.mkv", "t.avi"])
+def test_truncated_file_gives_what_it_has_then_says_so(
+    make_clip: MakeClip, tmp_path: Path, name: str
+) -> None:
+    codec = "mpeg4" if name.endswith("avi") else "libx264"
+    noise = np.random.default_rng(0).integers(0, 256, (90, 96, 160, 3), np.uint8)
+    noise[:, 24:72] = np.stack([numbered(i) for i in range(90)])[:, 24:72]
+    whole = make_clip(
+        tmp_path / f"whole_{name}", list(noise), codec=codec, sound="aac", faststart=name == "t.mp4"
+    )
+    path = tmp_path / name
+    data = whole.read_bytes()
+    path.write_bytes(data[: int(len(data) * 0.6)])
+    assert len(read(whole)) == 90
+    numbers = []
+    with open_source(path) as source, pytest.raises(InputError, match="ends") as caught:  # noqa: PT012
+        for frame in source:
+            numbers.append(number_of(frame.image))
+    # A picture that is shown early but stored late may be among the lost ones.
+    assert 40 < len(numbers) <= numbers[-1] + 1 < 60
+    assert len(numbers) >= numbers[-1] - 2
+    assert numbers == sorted(set(numbers))
+    assert caught.value.exit_code == 3
+
+
+def test_damage_in_the_middle_is_passed_over_and_told(make_clip: MakeClip, tmp_path: Path) -> None:
+    noise = list(np.random.default_rng(0).integers(0, 256, (60, 96, 160, 3), np.uint8))
+    path = make_clip(tmp_path / "d.mp4", noise, faststart=True, options={"g": "10", "bf": "0"})
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 20_000] = bytes(20_000)
+    path.write_bytes(data)
+    with open_source(path) as source:
+        frames = list(source)
+    assert 40 <= len(frames) < 60
+    assert frames[-1].time == pytest.approx(59 / 30, abs=1e-3)
+    assert "damaged" in source.note
+
+
+# pictures
+
+
+def test_pictures(tmp_path: Path, astronaut: Image) -> None:
+    for number in (10, 2, 1):
+        cv2.imwrite(str(tmp_path / f"p{number}.png"), numbered(number))
+    (tmp_path / "notes.txt").write_text("not a picture")
+    for spec in (tmp_path, tmp_path / "p*.png"):
+        with open_source(spec) as source:
+            frames = list(source)
+        assert [number_of(f.image) for f in frames] == [1, 2, 10]
+        assert [f.time for f in frames] == [0.0, 0.04, 0.08]
+        assert source.info.frames == 3
+        assert not source.info.live
+    single = read(tmp_path / "p10.png")
+    assert len(single) == 1
+    assert np.array_equal(single[0].image, numbered(10))
+    with pytest.raises(UsageError, match="--start"):
+        open_source(tmp_path, start=1.0)
+
+
+def test_damaged_picture_in_the_middle_is_named(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        cv2.imwrite(str(tmp_path / f"p{number}.png"), numbered(number))
+    (tmp_path / "p2.png").write_bytes(b"no")
+    with open_source(tmp_path) as source:
+        assert number_of(next(source).image) == 1
+        with pytest.raises(InputError, match=r"p2\.png is not a picture"):
+            next(source)
+
+
+# live
+
+
+def test_live_stream_keeps_only_the_newest_frame(mjpeg_server: Callable[..., MjpegServer]) -> None:
+    server = mjpeg_server(rate=60.0)
+    with open_source(server.url) as source:
+        assert source.info.live
+        assert (source.info.width, source.info.height, source.info.path) == (160, 96, None)
+        indices, times = [], []
+        for frame in itertools.islice(source, 8):
+            # What is handed out is what was sent last, give or take what is on its way.
+            assert server.sent - number_of(frame.image) < 20
+            indices.append(frame.index)
+            times.append(frame.time)
+            time.sleep(0.2)
+        dropped = source.dropped
+    skipped = indices[-1] - indices[0] + 1 - len(indices)
+    assert skipped > 20  # 12 frames arrive while the consumer sleeps
+    assert dropped >= skipped
+    assert all(b > a for a, b in itertools.pairwise(times))
+    with pytest.raises(UsageError, match="--end"):
+        open_source(server.url, end=1.0)
+
+
+def test_live_stream_that_ends_is_the_end(mjpeg_server: Callable[..., MjpegServer]) -> None:
+    server = mjpeg_server(rate=100.0, count=60)
+    frames = read(server.url)
+    assert number_of(frames[-1].image) == 59
+
+
+def test_limit_of_a_live_stream_counts_what_was_handed_out(mjpeg_server: Callable[..., MjpegServer]) -> None:
+    seen = 0
+    with open_source(mjpeg_server(rate=60.0).url, max_frames=3) as source:
+        for _ in source:
+            seen += 1
+            time.sleep(0.1)
+    assert seen == 3
+    assert source.dropped > 3
+
+
+def test_stalled_stream_ends_with_a_sentence(
+    mjpeg_server: Callable[..., MjpegServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "_READ_TIMEOUT", 1.0)
+    server = mjpeg_server(rate=60.0)
+    with open_source(server.url) as source:
+        next(source)
+        server.stall.set()
+        with pytest.raises(InputError, match="stopped sending: nothing came for 1 s"):
+            list(source)
+
+
+def test_close_frees_a_waiting_consumer(
+    mjpeg_server: Callable[..., MjpegServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "_READ_TIMEOUT", 2.0)
+    server = mjpeg_server(rate=60.0)
+    source = open_source(server.url)
+    next(source)
+    server.stall.set()
+    consumer = threading.Thread(target=list, args=(source,))
+    consumer.start()
+    time.sleep(0.3)
+    assert consumer.is_alive()
+    source.close()
+    consumer.join(5)
+    assert not consumer.is_alive()
+
+
+def test_video_file_on_a_web_server_is_read_like_a_file(make_clip: MakeClip, tmp_path: Path) -> None:
+    import functools
+    import http.server
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    make_clip(tmp_path / "a.mp4", 45, sound="aac", faststart=True)
+    handler = functools.partial(Quiet, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        with open_source(f"http://127.0.0.1:{server.server_port}/a.mp4") as source:
+            time.sleep(0.3)  # a live source would drop frames meanwhile
+            numbers = [number_of(f.image) for f in source]
+        with pytest.raises(InputError, match="404"):
+            open_source(f"http://127.0.0.1:{server.server_port}/none.mp4")
+        server.shutdown()
+    assert numbers == list(range(45))
+    assert not source.info.live
+    assert source.info.has_audio
+
+
+def test_camera_that_is_pulled_out(
+    make_clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No camera here: OpenCV reads a clip in its place, and the clip's end is the unplugged cable."""
+    clip = make_clip(tmp_path / "camera.avi", 50, codec="mjpeg")
+    real = cv2.VideoCapture
+    monkeypatch.setattr(capture.sys, "platform", "elsewhere")
+    monkeypatch.setattr(capture.cv2, "VideoCapture", lambda number: real(str(clip)))
+    numbers = []
+    with open_source("0") as source:
+        assert source.info.live
+        assert source.info.name == "camera 0"
+        with pytest.raises(InputError, match="camera 0 stopped delivering"):  # noqa: PT012
+            for frame in source:
+                numbers.append(number_of(frame.image))
+    assert numbers[-1] == 49
+    assert len(numbers) + source.dropped == 50
+
+
+# threads
+
+
+def test_failing_reader_ends_the_consumer_with_its_own_message(
+    make_clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_clip(tmp_path / "a.mp4", 30)
+    count = itertools.count()
+    convert = sources._Converter.__call__
+
+    def fails(self: Any, picture: Any) -> Image:
+        if next(count) == 10:
+            raise RuntimeError("the eleventh picture is cursed")
+        return convert(self, picture)
+
+    monkeypatch.setattr(sources._Converter, "__call__", fails)
+    seen = 0
+    with open_source(path) as source, pytest.raises(RuntimeError, match="eleventh"):  # noqa: PT012
+        for _ in source:
+            seen += 1
+    assert seen == 10
+
+
+def test_leaving_in_the_middle_leaves_no_thread(make_clip: MakeClip, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4", 60)
+    with open_source(path) as source:
+        assert number_of(next(source).image) == 0
+    assert list(source) == []
+    open_source(path).close()
+
+
+def test_reading_ahead_is_bounded() -> None:
+    handoff: Handoff[int] = Handoff(3)
+    put: list[int] = []
+
+    def produce() -> None:
+        for i in range(100):
+            if not handoff.put(i):
+                break
+            put.append(i)
+
+    producer = threading.Thread(target=produce)
+    producer.start()
+    time.sleep(0.2)
+    assert put == [0, 1, 2]
+    assert [handoff.get() for _ in range(10)] == list(range(10))
+    handoff.cancel()
+    producer.join(5)
+    assert not producer.is_alive()
+    assert len(put) <= 14
+
+
+def test_handoff_error_comes_after_what_was_produced() -> None:
+    handoff: Handoff[int] = Handoff(3)
+    handoff.put(1)
+    handoff.finish(FkpError("broken"))
+    assert handoff.get() == 1
+    with pytest.raises(FkpError, match="broken"):
+        handoff.get()
+    assert handoff.get() is None
+
+
+def test_cv2_is_imported_before_av() -> None:
+    """``import av`` before ``import cv2`` makes cv2.imshow hang on Linux."""
+    code = "import sys, fkp_live.sinks; assert 'cv2' in sys.modules; assert 'av' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])
+
+
+# real clips
+
+CLIPS = {  # pictures that really come, and their size upright
+    "group.mp4": (329, 1280, 720),
+    "hand_on_face.mp4": (472, 640, 360),
+    "no_face.mp4": (95, 960, 540),
+    "rotated_90.mp4": (180, 720, 1280),
+    "talking_head.mp4": (448, 512, 512),
+    "tiny_carphone.mp4": (120, 176, 144),
+    "vfr_face_then_none.mov": (169, 960, 540),
+    "webcam_long.mp4": (1337, 400, 300),
+}
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_real_clip_is_read_cleanly_to_its_end(shared: Path, name: str) -> None:
+    count, width, height = CLIPS[name]
+    with open_source(shared / "data" / "videos" / name) as source:
+        assert (source.info.width, source.info.height) == (width, height)
+        times = []
+        for frame in source:
+            assert frame.image.shape == (height, width, 3)
+            times.append(frame.time)
+    assert len(times) == count
+    assert all(b > a for a, b in itertools.pairwise(times))
+    assert source.note == ""
+    if name.startswith("vfr"):
+        assert np.ptp(np.diff(times)) > 0.01
