@@ -1,0 +1,7 @@
+"""``python -m fkp_live``: the same as ``fkp-live``."""
+
+import sys
+
+from fkp_live.cli import main
+
+sys.exit(main())

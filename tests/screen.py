@@ -1,0 +1,97 @@
+"""A screen of its own for the tests that need one: Xvfb, and hands (xdotool) to press keys and buttons."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A running X server."""
+
+    display: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For a process that shall use this screen."""
+        return {**os.environ, "DISPLAY": self.display}
+
+    def _xdotool(self, *words: str) -> str:
+        done = subprocess.run(
+            ["xdotool", *words], env=self.environment, capture_output=True, text=True, timeout=30
+        )
+        return done.stdout.strip()
+
+    def wait_for_window(self, title: str, process: subprocess.Popen[str], seconds: float = 60.0) -> str:
+        """The id of the window with this title, as soon as ``process`` shows it."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise AssertionError(f"ended with {process.returncode}: {process.communicate()}")
+            found = self._xdotool("search", "--onlyvisible", "--name", title)
+            if found:
+                return found.splitlines()[0]
+            time.sleep(0.05)
+        raise AssertionError(f"no window {title!r} within {seconds} s")
+
+    def press(self, window: str, key: str) -> None:
+        """Press a key with the focus on the window, which no window manager is there to give."""
+        self._xdotool("windowfocus", "--sync", window, "key", key)
+
+    def press_close_button(self, window: str) -> None:
+        """What a window manager sends when its close button is pressed: WM_DELETE_WINDOW."""
+        x11 = ctypes.CDLL(ctypes.util.find_library("X11"))
+        x11.XOpenDisplay.restype = ctypes.c_void_p
+        x11.XInternAtom.restype = ctypes.c_ulong
+        server = ctypes.c_void_p(x11.XOpenDisplay(self.display.encode()))
+        assert server.value, f"no X server at {self.display}"
+        protocols, delete = (
+            x11.XInternAtom(server, name, 0) for name in (b"WM_PROTOCOLS", b"WM_DELETE_WINDOW")
+        )
+        # XClientMessageEvent: type 33, serial, send_event, display, window, message type, format, data.
+        event = (ctypes.c_long * 24)(33, 0, 1, server.value, int(window), protocols, 32, delete)
+        assert x11.XSendEvent(server, ctypes.c_ulong(int(window)), 0, 0, ctypes.byref(event))
+        x11.XCloseDisplay(server)
+
+
+@contextmanager
+def virtual_screen(authority: Path | None = None, *, restless: bool = False) -> Iterator[Screen]:
+    """A fresh X server. Skips where there is no Xvfb.
+
+    Parameters
+    ----------
+    authority : file with the cookies that it asks for; None: everybody is let in
+    restless : whether it starts afresh when its last client leaves, refusing everybody for a moment
+    """
+    for program in ("Xvfb", "xdotool"):
+        if shutil.which(program) is None:
+            pytest.skip(f"needs {program}, which is not installed")
+    reading, writing = os.pipe()
+    words = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x800x24", "-nolisten", "tcp"]
+    if not restless:
+        words.append("-noreset")
+    if authority is not None:
+        words += ["-auth", str(authority)]
+    server = subprocess.Popen(words, pass_fds=[writing], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.close(writing)
+    try:
+        # Xvfb picks a free number and tells it when it is ready; an empty answer means that it died.
+        with os.fdopen(reading) as answer:
+            number = answer.readline().strip()
+        if not number:
+            pytest.skip("Xvfb does not start here")
+        yield Screen(f":{number}")
+    finally:
+        server.terminate()
+        server.wait(30)
