@@ -109,10 +109,13 @@ def warp(image: NDArray[np.uint8], matrix: Matrix, size: int) -> NDArray[np.uint
     factor = int(_SHRINK_BELOW / max(scale_of(matrix), 1e-6))
     if factor >= 1:
         image, matrix = _shrink(image, matrix, size, factor + 1)
-    return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    crop = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return np.asarray(crop, np.uint8)
 
 
-def _shrink(image: NDArray[np.uint8], matrix: Matrix, size: int, factor: int) -> tuple[NDArray[np.uint8], Matrix]:
+def _shrink(
+    image: NDArray[np.uint8], matrix: Matrix, size: int, factor: int
+) -> tuple[NDArray[np.uint8], Matrix]:
     corners = apply(invert(matrix), [[0, 0], [size, 0], [0, size], [size, size]])
     height, width = image.shape[:2]
     x0, y0 = np.floor(corners.min(0)).astype(int) - factor
@@ -127,7 +130,7 @@ def _shrink(image: NDArray[np.uint8], matrix: Matrix, size: int, factor: int) ->
     # Shrunk pixel u sits at x0 + (u + 0.5) * factor - 0.5 of the frame.
     offset = (factor - 1) / 2.0
     to_frame = np.array([[factor, 0.0, x0 + offset], [0.0, factor, y0 + offset]], np.float64)
-    return small, compose(matrix, to_frame)
+    return np.asarray(small, np.uint8), compose(matrix, to_frame)
 
 
 def iou(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:

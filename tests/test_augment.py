@@ -10,7 +10,14 @@ from fkp_live.geometry import CropSpec, apply, box_of, crop_matrix
 from fkp_live.topology import MIRROR
 from fkp_live.types import Image
 from train import augment
-from train.augment import AugmentOptions, background_crop, detector_jitter, mirror, training_crop, training_matrix
+from train.augment import (
+    AugmentOptions,
+    background_crop,
+    detector_jitter,
+    mirror,
+    training_crop,
+    training_matrix,
+)
 
 SPEC = CropSpec(112, 0.125)
 QUIET = AugmentOptions(
@@ -56,7 +63,9 @@ def test_what_moves_no_point_moves_no_dot(points: np.ndarray, disturbance: str) 
         assert disturbed.shape == plain.shape
         assert disturbed.dtype == np.uint8
         # Light and noise change the background, so the dot is looked for where it is brightest.
-        peak = np.array(np.unravel_index(cv2.GaussianBlur(disturbed[..., 0], (0, 0), 2).argmax(), (112, 112)))[::-1]
+        peak = np.array(
+            np.unravel_index(cv2.GaussianBlur(disturbed[..., 0], (0, 0), 2).argmax(), (112, 112))
+        )[::-1]
         assert np.abs(peak - apply(matrix, points)[inner]).max() < 2.5
 
 
@@ -91,7 +100,8 @@ def test_the_face_fills_the_crop_as_it_does_live(points: np.ndarray) -> None:
 def test_a_crop_is_a_function_of_its_generator(points: np.ndarray, astronaut: Image) -> None:
     options = AugmentOptions()
     first, second, other = (
-        training_crop(astronaut, points, SPEC, np.random.default_rng(seed), options, astronaut) for seed in (5, 5, 6)
+        training_crop(astronaut, points, SPEC, np.random.default_rng(seed), options, astronaut)
+        for seed in (5, 5, 6)
     )
     assert np.array_equal(first[0], second[0])
     assert np.array_equal(first[1], second[1])

@@ -21,7 +21,7 @@ from train.fit import Crops, face_weights, fit, load_sources
 from train.model import load_checkpoint, read_checkpoint
 from train.recipe import DataOptions, Recipe, read_recipe, training_sets
 
-RECIPES = sorted((Path(__file__).parents[1] / "train" / "recipes").glob("*.toml"))
+RECIPES = sorted((Path(__file__).parents[1] / "train" / "recipes").rglob("*.toml"))
 TOML = """
 name = "tiny"
 [model]
@@ -74,7 +74,9 @@ def _mean_shape() -> np.ndarray:
     angle = np.linspace(np.pi, 0, 17)
     points[0:17] = np.c_[0.5 * np.cos(angle), -0.2 + 0.7 * np.sin(angle)]
     for start, side in ((17, -1), (22, 1)):
-        points[start : start + 5] = np.c_[np.linspace(-0.15, 0.15, 5) + side * 0.25, [-0.38, -0.43, -0.45, -0.43, -0.4]]
+        points[start : start + 5] = np.c_[
+            np.linspace(-0.15, 0.15, 5) + side * 0.25, [-0.38, -0.43, -0.45, -0.43, -0.4]
+        ]
     points[27:31] = np.c_[np.zeros(4), np.linspace(-0.25, 0.05, 4)]
     points[31:36] = np.c_[np.linspace(-0.1, 0.1, 5), [0.1, 0.12, 0.13, 0.12, 0.1]]
     ring = np.deg2rad([180, 240, 300, 0, 60, 120])
@@ -95,7 +97,9 @@ def _recipe(faces: Path, tmp_path: Path) -> Recipe:
 
 
 def test_it_learns_and_leaves_its_files(recipe: Recipe, tmp_path: Path) -> None:
-    longer = replace(recipe, training=replace(recipe.training, epochs=30, lr=5e-3, epoch_faces=64, evaluate_every=10))
+    longer = replace(
+        recipe, training=replace(recipe.training, epochs=30, lr=5e-3, epoch_faces=64, evaluate_every=10)
+    )
     history = fit(longer, Path(), tmp_path / "run", torch.device("cpu"), resume=False).history
     errors = [row["keypoints_nme"] for row in history if "keypoints_nme" in row]
     assert errors[-1] < 15.0 < errors[0]
@@ -111,7 +115,7 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(recipe: Recipe, tmp_path:
     cpu = torch.device("cpu")
     fit(whole, Path(), tmp_path / "whole", cpu, resume=False)
 
-    class Stop(Exception):
+    class StopError(Exception):
         pass
 
     def stop_after_two(folder: Path) -> None:
@@ -122,11 +126,11 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(recipe: Recipe, tmp_path:
         def save(run: module.Run) -> None:
             saved(run)
             if run.epoch == 2:
-                raise Stop
+                raise StopError
 
         module.Run.save = save  # type: ignore[method-assign]
         try:
-            with pytest.raises(Stop):
+            with pytest.raises(StopError):
                 fit(whole, Path(), folder, cpu, resume=False)
         finally:
             module.Run.save = saved  # type: ignore[method-assign]
@@ -170,7 +174,17 @@ def test_rare_shapes_are_drawn_oftener() -> None:
 def test_ctrl_c_keeps_the_last_checkpoint(faces: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "tiny.toml"
     recipe.write_text(TOML.replace("epochs = 2", "epochs = 5000"))
-    command = [sys.executable, "-m", "train", "fit", str(recipe), "--csv", str(faces), "--out", str(tmp_path / "run")]
+    command = [
+        sys.executable,
+        "-m",
+        "train",
+        "fit",
+        str(recipe),
+        "--csv",
+        str(faces),
+        "--out",
+        str(tmp_path / "run"),
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1])
     deadline = time.monotonic() + 90
     while not (tmp_path / "run" / "last.pt").exists() and time.monotonic() < deadline:

@@ -9,7 +9,15 @@ import torch
 
 from fkp_live.errors import ModelError
 from train.losses import KINDS, LossOptions, Truth, map_cross_entropy, point_distance, total_loss
-from train.model import Answer, LandmarkNet, ModelOptions, SoftArgmax, count_macs, load_checkpoint, save_checkpoint
+from train.model import (
+    Answer,
+    LandmarkNet,
+    ModelOptions,
+    SoftArgmax,
+    count_macs,
+    load_checkpoint,
+    save_checkpoint,
+)
 
 SMALL = ModelOptions(size=64, channels=(4, 4, 8, 8), blocks=(1, 1, 1), decoder=(8, 8))
 

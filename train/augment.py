@@ -6,6 +6,7 @@ The crop itself is `fkp_live.geometry`, the code of the live loop.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,12 +16,13 @@ from fkp_live.geometry import CropSpec, Matrix, apply, box_of, compose, crop_mat
 from fkp_live.topology import MIRROR
 
 Points = NDArray[np.float32]
-Image = NDArray[np.uint8]
+# uint8; OpenCV's stubs promise less.
+Image = NDArray[Any]
 Rng = np.random.Generator
 
 # 300-W's labels sit this share of the box side to the right of what is seen: mirrored without a correction they
 # contradict themselves, and a network settles half way. Measured by `python -m train offset` with a network that was
-# trained with plain mirroring; train/EXPERIMENTS.md has the figures.
+# trained with plain mirroring (labels_right = 0); train/EXPERIMENTS.md has the figures.
 LABELS_RIGHT = 0.0052
 
 # Drawing fresh normal numbers for every crop would cost more than all the rest of the augmentation.
@@ -33,7 +35,7 @@ class AugmentOptions:
 
     ``rotation`` is the standard deviation of the turn in degrees; ``shift`` and ``scale`` those of the detector's
     error (scale in log); ``far`` the share of faces whose shift and scale errors are doubled; ``stretch`` that of
-    the aspect ratio (log); ``shear`` in radians.
+    the aspect ratio (log); ``shear`` in radians. ``labels_right``: see `LABELS_RIGHT`.
     """
 
     rotation: float = 18.0
@@ -50,9 +52,12 @@ class AugmentOptions:
     noise: float = 0.3
     jpeg: float = 0.2
     occlusion: float = 0.45
+    labels_right: float = LABELS_RIGHT
 
 
-def detector_jitter(box: NDArray[np.float32], rng: Rng, shift: float = 0.04, scale: float = 0.05) -> NDArray[np.float32]:
+def detector_jitter(
+    box: NDArray[np.float32], rng: Rng, shift: float = 0.04, scale: float = 0.05
+) -> NDArray[np.float32]:
     """A box (4,) as a detector would have put it: centre moved by ``shift`` of its sides (standard deviation), size by
     ``scale`` (standard deviation of the logarithm)."""
     centre, sides = (box[:2] + box[2:]) / 2.0, box[2:] - box[:2]
@@ -72,10 +77,12 @@ def training_matrix(points: Points, spec: CropSpec, rng: Rng, options: AugmentOp
     return compose(crop_matrix(box, spec), turn)
 
 
-def mirror(crop: Image, points: Points, spec: CropSpec) -> tuple[Image, Points]:
+def mirror(
+    crop: Image, points: Points, spec: CropSpec, labels_right: float = LABELS_RIGHT
+) -> tuple[Image, Points]:
     """The crop and its points as seen in a mirror, in the labels' convention."""
     mirrored = points[MIRROR].copy()
-    mirrored[:, 0] = crop.shape[1] - 1 - mirrored[:, 0] + 2.0 * LABELS_RIGHT * spec.face_side
+    mirrored[:, 0] = crop.shape[1] - 1 - mirrored[:, 0] + 2.0 * labels_right * spec.face_side
     return np.ascontiguousarray(crop[:, ::-1]), mirrored
 
 
@@ -101,7 +108,7 @@ def training_crop(
     matrix = training_matrix(points, spec, rng, options)
     crop, moved = warp(image, matrix, spec.size), apply(matrix, points)
     if rng.random() < options.mirror:
-        crop, moved = mirror(crop, moved, spec)
+        crop, moved = mirror(crop, moved, spec, options.labels_right)
     if rng.random() < options.occlusion:
         crop = _occlude(crop, rng, occluder)
     return disturb(crop, rng, options), moved
@@ -122,7 +129,9 @@ def disturb(crop: Image, rng: Rng, options: AugmentOptions) -> Image:
         crop = _noise(crop, rng)
     if rng.random() < options.jpeg:
         _, coded = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 80))])
-        crop = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+        decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+        assert decoded is not None
+        crop = decoded
     return crop
 
 
@@ -144,7 +153,9 @@ def background_crop(image: Image, points: Points, spec: CropSpec, rng: Rng, opti
         size = side * rng.uniform(0.12, 0.3)
         cx, cy = points[rng.integers(0, 17)]
     else:
-        return disturb(_shuffled(warp(image, crop_matrix((x0, y0, x1, y1), spec), spec.size), rng), rng, options)
+        return disturb(
+            _shuffled(warp(image, crop_matrix((x0, y0, x1, y1), spec), spec.size), rng), rng, options
+        )
     box = np.array([cx - size / 2, cy - size / 2, cx + size / 2, cy + size / 2])
     return disturb(warp(image, crop_matrix(box, spec), spec.size), rng, options)
 
@@ -179,7 +190,11 @@ def _low_resolution(crop: Image, rng: Rng) -> Image:
     size = crop.shape[0]
     small = int(size * rng.uniform(0.2, 0.75))
     down = (cv2.INTER_AREA, cv2.INTER_LINEAR)[rng.integers(2)]
-    up = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)[rng.integers(3)] if small > size / 2 else cv2.INTER_LINEAR
+    up = (
+        (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)[rng.integers(3)]
+        if small > size / 2
+        else cv2.INTER_LINEAR
+    )
     # Area and bilinear resizing both keep pixel centres aligned, so the points stay where they are.
     return cv2.resize(cv2.resize(crop, (small, small), interpolation=down), (size, size), interpolation=up)
 
@@ -226,7 +241,9 @@ def _occlude(crop: Image, rng: Rng, occluder: Image | None) -> Image:
             patch = rng.integers(0, 256, shape, np.uint8)
         if rng.random() < 0.5:
             mask = np.zeros(shape[:2], np.uint8)
-            cv2.ellipse(mask, (shape[1] // 2, shape[0] // 2), (shape[1] // 2, shape[0] // 2), 0, 0, 360, 1, -1)
+            cv2.ellipse(
+                mask, (shape[1] // 2, shape[0] // 2), (shape[1] // 2, shape[0] // 2), 0, 0, 360, 1, -1
+            )
             patch = np.where(mask[..., None] > 0, patch, crop[top:bottom, left:right])
         crop[top:bottom, left:right] = patch
     return crop

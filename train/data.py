@@ -75,7 +75,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
     if image is None:
         raise InputError(f"{path} is not an image that can be decoded (JPEG or PNG expected)")
-    return image
+    return np.asarray(image, np.uint8)
 
 
 def read_csv(csv: Path, images: Path | None = None, name: str | None = None) -> FaceSet:
@@ -97,11 +97,14 @@ def read_csv(csv: Path, images: Path | None = None, name: str | None = None) -> 
     try:
         table = pd.read_csv(csv, dtype=str, keep_default_na=False, skip_blank_lines=False)
     except FileNotFoundError as error:
-        raise InputError(f"no such data set: {csv}", "Expected a CSV file: name, x0, y0, … x67, y67.") from error
+        raise InputError(
+            f"no such data set: {csv}", "Expected a CSV file: name, x0, y0, … x67, y67."
+        ) from error
     except (OSError, ValueError, UnicodeDecodeError) as error:
         first_line = str(error).strip().splitlines()[0]
         raise InputError(
-            f"{csv} cannot be read as CSV: {first_line}", f"Expected {_COLUMNS} columns: name, x0, y0, … x67, y67."
+            f"{csv} cannot be read as CSV: {first_line}",
+            f"Expected {_COLUMNS} columns: name, x0, y0, … x67, y67.",
         ) from error
     if table.shape[1] != _COLUMNS:
         raise InputError(

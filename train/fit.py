@@ -85,7 +85,10 @@ class Crops(Dataset[tuple[Tensor, Tensor, bool, float]]):
             other = source.images[rng.integers(len(source.images))]
             crop, moved = training_crop(image, points, spec, rng, self.recipe.augment, other)
         else:
-            crop, moved = background_crop(image, points, spec, rng, self.recipe.augment), np.zeros_like(points)
+            crop, moved = (
+                background_crop(image, points, spec, rng, self.recipe.augment),
+                np.zeros_like(points),
+            )
         return torch.from_numpy(crop), torch.from_numpy(moved), is_face, source.weight
 
 
@@ -138,11 +141,15 @@ class Run:
     def __init__(self, recipe: Recipe, folder: Path, device: torch.device) -> None:
         self.recipe, self.folder, self.device = recipe, folder, device
         torch.manual_seed(recipe.training.seed)
-        self.model = LandmarkNet(recipe.model).to(device, memory_format=torch.channels_last)
+        self.model = LandmarkNet(recipe.model).to(device)
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = copy.deepcopy(self.model).requires_grad_(False)
         decay = [p for p in self.model.parameters() if p.dim() > 1]
         rest = [p for p in self.model.parameters() if p.dim() <= 1]
-        groups = [{"params": decay, "weight_decay": recipe.training.weight_decay}, {"params": rest, "weight_decay": 0.0}]
+        groups = [
+            {"params": decay, "weight_decay": recipe.training.weight_decay},
+            {"params": rest, "weight_decay": 0.0},
+        ]
         self.optimiser = torch.optim.AdamW(groups, lr=recipe.training.lr)
         self.epoch, self.step, self.history = 0, 0, list[dict[str, float]]()
 
@@ -181,7 +188,11 @@ class Run:
     def learning_rate(self, progress: float) -> float:
         """One cycle: linear warm-up, then a cosine to a thousandth."""
         warm = self.recipe.training.warmup
-        shape = progress / warm if progress < warm else 0.5 * (1 + math.cos(math.pi * (progress - warm) / (1 - warm)))
+        shape = (
+            progress / warm
+            if progress < warm
+            else 0.5 * (1 + math.cos(math.pi * (progress - warm) / (1 - warm)))
+        )
         return self.recipe.training.lr * max(shape, 1e-3)
 
     def train_one_epoch(self, loader: DataLoader[Any], bar: tqdm[Any]) -> dict[str, float]:
@@ -193,7 +204,9 @@ class Run:
             rate = self.learning_rate(self.step / total_steps)
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
-            inputs = crops.to(self.device).permute(0, 3, 1, 2).float()  # NHWC bytes: channels_last as they come
+            inputs = (
+                crops.to(self.device).permute(0, 3, 1, 2).float()
+            )  # NHWC bytes: channels_last as they come
             truth = Truth(points.to(self.device), is_face.to(self.device), weight.float().to(self.device))
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.training.bf16):
                 maps, context = self.model.features(inputs)
@@ -241,7 +254,9 @@ def load_sources(sets: list[tuple[FaceSet, float, float]]) -> list[Source]:
     """Read all images into memory: they are small, and every epoch shows them again."""
     sources = []
     for faces, share, weight in sets:
-        images = [faces.image(i) for i in tqdm(range(len(faces)), desc=f"reading {faces.name}", file=sys.stderr)]
+        images = [
+            faces.image(i) for i in tqdm(range(len(faces)), desc=f"reading {faces.name}", file=sys.stderr)
+        ]
         sources.append(Source(faces, images, share, weight))
     return sources
 
@@ -255,7 +270,11 @@ def _interruptible(run: Run) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        kept = f"{run.checkpoint} holds epoch {run.epoch}" if run.epoch else "no epoch was finished, nothing is kept"
+        kept = (
+            f"{run.checkpoint} holds epoch {run.epoch}"
+            if run.epoch
+            else "no epoch was finished, nothing is kept"
+        )
         print(f"\ninterrupted; {kept}", file=sys.stderr)
         raise
 
@@ -268,7 +287,8 @@ def fit(recipe: Recipe, data: Path, folder: Path, device: torch.device, resume: 
     training = recipe.training
     crops = Crops(load_sources(training_sets(recipe, data)), recipe)
     validation = {
-        name: evaluation_crops(faces, recipe.model.crop_spec) for name, faces in validation_sets(recipe, data).items()
+        name: evaluation_crops(faces, recipe.model.crop_spec)
+        for name, faces in validation_sets(recipe, data).items()
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "recipe.json").write_text(json.dumps(recipe.as_dict(), indent=1) + "\n")
@@ -282,7 +302,9 @@ def fit(recipe: Recipe, data: Path, folder: Path, device: torch.device, resume: 
         prefetch_factor=8 if training.workers else None,
     )
     cv2.setNumThreads(1)
-    bar = tqdm(total=training.epochs * len(loader), initial=run.step, unit="batch", file=sys.stderr, mininterval=2.0)
+    bar = tqdm(
+        total=training.epochs * len(loader), initial=run.step, unit="batch", file=sys.stderr, mininterval=2.0
+    )
     with bar, _interruptible(run):
         for epoch in range(run.epoch, training.epochs):
             started = time.perf_counter()
@@ -311,15 +333,21 @@ def pick_device(name: str) -> torch.device:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m train fit`."""
     parser.add_argument("recipe", type=Path, help="TOML file, for example train/recipes/fkp68.toml")
-    parser.add_argument("--data", type=Path, default=Path(), help="folder of the recipe's data (default: here)")
-    parser.add_argument("--csv", type=Path, action="append", help="train on this CSV instead of the recipe's data")
+    parser.add_argument(
+        "--data", type=Path, default=Path(), help="folder of the recipe's data (default: here)"
+    )
+    parser.add_argument(
+        "--csv", type=Path, action="append", help="train on this CSV instead of the recipe's data"
+    )
     parser.add_argument("--val", type=Path, action="append", help="with --csv: watch the error on this CSV")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--epochs", type=int, help="instead of the recipe's")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
     parser.add_argument("--threads", type=int, default=2, help="torch threads (default: %(default)s)")
-    parser.add_argument("--resume", action="store_true", help="continue the run in --out exactly where it stopped")
+    parser.add_argument(
+        "--resume", action="store_true", help="continue the run in --out exactly where it stopped"
+    )
 
 
 def _texts(paths: list[Path]) -> tuple[str, ...]:
@@ -337,9 +365,13 @@ def run(args: argparse.Namespace) -> int:
     changes = {key: getattr(args, key) for key in ("epochs", "seed") if getattr(args, key) is not None}
     recipe = replace(recipe, training=replace(recipe.training, **changes))
     if not args.resume and (args.out / "last.pt").exists():
-        raise OutputError(f"{args.out} holds a run already", "Continue it with --resume or choose another folder.")
+        raise OutputError(
+            f"{args.out} holds a run already", "Continue it with --resume or choose another folder."
+        )
     if args.resume and not (args.out / "last.pt").exists():
-        raise InputError(f"nothing to resume: {args.out / 'last.pt'} does not exist", "Start without --resume.")
+        raise InputError(
+            f"nothing to resume: {args.out / 'last.pt'} does not exist", "Start without --resume."
+        )
     torch.set_num_threads(args.threads)
     finished = fit(recipe, args.data, args.out, pick_device(args.device), args.resume)
     last = finished.history[-1]

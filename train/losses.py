@@ -34,7 +34,7 @@ class LossOptions:
     kind: str = "l1"
     wing_width: float = 8.0
     wing_curvature: float = 1.5
-    maps: float = 0.1
+    maps: float = 3.0
     sigma: float = 1.0
     confidence: float = 0.1
     per_eye_distance: bool = True
@@ -54,7 +54,9 @@ def eye_distance(points: Tensor) -> Tensor:
     return (points[:, LEFT_EYE_OUTER] - points[:, RIGHT_EYE_OUTER]).norm(dim=-1)
 
 
-def total_loss(answer: Answer, truth: Truth, options: LossOptions, face_side: float, stride: int) -> dict[str, Tensor]:
+def total_loss(
+    answer: Answer, truth: Truth, options: LossOptions, face_side: float, stride: int
+) -> dict[str, Tensor]:
     """All terms and their weighted sum.
 
     Parameters

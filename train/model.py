@@ -77,6 +77,7 @@ class SoftArgmax(nn.Module):
         grid = torch.stack([x, y], -1).reshape(-1, 2).float() * stride + (stride - 1) / 2.0
         self.centre = (width * stride - 1) / 2.0
         centred = grid - self.centre
+        self.columns: Tensor
         columns = torch.cat([centred, centred.square().sum(-1, keepdim=True)], -1)
         self.register_buffer("columns", columns, persistent=False)
 
@@ -179,7 +180,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged file; all mean the same to the user
-        raise ModelError(f"{path} is not a checkpoint: {str(error) or type(error).__name__}".splitlines()[0], hint) from error
+        raise ModelError(
+            f"{path} is not a checkpoint: {str(error) or type(error).__name__}".splitlines()[0], hint
+        ) from error
     if not isinstance(content, dict) or not {"options", "model"} <= content.keys():
         raise ModelError(f"{path} holds no model of this program", hint)
     return content
@@ -188,7 +191,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def build(options: dict[str, Any]) -> LandmarkNet:
     """A network of the given options (as `asdict` gives them)."""
     fields = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
-    return LandmarkNet(ModelOptions(**fields))
+    return LandmarkNet(ModelOptions(**fields))  # type: ignore[arg-type]
 
 
 def load_checkpoint(path: Path) -> LandmarkNet:

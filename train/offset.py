@@ -57,7 +57,9 @@ def run(args: argparse.Namespace) -> int:
             a, b = np.percentile(sides, [low, high])
             chosen = (sides >= a) & (sides <= b)
             print(
-                "  faces of {:3.0f} to {:3.0f} px           {:+.2f} {:+.2f}".format(a, b, *np.median(per_face[chosen], 0))
+                "  faces of {:3.0f} to {:3.0f} px           {:+.2f} {:+.2f}".format(
+                    a, b, *np.median(per_face[chosen], 0)
+                )
             )
         for region, points in REGIONS.items():
             print("  {:<30} {:+.2f} {:+.2f}".format(region, *difference[:, points].mean((0, 1))))

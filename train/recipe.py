@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
+
+import tomllib
 
 from fkp_live.errors import InputError, UsageError
 from train.augment import AugmentOptions
@@ -109,9 +110,13 @@ def read_recipe(path: Path) -> Recipe:
                 "training": TrainingOptions}  # fmt: skip
     unknown = content.keys() - sections.keys() - {"name"}
     if unknown:
-        raise UsageError(f"{path}: unknown section '{sorted(unknown)[0]}'", f"Sections: {', '.join(sections)}.")
-    made = {name: _section(kind, content.get(name, {}), f"{path} [{name}]") for name, kind in sections.items()}
-    recipe = Recipe(name=str(content.get("name", Path(path).stem)), **made)
+        raise UsageError(
+            f"{path}: unknown section '{sorted(unknown)[0]}'", f"Sections: {', '.join(sections)}."
+        )
+    made = {
+        name: _section(kind, content.get(name, {}), f"{path} [{name}]") for name, kind in sections.items()
+    }
+    recipe = Recipe(name=str(content.get("name", Path(path).stem)), **made)  # type: ignore[arg-type]
     if recipe.loss.kind not in KINDS:
         raise UsageError(f"{path} [loss]: kind '{recipe.loss.kind}'", f"Expected one of {', '.join(KINDS)}.")
     if recipe.training.epochs < 1 or recipe.training.batch < 2:
@@ -127,8 +132,14 @@ def _section(kind: type[T], values: Any, where: str) -> T:
     known = {f.name for f in fields(kind)}
     unknown = values.keys() - known
     if unknown:
-        raise UsageError(f"{where}: unknown key '{sorted(unknown)[0]}'", f"Known: {', '.join(sorted(known))}.")
-    return kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
+        raise UsageError(
+            f"{where}: unknown key '{sorted(unknown)[0]}'", f"Known: {', '.join(sorted(known))}."
+        )
+    return kind(
+        **{  # type: ignore[arg-type]
+            key: tuple(v) if isinstance(v, list) else v for key, v in values.items()
+        }
+    )
 
 
 def training_sets(recipe: Recipe, root: Path) -> list[tuple[FaceSet, float, float]]:
@@ -138,7 +149,9 @@ def training_sets(recipe: Recipe, root: Path) -> list[tuple[FaceSet, float, floa
     chosen = []
     for name in options.sets:
         if name not in ("udacity_train", "wild_train"):
-            raise UsageError(f"[data] sets: '{name}' is not a training set", "Expected udacity_train or wild_train.")
+            raise UsageError(
+                f"[data] sets: '{name}' is not a training set", "Expected udacity_train or wild_train."
+            )
         faces = available[name]
         if name == "udacity_train":
             faces = faces.shifted([-v for v in options.udacity_offset])
@@ -146,7 +159,9 @@ def training_sets(recipe: Recipe, root: Path) -> list[tuple[FaceSet, float, floa
     chosen += [read_csv(Path(root) / csv) for csv in options.csv]
     if not chosen:
         raise UsageError("[data]: neither sets nor csv name any faces")
-    return [(faces, options.share.get(faces.name, 1.0), options.weight.get(faces.name, 1.0)) for faces in chosen]
+    return [
+        (faces, options.share.get(faces.name, 1.0), options.weight.get(faces.name, 1.0)) for faces in chosen
+    ]
 
 
 def validation_sets(recipe: Recipe, root: Path) -> dict[str, FaceSet]:
