@@ -51,7 +51,9 @@ def measure(models: list[str], rounds: int, threads: int) -> dict[str, dict[str,
 
 def main() -> int:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     shipped = sorted(path.stem for path in models_dir().glob("fkp68*.onnx"))
     parser.add_argument("models", nargs="*", default=shipped, help=f"default: {' '.join(shipped)}")
     parser.add_argument("--rounds", type=int, default=500)
@@ -62,7 +64,9 @@ def main() -> int:
         figures = measure(args.models, args.rounds, args.threads)
     except FkpError as error:
         parser.exit(int(error.exit_code), f"error: {error}\n")
-    print(f"onnxruntime {runtime_version()}, {args.threads} thread(s), {args.rounds} rounds, {platform.processor() or platform.machine()}")
+    print(
+        f"onnxruntime {runtime_version()}, {args.threads} thread(s), {args.rounds} rounds, {platform.machine()}"
+    )
     for name, row in figures.items():
         print(f"{name:<24} {row['ms']:7.3f} ms   {row['ratio']:.2f} of the detector")
     if args.json:

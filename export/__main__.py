@@ -15,8 +15,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
     parser.add_argument("checkpoint", type=Path, help="last.pt of a run of `python -m train fit`")
     parser.add_argument("--name", default="fkp68", help="name of the model (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "models", help="folder (default: models/)")
-    parser.add_argument("--data", type=Path, help="folder with udacity/ and wild/: measure the figures on them")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parents[1] / "models", help="folder (default: models/)"
+    )
+    parser.add_argument(
+        "--data", type=Path, help="folder with udacity/ and wild/: measure the figures on them"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing model")
     return parser
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from export.landmark import CHECKED_BATCHES, export_onnx, largest_difference, metadata, sha256_of
+from export.landmark import CHECKED_BATCHES, TOLERANCE, export_onnx, largest_difference, metadata, sha256_of
 from fkp_live.errors import OutputError
 from train.model import LandmarkNet, count_macs, load_checkpoint, read_checkpoint
 
 _LIMITS = """\
 - Profile faces (yaw beyond about 60 degrees): the markup itself is ill-defined there and the training data holds few.
 - Faces under about 30 px: the crop is enlarged and the error grows; see the slices by size.
-- Dark or heavily backlit faces, hands and masks over the mouth: points are guessed from the rest of the face; their
-  confidence falls.
+- Dark or heavily backlit faces, hands and masks over the mouth: points are guessed from the rest of the face, and
+  their confidence falls.
 - The confidence is an estimate of the probability that a point lies within a tenth of the eye distance; it is learnt
   on training faces, so it is somewhat too sure on new ones (table below).
 - The faces that it learnt from are mostly adults in news footage and web photos.
@@ -28,8 +28,8 @@ _DATA = """\
   never trained on), labels moved by the measured offset onto 300-W's convention: x {x:+.2f}, y {y:+.2f} px.
 - 1,712 faces of 300-W (AFW, HELEN, LFPW); 300 more are the validation set `wild_val` and are never trained on.
 
-The weights are those of the last epoch (averaged); no checkpoint was picked on validation faces. Recipes were compared on
-`wild_val` and on the unseen persons, see train/EXPERIMENTS.md.
+The weights are those of the last epoch (averaged); no checkpoint was picked on validation faces. Recipes were
+compared on `wild_val` and on the unseen persons, see train/EXPERIMENTS.md.
 
 Licence: the labelled faces of 300-W are for research and non-commercial use, and so are these weights. The code is MIT.
 """
@@ -60,7 +60,9 @@ def ship(checkpoint: Path, name: str, folder: Path, data: Path | None, overwrite
     (folder / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n")
     (folder / f"{name}.md").write_text(card(name, target, model, training, figures))
     write_sums(folder)
-    print(f"points differ from torch's by {largest_difference(model, target):.4f} px at most", file=sys.stderr)
+    print(
+        f"points differ from torch's by {largest_difference(model, target):.4f} px at most", file=sys.stderr
+    )
     print(target)
 
 
@@ -79,8 +81,8 @@ def training_facts(checkpoint: dict[str, Any]) -> dict[str, Any]:
 
 def measure(model: Path, data: Path) -> dict[str, Any]:
     """Figures of the ONNX file on the three judged sets, as `python -m train evaluate` prints them."""
-    from train.judge import JUDGED, finite, judge, open_network
     from train.data import splits
+    from train.judge import JUDGED, finite, judge, open_network
     from train.recipe import UDACITY_OFFSET
 
     network, _ = open_network(model)
@@ -99,7 +101,9 @@ def headline(figures: dict[str, Any]) -> dict[str, Any]:
         for way, conventions in result["ways"].items():
             for convention, row in conventions.items():
                 key = f"{name}, {way}, {convention}"
-                short[key] = {k: None if row[k] is None else round(row[k], 3) for k in ("nme", "fr10", "auc10")}
+                short[key] = {
+                    k: None if row[k] is None else round(row[k], 3) for k in ("nme", "fr10", "auc10")
+                }
     return short
 
 
@@ -109,15 +113,16 @@ def card(name: str, path: Path, model: LandmarkNet, training: dict[str, Any], fi
 
     options = model.options
     parameters = sum(p.numel() for p in model.parameters()) / 1e6
+    batches = " and ".join(map(str, CHECKED_BATCHES))
     offset = dict(zip("xy", training["udacity_offset"], strict=True))
     parts = [
         f"# {name}\n",
         "68 iBUG points of a face from one square crop, with a confidence for each point.\n",
-        f"- input: {options.size}x{options.size} BGR, 0..255, crop of the face's box with {options.margin:.1%} on each side",
+        f"- input: {options.size}x{options.size} BGR, 0..255; the box and {options.margin:.1%} of it on each side",
         f"- size: {count_macs(model) / 1e6:.1f} million multiply-accumulates, {parameters:.2f} million parameters",
         f"- file: {path.name}, {path.stat().st_size:,} bytes, SHA-256 {sha256_of(path)}",
         f"- recipe: train/recipes/{training['recipe']}.toml, {training['epochs']} epochs, seed {training['seed']}",
-        f"- checked: onnxruntime against torch at batch sizes {' and '.join(map(str, CHECKED_BATCHES))}, limit 0.05 px\n",
+        f"- checked: onnxruntime against torch at batch sizes {batches}, limit {TOLERANCE} px\n",
         "## Data\n",
         _DATA.format(**offset),
         "## Limits\n",
@@ -126,9 +131,9 @@ def card(name: str, path: Path, model: LandmarkNet, training: dict[str, Any], fi
     ]
     if figures:
         parts.append(
-            f"By `python -m train evaluate models/{name}.onnx --data DIR` (seed 0). The official Udacity test shares every "
-            "person and clip with its training half, so it measures memory as well as skill; `unseen` holds the persons "
-            "kept out of training.\n"
+            f"By `python -m train evaluate models/{name}.onnx --data DIR` (seed 0). The official Udacity test shares "
+            "every person and clip with its training half, so it measures memory as well as skill; `unseen` holds the "
+            "persons kept out of training.\n"
         )
         parts.append(report(_with_infinities(figures)) + "\n")
     else:

@@ -24,9 +24,7 @@ SCHEMA = "fkp-landmarks/1"
 # Largest distance between the points of torch and of onnxruntime, in crop pixels.
 TOLERANCE = 0.05
 CHECKED_BATCHES = (1, 8)
-LICENCE = (
-    "weights: research and non-commercial use, as the labelled faces of 300-W that they were trained on; code: MIT"
-)
+LICENCE = "weights: research and non-commercial use, as the faces of 300-W that they learnt from; code: MIT"
 
 
 class Shipped(nn.Module):
@@ -46,12 +44,16 @@ def fold_batch_norms(model: LandmarkNet) -> LandmarkNet:
     folded = copy.deepcopy(model).eval()
     for block in folded.modules():
         if isinstance(block, nn.Sequential) and len(block) >= 2 and isinstance(block[1], nn.BatchNorm2d):
-            block[0] = torch.nn.utils.fuse_conv_bn_eval(block[0], block[1])
+            convolution = block[0]
+            assert isinstance(convolution, nn.Conv2d)
+            block[0] = torch.nn.utils.fuse_conv_bn_eval(convolution, block[1])
             block[1] = nn.Identity()
     return folded
 
 
-def metadata(model: LandmarkNet, name: str, training: dict[str, Any], figures: dict[str, Any]) -> dict[str, Any]:
+def metadata(
+    model: LandmarkNet, name: str, training: dict[str, Any], figures: dict[str, Any]
+) -> dict[str, Any]:
     """What the file says of itself, by key without the ``fkp.`` prefix."""
     options = model.options
     return {
@@ -136,7 +138,13 @@ def strip_local_traces(graph: onnx.ModelProto) -> None:
     graph.doc_string = ""
     graph.graph.doc_string = ""
     del graph.graph.metadata_props[:]
-    groups = (graph.graph.node, graph.graph.value_info, graph.graph.input, graph.graph.output, graph.graph.initializer)
+    groups = (
+        graph.graph.node,
+        graph.graph.value_info,
+        graph.graph.input,
+        graph.graph.output,
+        graph.graph.initializer,
+    )
     for item in (item for group in groups for item in group):
         item.doc_string = ""
         del item.metadata_props[:]

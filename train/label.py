@@ -1,0 +1,128 @@
+"""`python -m train label CHECKPOINT IMAGES --out faces.csv`: a trained network's points as a CSV data set.
+
+For self-training and distillation: a large network labels faces that nobody labelled, and a recipe names the CSV.
+Every face is asked several times, straight and mirrored, in boxes that differ as a detector's do; the labels are the
+mean, and a face on which the answers disagree is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from fkp_live.detect import YuNet
+from fkp_live.errors import ExitCode, InputError, OutputError
+from fkp_live.geometry import apply, box_of, crop_matrix, invert, warp
+from fkp_live.runtime import open_session, resolve_model
+from fkp_live.topology import LEFT_EYE_OUTER, N_POINTS, RIGHT_EYE_OUTER
+from fkp_live.types import Image
+from train.augment import detector_jitter, mirror
+from train.data import read_image
+from train.model import LandmarkNet, load_checkpoint
+
+_SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """Mean of several answers for one face.
+
+    ``points`` (68, 2) image pixels; ``confidence`` mean over points and answers; ``spread`` mean distance of an answer
+    from the mean in per cent of the distance of the outer eye corners.
+    """
+
+    points: NDArray[np.float32]
+    confidence: float
+    spread: float
+
+
+@torch.no_grad()
+def ask(model: LandmarkNet, image: Image, box: NDArray[np.float32], asks: int, seed: int) -> Opinion:
+    """The mean of 2 x ``asks`` answers: boxes with a detector's jitter, each straight and mirrored."""
+    spec, rng = model.crop_spec, np.random.default_rng(seed)
+    boxes = [box, *(detector_jitter(box, rng) for _ in range(asks - 1))]
+    matrices = np.stack([crop_matrix(b, spec) for b in boxes])
+    crops = np.stack([warp(image, matrix, spec.size) for matrix in matrices])
+    both = torch.from_numpy(np.concatenate([crops, crops[:, :, ::-1]])).permute(0, 3, 1, 2).float()
+    points, confidence = (output.numpy() for output in model(both))
+    mirrored = [mirror(crop, p, spec)[1] for crop, p in zip(crops, points[asks:], strict=True)]
+    answers = apply(invert(np.concatenate([matrices, matrices])), np.concatenate([points[:asks], mirrored]))
+    mean = answers.mean(0)
+    eyes = float(np.linalg.norm(mean[LEFT_EYE_OUTER] - mean[RIGHT_EYE_OUTER]))
+    spread = 100.0 * float(np.linalg.norm(answers - mean, axis=-1).mean()) / max(eyes, 1e-3)
+    return Opinion(mean, float(confidence.mean()), spread)
+
+
+def label(model: LandmarkNet, images: list[Path], asks: int, seed: int) -> list[Opinion | None]:
+    """An opinion on the largest face of each image, None where the product's detector finds none.
+
+    The first opinion only places the box: the second, around its points, is the label.
+    """
+    detector = YuNet(open_session(resolve_model("yunet"), "cpu"))
+    opinions: list[Opinion | None] = []
+    for number, path in enumerate(tqdm(images, unit="image", file=sys.stderr, disable=None)):
+        image = read_image(path)
+        finds = detector(image)
+        if not finds:
+            opinions.append(None)
+            continue
+        largest = max(finds, key=lambda find: float((find.box[2:] - find.box[:2]).prod()))
+        first = ask(model, image, largest.box, 1, seed + number)
+        opinions.append(ask(model, image, box_of(first.points), asks, seed + number))
+    return opinions
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `python -m train label`."""
+    parser.add_argument("checkpoint", type=Path, help="the network that labels")
+    parser.add_argument("images", type=Path, help="folder of images, one face each")
+    parser.add_argument("--out", type=Path, required=True, help="CSV file to write")
+    parser.add_argument("--asks", type=int, default=4, help="boxes a face is asked in (default: %(default)s)")
+    parser.add_argument(
+        "--confidence", type=float, default=0.6, help="least mean confidence (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--spread", type=float, default=3.0, help="most spread, %% of eye distance (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--overwrite", action="store_true")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Entry of `python -m train label`."""
+    if args.out.exists() and not args.overwrite:
+        raise OutputError(f"{args.out} exists", "Give --overwrite to replace it, or another --out.")
+    images = sorted(p.resolve() for p in args.images.glob("*") if p.suffix.lower() in _SUFFIXES)
+    if not images:
+        raise InputError(
+            f"{args.images} holds no images", f"Expected a folder of {', '.join(_SUFFIXES)} files."
+        )
+    torch.set_num_threads(args.threads)
+    opinions = label(load_checkpoint(args.checkpoint), images, args.asks, args.seed)
+    kept = [
+        (path, opinion)
+        for path, opinion in zip(images, opinions, strict=True)
+        if opinion and opinion.confidence >= args.confidence and opinion.spread <= args.spread
+    ]
+    partial = args.out.with_suffix(".partial")
+    try:
+        with open(partial, "w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["", *range(2 * N_POINTS)])
+            writer.writerows([path, *(f"{v:.2f}" for v in o.points.ravel())] for path, o in kept)
+        partial.replace(args.out)
+    except OSError as error:
+        raise OutputError(f"cannot write {args.out}: {error.strerror}", "Choose another --out.") from error
+    missed = sum(opinion is None for opinion in opinions)
+    print(f"{len(kept)} of {len(images)} faces labelled; {missed} not found, the rest uncertain")
+    print(args.out)
+    return int(ExitCode.OK)
