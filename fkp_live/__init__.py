@@ -1,0 +1,52 @@
+"""Real-time 68-point face landmarks.
+
+Its names are imported when they are first used, so that ``import fkp_live`` alone costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fkp_live.errors import FkpError
+    from fkp_live.pipeline import FaceLandmarker, Pipeline, PipelineOptions
+    from fkp_live.sources import open_source
+    from fkp_live.types import Face, Frame, FrameResult
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Face",
+    "FaceLandmarker",
+    "FkpError",
+    "Frame",
+    "FrameResult",
+    "Pipeline",
+    "PipelineOptions",
+    "__version__",
+    "open_source",
+]
+
+_HOMES = {
+    "Face": "types",
+    "FaceLandmarker": "pipeline",
+    "FkpError": "errors",
+    "Frame": "types",
+    "FrameResult": "types",
+    "Pipeline": "pipeline",
+    "PipelineOptions": "pipeline",
+    "open_source": "sources",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

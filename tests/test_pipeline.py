@@ -1,0 +1,283 @@
+"""The stages together: on a scene that the test moves by hand, and with the shipped networks on a face."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from shapes import World, face_at
+
+import fkp_live
+from fkp_live.geometry import box_of
+from fkp_live.pipeline import FaceLandmarker, Pipeline, PipelineOptions
+from fkp_live.runtime import models_dir
+from fkp_live.topology import CHIN, MIRROR, NOSE_TIP, REGIONS
+from fkp_live.types import Frame, FrameResult, Image
+
+GREY = np.full((480, 640, 3), 100, np.uint8)
+# Middles of the eyes of scikit-image's astronaut, read off the picture.
+ASTRONAUT_EYES = np.array([[202.5, 101.0], [247.5, 103.0]])
+
+has_model = pytest.mark.skipif(
+    not (models_dir() / "fkp68.onnx").is_file(), reason="no shipped landmark network"
+)
+
+
+def _frame(image: Image, index: int, rate: float = 30.0) -> Frame:
+    return Frame(image, index, index / rate, 0.0)
+
+
+def _pipeline(world: World, **options: object) -> Pipeline:
+    chosen = PipelineOptions(**options)  # type: ignore[arg-type]
+    return Pipeline(chosen, detector=world.detector, network=world)
+
+
+def _walk(pipeline: Pipeline, world: World, scenes: list[list[np.ndarray]]) -> list[FrameResult]:
+    results = []
+    for index, faces in enumerate(scenes):
+        world.faces = faces
+        results.append(pipeline.process(_frame(GREY, index)))
+    return results
+
+
+@pytest.fixture(scope="module")
+def astronaut() -> Image:
+    return cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2BGR)
+
+
+@pytest.fixture(scope="module")
+def landmarker() -> FaceLandmarker:
+    return FaceLandmarker(provider="cpu")
+
+
+def test_two_faces_come_largest_first_with_all_that_is_known() -> None:
+    world = World()
+    result = _walk(_pipeline(world), world, [[face_at(150, 200, 40), face_at(420, 200, 70)]] * 3)[-1]
+    assert [face.id for face in result.faces] == [2, 1]
+    for face in result.faces:
+        assert face.points.shape == (68, 2)
+        assert face.points.dtype == face.confidence.dtype == face.box.dtype == np.float32
+        np.testing.assert_array_equal(face.box, box_of(face.points))
+        assert face.raw is not None
+        assert face.pose is not None
+        assert face.measures is not None
+        assert 0 <= face.score <= 1
+    assert not result.detected
+    assert set(result.timings) == {"detect", "landmark", "track", "smooth", "measure"}
+    assert min(result.timings.values()) >= 0
+
+
+def test_the_detector_looks_at_the_first_frame_and_then_rarely() -> None:
+    world = World()
+    results = _walk(_pipeline(world, detect_every=8), world, [[face_at(300, 200)]] * 17)
+    assert [i for i, result in enumerate(results) if result.detected] == [0, 8, 16]
+    assert world.looks == 3
+
+
+def test_all_faces_of_a_frame_take_one_run() -> None:
+    world = World()
+    _walk(_pipeline(world), world, [[face_at(90 + 150 * i, 200, 40) for i in range(4)]] * 20)
+    assert world.runs == 20
+    assert len(world.matrices) == 4
+
+
+def test_an_empty_frame_costs_no_run() -> None:
+    world = World()
+    results = _walk(_pipeline(world), world, [[]] * 10)
+    assert world.runs == 0
+    assert all(result.faces == () for result in results)
+
+
+def test_points_are_smoothed_and_the_raw_ones_kept() -> None:
+    world = World(noise=0.15)
+    results = _walk(_pipeline(world, smooth="medium"), world, [[face_at(300, 200)]] * 60)
+    smooth = np.stack([result.faces[0].points for result in results[10:]])
+    raw = np.stack([result.faces[0].raw for result in results[10:]])
+    assert smooth.std(0).mean() < 0.6 * raw.std(0).mean()
+    off = World(noise=0.15)
+    face = _walk(_pipeline(off, smooth="off"), off, [[face_at(300, 200)]] * 5)[-1].faces[0]
+    np.testing.assert_array_equal(face.points, face.raw)
+
+
+def test_a_lost_face_leaves_no_points_behind() -> None:
+    world = World()
+    results = _walk(_pipeline(world), world, [[face_at(300, 200)]] * 5 + [[]] * 3)
+    assert [len(result.faces) for result in results] == [1] * 5 + [0] * 3
+
+
+def test_a_face_that_comes_back_is_not_smoothed_towards_where_it_was() -> None:
+    world = World()
+    scenes = [[face_at(300, 200)]] * 5 + [[]] * 4 + [[face_at(330, 210)]] * 4
+    results = _walk(_pipeline(world, smooth="strong"), world, scenes)
+    back = next(result.faces[0] for result in results[9:] if result.faces)
+    assert back.id == 1
+    np.testing.assert_array_equal(back.points, back.raw)
+
+
+def test_reset_starts_another_stream() -> None:
+    world = World()
+    pipeline = _pipeline(world)
+    _walk(pipeline, world, [[face_at(300, 200)]] * 5)
+    pipeline.reset()
+    result = _walk(pipeline, world, [[face_at(300, 200)]])[0]
+    assert result.detected
+    assert [face.id for face in result.faces] == [2]
+
+
+def test_the_landmarker_keeps_nothing_and_gives_no_ids() -> None:
+    world = World(faces=[face_at(150, 200, 40), face_at(420, 200, 70)])
+    landmarker = FaceLandmarker(detector=world.detector, network=world)
+    faces = landmarker(GREY)
+    assert [face.id for face in faces] == [None, None]
+    assert np.ptp(faces[0].points[:, 0]) > np.ptp(faces[1].points[:, 0])
+    assert len(FaceLandmarker(max_faces=1, detector=world.detector, network=world)(GREY)) == 1
+    world.faces = []
+    assert landmarker(GREY) == []
+
+
+@pytest.mark.parametrize(
+    ("image", "says"),
+    [
+        (np.zeros((480, 640), np.uint8), r"\(480, 640\)"),
+        (np.zeros((480, 640, 4), np.uint8), r"\(480, 640, 4\)"),
+        (np.zeros((480, 640, 3), np.float32), "float32"),
+        (np.zeros((0, 640, 3), np.uint8), r"\(0, 640, 3\)"),
+        ([[1, 2], [3, 4]], "list"),
+        (None, "NoneType"),
+    ],
+    ids=["grey", "alpha", "float", "empty", "list", "none"],
+)
+def test_a_picture_of_the_wrong_kind_is_refused(image: object, says: str) -> None:
+    world = World()
+    landmarker = FaceLandmarker(detector=world.detector, network=world)
+    with pytest.raises(ValueError, match=says):
+        landmarker(image)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="BGR"):
+        landmarker.landmarks(image, [[0, 0, 10, 10]])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="uint8"):
+        _pipeline(world).process(_frame(image, 0))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("boxes", [[[0, 0, 10]], [[10, 0, 0, 10]], [[0, 0, np.nan, 10]]])
+def test_boxes_that_are_none_are_refused(boxes: list[list[float]]) -> None:
+    world = World()
+    with pytest.raises(ValueError, match="box"):
+        FaceLandmarker(detector=world.detector, network=world).landmarks(GREY, boxes)
+
+
+def test_no_boxes_give_no_points() -> None:
+    world = World()
+    points = FaceLandmarker(detector=world.detector, network=world).landmarks(GREY, np.empty((0, 4)))
+    assert points.shape == (0, 68, 2)
+
+
+def test_the_package_loads_nothing_until_it_is_asked() -> None:
+    code = "import sys, fkp_live; print(fkp_live.__version__, 'numpy' in sys.modules, 'cv2' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.split() == [fkp_live.__version__, "False", "False"]
+    assert set(fkp_live.__all__) <= set(dir(fkp_live))
+    assert fkp_live.FaceLandmarker is FaceLandmarker
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = fkp_live.nonsense
+
+
+def _meaning(points: np.ndarray) -> None:
+    middle = {name: points[numbers].mean(0) for name, numbers in REGIONS.items()}
+    assert (
+        middle["right_brow"][1]
+        < middle["right_eye"][1]
+        < points[NOSE_TIP, 1]
+        < middle["mouth"][1]
+        < points[CHIN, 1]
+    )
+    assert middle["right_eye"][0] < points[NOSE_TIP, 0] < middle["left_eye"][0]
+
+
+@has_model
+def test_the_astronaut_has_one_face_and_eyes_where_they_are(
+    astronaut: Image, landmarker: FaceLandmarker
+) -> None:
+    (face,) = landmarker(astronaut)
+    _meaning(face.points)
+    eyes = np.stack([face.points[REGIONS[name]].mean(0) for name in ("right_eye", "left_eye")])
+    np.testing.assert_allclose(eyes, ASTRONAUT_EYES, atol=4)
+    assert face.confidence.mean() > 0.6
+    assert face.measures is not None
+    assert not face.measures.blink
+    assert face.pose is not None
+    assert abs(np.degrees(face.pose.yaw)) < 35
+
+
+@has_model
+def test_points_move_by_the_shift(astronaut: Image, landmarker: FaceLandmarker) -> None:
+    (here,) = landmarker(astronaut)
+    (there,) = landmarker(np.roll(astronaut, (24, 40), (0, 1)))
+    np.testing.assert_allclose(there.points - here.points, np.tile([[40.0, 24.0]], (68, 1)), atol=1.5)
+
+
+@has_model
+def test_the_mirrored_picture_has_the_mirrored_points(astronaut: Image, landmarker: FaceLandmarker) -> None:
+    (face,) = landmarker(astronaut)
+    (mirrored,) = landmarker(np.ascontiguousarray(astronaut[:, ::-1]))
+    back = mirrored.points[MIRROR] * [-1, 1] + [astronaut.shape[1] - 1, 0]
+    assert np.linalg.norm(back - face.points, axis=1).mean() < 3
+    assert face.pose is not None
+    assert mirrored.pose is not None
+    assert mirrored.pose.yaw == pytest.approx(-face.pose.yaw, abs=0.12)
+
+
+@has_model
+def test_a_box_given_needs_no_detector(astronaut: Image, landmarker: FaceLandmarker) -> None:
+    (face,) = landmarker(astronaut)
+    points = landmarker.landmarks(astronaut, np.stack([face.box, face.box + 2]))
+    assert points.shape == (2, 68, 2)
+    assert points.dtype == np.float32
+    assert np.linalg.norm(points - face.points, axis=-1).mean() < 3
+
+
+@has_model
+@pytest.mark.parametrize("picture", ["black", "noise", "bricks", "checkerboard"])
+def test_no_face_is_found_where_there_is_none(picture: str, landmarker: FaceLandmarker) -> None:
+    image = {
+        "black": lambda: np.zeros((480, 640, 3), np.uint8),
+        "noise": lambda: np.random.default_rng(0).integers(0, 256, (480, 640, 3)).astype(np.uint8),
+        "bricks": lambda: cv2.cvtColor(skimage.data.brick(), cv2.COLOR_GRAY2BGR),
+        "checkerboard": lambda: np.ascontiguousarray(skimage.data.checkerboard()[..., None].repeat(3, 2)),
+    }[picture]()
+    assert landmarker(image) == []
+
+
+@has_model
+def test_a_moving_face_keeps_its_id_and_its_points(astronaut: Image) -> None:
+    pipeline = Pipeline(PipelineOptions(provider="cpu", detect_every=10))
+    shifts = [(round(25 * np.sin(i / 5)), 2 * i) for i in range(40)]
+    tracks = []
+    for i, (down, right) in enumerate(shifts):
+        result = pipeline.process(_frame(np.roll(astronaut, (down, right), (0, 1)), i))
+        (face,) = result.faces
+        assert face.id == 1
+        _meaning(face.points)
+        tracks.append(face.points - [right, down])
+    assert max(np.linalg.norm(b - a, axis=1).mean() for a, b in pairwise(tracks)) < 2.5
+    assert pipeline.provider == "cpu"
+    assert pipeline.model_name == "fkp68"
+    assert len(pipeline.model_sha256) == 64
+
+
+@has_model
+def test_the_face_is_gone_with_the_picture(astronaut: Image) -> None:
+    """Points must not stay on a wall, on a cut and when the face is painted over without one."""
+    pipeline = Pipeline(PipelineOptions(provider="cpu", detect_every=1000))
+    covered = astronaut.copy()
+    covered[40:190, 150:300] = covered[5:25, 5:25].mean((0, 1)).astype(np.uint8)
+    images = [astronaut] * 4 + [covered] * 4 + [astronaut] * 4 + [np.full_like(astronaut, 40)] * 3
+    counts = [len(pipeline.process(_frame(image, i)).faces) for i, image in enumerate(images)]
+    assert counts[:4] == [1] * 4
+    assert counts[4:8] == [0] * 4
+    assert counts[11] == 1
+    assert counts[12:] == [0] * 3
