@@ -17,7 +17,7 @@ import torch
 
 from fkp_live.errors import FkpError
 from train.__main__ import main
-from train.fit import Crops, face_weights, fit, load_sources
+from train.fit import Crops, Run, face_weights, fit, load_sources
 from train.model import load_checkpoint, read_checkpoint
 from train.recipe import DataOptions, Recipe, read_recipe, training_sets
 
@@ -141,6 +141,19 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(recipe: Recipe, tmp_path:
     first, second = (read_checkpoint(tmp_path / name / "last.pt") for name in ("whole", "broken"))
     assert first["step"] == second["step"]
     assert all(torch.equal(first["ema"][key], second["ema"][key]) for key in first["ema"])
+
+
+def test_a_second_cycle_starts_from_the_average_of_the_first(recipe: Recipe, tmp_path: Path) -> None:
+    cpu = torch.device("cpu")
+    first = fit(recipe, Path(), tmp_path / "first", cpu, resume=False)
+    run = Run(recipe, tmp_path / "second", cpu)
+    run.start_from(first.checkpoint)
+    weights = run.model.state_dict()
+    assert all(torch.equal(weights[key], value) for key, value in first.ema.state_dict().items())
+    wider = replace(recipe, model=replace(recipe.model, decoder=(8, 16)))
+    with pytest.raises(FkpError, match="another shape") as caught:
+        fit(wider, Path(), tmp_path / "third", cpu, resume=False, init=first.checkpoint)
+    assert caught.value.exit_code == 2
 
 
 def test_items_depend_on_seed_epoch_and_number_alone(recipe: Recipe) -> None:

@@ -32,7 +32,7 @@ from train.augment import background_crop, detector_jitter, training_crop
 from train.curves import plot_curves
 from train.data import FaceSet
 from train.losses import Truth, eye_distance, total_loss
-from train.model import LandmarkNet, read_checkpoint, save_checkpoint
+from train.model import LandmarkNet, build, read_checkpoint, save_checkpoint
 from train.recipe import DataOptions, Recipe, read_recipe, training_sets, validation_sets
 
 
@@ -170,6 +170,17 @@ class Run:
             recipe=self.recipe.as_dict(),
         )
 
+    def start_from(self, checkpoint: Path) -> None:
+        """Begin with the averaged weights of another run: a second cycle."""
+        content = read_checkpoint(checkpoint)
+        if build(content["options"]).options != self.recipe.model:
+            raise UsageError(
+                f"{checkpoint} holds a network of another shape than the recipe's [model]",
+                "Start from a checkpoint of the same [model] section.",
+            )
+        for network in (self.model, self.ema):
+            network.load_state_dict(content.get("ema") or content["model"])
+
     def load(self) -> None:
         """Continue from the folder's checkpoint."""
         content = read_checkpoint(self.checkpoint)
@@ -279,9 +290,16 @@ def _interruptible(run: Run) -> Iterator[None]:
         raise
 
 
-def fit(recipe: Recipe, data: Path, folder: Path, device: torch.device, resume: bool) -> Run:
-    """Train by the recipe; the folder then holds last.pt, metrics.csv, curves.png and recipe.json."""
+def fit(
+    recipe: Recipe, data: Path, folder: Path, device: torch.device, resume: bool, init: Path | None = None
+) -> Run:
+    """Train by the recipe; the folder then holds last.pt, metrics.csv, curves.png and recipe.json.
+
+    ``init`` names a checkpoint whose weights the run starts from instead of random ones.
+    """
     run = Run(recipe, folder, device)
+    if init is not None:
+        run.start_from(init)
     if resume:
         run.load()
     training = recipe.training
@@ -345,6 +363,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int, help="instead of the recipe's")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
     parser.add_argument("--threads", type=int, default=2, help="torch threads (default: %(default)s)")
+    parser.add_argument("--init", type=Path, metavar="CHECKPOINT", help="start from another run's weights")
     parser.add_argument(
         "--resume", action="store_true", help="continue the run in --out exactly where it stopped"
     )
@@ -364,6 +383,8 @@ def run(args: argparse.Namespace) -> int:
         recipe = replace(recipe, data=chosen)
     changes = {key: getattr(args, key) for key in ("epochs", "seed") if getattr(args, key) is not None}
     recipe = replace(recipe, training=replace(recipe.training, **changes))
+    if args.init and args.resume:
+        raise UsageError("--init and --resume contradict each other", "A resumed run has its own weights.")
     if not args.resume and (args.out / "last.pt").exists():
         raise OutputError(
             f"{args.out} holds a run already", "Continue it with --resume or choose another folder."
@@ -373,7 +394,7 @@ def run(args: argparse.Namespace) -> int:
             f"nothing to resume: {args.out / 'last.pt'} does not exist", "Start without --resume."
         )
     torch.set_num_threads(args.threads)
-    finished = fit(recipe, args.data, args.out, pick_device(args.device), args.resume)
+    finished = fit(recipe, args.data, args.out, pick_device(args.device), args.resume, args.init)
     last = finished.history[-1]
     for key in sorted(k for k in last if k.endswith(("_nme", "_fr10"))):
         print(f"{key}: {last[key]:.3f}")
