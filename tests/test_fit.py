@@ -21,7 +21,12 @@ from train.fit import Crops, Run, face_weights, fit, load_sources
 from train.model import load_checkpoint, read_checkpoint
 from train.recipe import DataOptions, Recipe, read_recipe, training_sets
 
-RECIPES = sorted((Path(__file__).parents[1] / "train" / "recipes").rglob("*.toml"))
+# Those of `train original-table` have a form of their own and tests of their own.
+RECIPES = sorted(
+    path
+    for path in (Path(__file__).parents[1] / "train" / "recipes").rglob("*.toml")
+    if not path.stem.startswith("original")
+)
 TOML = """
 name = "tiny"
 [model]
@@ -247,9 +252,20 @@ def test_a_bad_recipe_is_refused_by_name(
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_shipped_recipes_are_read(path: Path) -> None:
-    if path.stem.startswith("original"):
-        pytest.skip("belongs to `train original-table`, tested there")
     assert read_recipe(path).name == path.stem.replace("_", "-")
+
+
+def test_more_faces_join_those_of_the_recipe(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = tmp_path / "few.csv"
+    few.write_text("\n".join(faces.read_text().splitlines()[:4]) + "\n")
+    (tmp_path / "images").symlink_to(faces.parent / "images")
+    (tmp_path / "tiny.toml").write_text(TOML)
+    arguments = [str(tmp_path / "tiny.toml"), "--csv", str(faces), "--more", str(few), "--epochs", "1"]
+    assert main(["fit", *arguments, "--out", str(tmp_path / "run")]) == 0
+    stored = read_checkpoint(tmp_path / "run" / "last.pt")["recipe"]["data"]["csv"]
+    assert [Path(csv).name for csv in stored] == ["keypoints.csv", "few.csv"]
 
 
 def test_missing_data_is_an_input_error(tmp_path: Path) -> None:

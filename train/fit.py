@@ -363,6 +363,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int, help="instead of the recipe's")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
     parser.add_argument("--threads", type=int, default=2, help="torch threads (default: %(default)s)")
+    parser.add_argument("--more", type=Path, action="append", help="train on this CSV beside the recipe's data")
     parser.add_argument("--init", type=Path, metavar="CHECKPOINT", help="start from another run's weights")
     parser.add_argument(
         "--resume", action="store_true", help="continue the run in --out exactly where it stopped"
@@ -381,6 +382,8 @@ def run(args: argparse.Namespace) -> int:
     if args.csv:
         chosen = DataOptions(sets=(), csv=_texts(args.csv), validation=_texts(args.val or []))
         recipe = replace(recipe, data=chosen)
+    if args.more:
+        recipe = replace(recipe, data=replace(recipe.data, csv=recipe.data.csv + _texts(args.more)))
     changes = {key: getattr(args, key) for key in ("epochs", "seed") if getattr(args, key) is not None}
     recipe = replace(recipe, training=replace(recipe.training, **changes))
     if args.init and args.resume:
