@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
-
-import tomllib
 
 from fkp_live.errors import InputError, UsageError
 from train.augment import AugmentOptions
