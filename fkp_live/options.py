@@ -143,14 +143,14 @@ def _check(options: Options, live: bool) -> None:
         )
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """Raises what it finds wrong, so that one place turns it into words and an exit code."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message[:1].upper()}{message[1:].rstrip('.')}.", f"See {self.prog} --help.")
 
 
-class _Help(argparse.RawDescriptionHelpFormatter):
+class Help(argparse.RawDescriptionHelpFormatter):
     """Shows defaults, except where there is none to show."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
@@ -163,30 +163,34 @@ class _Help(argparse.RawDescriptionHelpFormatter):
 
 def parser() -> argparse.ArgumentParser:
     """The parser of ``fkp-live``."""
-    made = _Parser(
-        prog="fkp-live", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=_Help, allow_abbrev=False
+    made = Parser(
+        prog="fkp-live", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=Help, allow_abbrev=False
     )
     flag = argparse.BooleanOptionalAction
     made.add_argument("--version", action="version", version=f"fkp-live {__version__}")
 
     group = made.add_argument_group("source (one of these)")
     source = group.add_mutually_exclusive_group(required=True)
-    source.add_argument("--camera", type=_whole(0), metavar="N", help="camera number, 0 for the first")
+    source.add_argument("--camera", type=whole_number(0), metavar="N", help="camera number, 0 for the first")
     source.add_argument(
-        "--video", type=_name, metavar="FILE", help="video file, URL, or folder or glob of images"
+        "--video", type=filled, metavar="FILE", help="video file, URL, or folder or glob of images"
     )
     source.add_argument("--demo", action="store_true", default=None, help="the clip that the package carries")
     group.add_argument(
         "--start", type=_seconds, metavar="S", help="skip what comes before second S of a file"
     )
     group.add_argument("--end", type=_seconds, metavar="S", help="stop at second S of a file")
-    group.add_argument("--max-frames", type=_whole(1), metavar="N", help="stop after N frames")
+    group.add_argument("--max-frames", type=whole_number(1), metavar="N", help="stop after N frames")
     group.add_argument("--mirror", action=flag, default=False, help="turn the picture left to right first")
 
     group = made.add_argument_group("output")
-    group.add_argument("--out", type=_path, metavar="FILE", help="annotated video: .mp4, .mov or .mkv")
-    group.add_argument("--csv", type=_path, metavar="FILE", help="the numbers, one row per face and frame")
-    group.add_argument("--jsonl", type=_path, metavar="FILE", help="the numbers, one JSON object per frame")
+    group.add_argument("--out", type=file_path, metavar="FILE", help="annotated video: .mp4, .mov or .mkv")
+    group.add_argument(
+        "--csv", type=file_path, metavar="FILE", help="the numbers, one row per face and frame"
+    )
+    group.add_argument(
+        "--jsonl", type=file_path, metavar="FILE", help="the numbers, one JSON object per frame"
+    )
     group.add_argument("--overwrite", action=flag, default=False, help="replace files that exist")
     group.add_argument(
         "--headless",
@@ -200,7 +204,7 @@ def parser() -> argparse.ArgumentParser:
     group.add_argument("--quiet", action=flag, default=False, help="neither progress nor log, only results")
 
     group = made.add_argument_group("faces")
-    group.add_argument("--max-faces", type=_whole(1), metavar="N", help="keep only the N largest faces")
+    group.add_argument("--max-faces", type=whole_number(1), metavar="N", help="keep only the N largest faces")
     group.add_argument(
         "--min-face",
         type=_positive,
@@ -210,7 +214,7 @@ def parser() -> argparse.ArgumentParser:
     )
     group.add_argument(
         "--detect-every",
-        type=_whole(1),
+        type=whole_number(1),
         default=DETECT_EVERY,
         metavar="N",
         help="look for new faces every N frames, at the latest",
@@ -219,15 +223,19 @@ def parser() -> argparse.ArgumentParser:
 
     group = made.add_argument_group("inference")
     group.add_argument("--provider", choices=PROVIDERS, default="auto", help="what onnxruntime computes on")
-    group.add_argument("--model", type=_name, help="name of a shipped landmark network, or an .onnx file")
-    group.add_argument("--threads", type=_whole(1), default=1, metavar="N", help="threads of a CPU provider")
+    group.add_argument("--model", type=filled, help="name of a shipped landmark network, or an .onnx file")
+    group.add_argument(
+        "--threads", type=whole_number(1), default=1, metavar="N", help="threads of a CPU provider"
+    )
     group.add_argument(
         "--debug", action=flag, default=False, help="show where an unexpected failure came from"
     )
     return made
 
 
-def _whole(least: int) -> Callable[[str], int]:
+def whole_number(least: int) -> Callable[[str], int]:
+    """For argparse: a whole number from ``least`` up."""
+
     def whole(text: str) -> int:
         try:
             number = int(text)
@@ -258,11 +266,13 @@ def _positive(text: str) -> float:
     return _number(text, "a number above 0", lambda number: number > 0)
 
 
-def _name(text: str) -> str:
+def filled(text: str) -> str:
+    """For argparse: a word that is not empty."""
     if not text.strip():
         raise argparse.ArgumentTypeError("expected was a name, not nothing")
     return text
 
 
-def _path(text: str) -> Path:
-    return Path(_name(text))
+def file_path(text: str) -> Path:
+    """For argparse: the name of a file."""
+    return Path(filled(text))
