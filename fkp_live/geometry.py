@@ -6,6 +6,7 @@ Matrices are 2x3 affines that take frame pixels to crop pixels; pixel centres ar
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -82,9 +83,14 @@ def compose(outer: Matrix, inner: Matrix) -> Matrix:
 def invert(matrix: Matrix) -> Matrix:
     """Inverse of one (2, 3) or many (N, 2, 3) affines."""
     matrix = np.asarray(matrix, np.float64)
-    linear = np.linalg.inv(matrix[..., :2])
-    shift = -(linear @ matrix[..., 2:])
-    return np.concatenate([linear, shift], -1)
+    # By hand: between two runs of a network, with cold caches, a call into LAPACK costs ten times as much.
+    inverses = []
+    for a, b, x, c, d, y in matrix.reshape(-1, 6).tolist():
+        area = a * d - b * c
+        inverses.append(
+            (d / area, -b / area, (b * y - d * x) / area, -c / area, a / area, (c * x - a * y) / area)
+        )
+    return np.array(inverses, np.float64).reshape(matrix.shape)
 
 
 def apply(matrix: Matrix, points: ArrayLike) -> NDArray[np.float32]:
@@ -97,7 +103,8 @@ def apply(matrix: Matrix, points: ArrayLike) -> NDArray[np.float32]:
 
 def scale_of(matrix: Matrix) -> float:
     """Crop pixels per frame pixel."""
-    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    (a, b, _), (c, d, _) = matrix.tolist()
+    return math.sqrt(abs(a * d - b * c))
 
 
 def warp(image: NDArray[np.uint8], matrix: Matrix, size: int) -> NDArray[np.uint8]:
@@ -116,11 +123,13 @@ def warp(image: NDArray[np.uint8], matrix: Matrix, size: int) -> NDArray[np.uint
 def _shrink(
     image: NDArray[np.uint8], matrix: Matrix, size: int, factor: int
 ) -> tuple[NDArray[np.uint8], Matrix]:
-    corners = apply(invert(matrix), [[0, 0], [size, 0], [0, size], [size, size]])
+    # Where the corners of the crop are in the frame; plain numbers, because this runs for every face.
+    (a, b, x), (c, d, y) = invert(matrix).tolist()
+    left, right = x + size * (min(a, 0) + min(b, 0)), x + size * (max(a, 0) + max(b, 0))
+    top, bottom = y + size * (min(c, 0) + min(d, 0)), y + size * (max(c, 0) + max(d, 0))
     height, width = image.shape[:2]
-    x0, y0 = np.floor(corners.min(0)).astype(int) - factor
-    x1, y1 = np.ceil(corners.max(0)).astype(int) + factor
-    x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+    x0, y0 = max(math.floor(left) - factor, 0), max(math.floor(top) - factor, 0)
+    x1, y1 = min(math.ceil(right) + factor, width), min(math.ceil(bottom) + factor, height)
     # Whole blocks only, so that every shrunk pixel averages exactly factor x factor pixels.
     columns, rows = (x1 - x0) // factor, (y1 - y0) // factor
     if columns < 1 or rows < 1:
@@ -129,8 +138,10 @@ def _shrink(
     small = cv2.resize(region, (columns, rows), interpolation=cv2.INTER_AREA)
     # Shrunk pixel u sits at x0 + (u + 0.5) * factor - 0.5 of the frame.
     offset = (factor - 1) / 2.0
-    to_frame = np.array([[factor, 0.0, x0 + offset], [0.0, factor, y0 + offset]], np.float64)
-    return np.asarray(small, np.uint8), compose(matrix, to_frame)
+    (a, b, x), (c, d, y) = matrix.tolist()
+    u, v = x0 + offset, y0 + offset
+    onto = [[factor * a, factor * b, a * u + b * v + x], [factor * c, factor * d, c * u + d * v + y]]
+    return np.asarray(small, np.uint8), np.array(onto)
 
 
 def iou(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:

@@ -75,7 +75,7 @@ def align(points: ArrayLike, mean: NDArray[np.complex128]) -> tuple[float, NDArr
     The difference is None if all points coincide.
     """
     shape = np.ascontiguousarray(points, np.float64).view(np.complex128)[:, 0]
-    shape = shape - shape.mean()
+    shape = shape - shape.sum() / len(shape)
     onto = complex(np.vdot(mean, shape))
     if abs(onto) < 1e-9:
         return 0.0, None

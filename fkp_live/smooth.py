@@ -124,8 +124,8 @@ class _FaceFilter:
         """Moves the filtered points towards new ones that came ``seconds`` later."""
         distance = points - self.points
         # Least-squares shift and (complex factor) turn and zoom that explain the distance.
-        shift = distance.mean(keepdims=True)
-        centred = self.points - self.points.mean()
+        shift = distance.sum(keepdims=True) / len(points)
+        centred = self.points - self.points.sum() / len(points)
         energy = max(float(np.vdot(centred, centred).real), 1e-12)
         turn = np.vdot(centred, distance) / energy
         radius = math.sqrt(energy / len(points))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fkp_live import geometry
 from fkp_live.geometry import CropSpec, Matrix
-from fkp_live.topology import REGIONS
+from fkp_live.topology import N_POINTS, REGIONS
 from fkp_live.types import FaceBox, FloatArray, Image, Landmarks
 
 # Mean confidence that a new face needs, and below which a followed one is gone. A face that the detector
@@ -53,7 +53,10 @@ _APART_IOU = 0.05
 # A cut: mean difference of grey levels on a coarse grid, in itself and compared with the frames before.
 _CUT_LEVELS, _CUT_RATIO, _CUT_GRID = 25.0, 4.0, 24
 
-_RIGHT_EYE, _LEFT_EYE = (slice(REGIONS[k][0], REGIONS[k][-1] + 1) for k in ("right_eye", "left_eye"))
+# (68,): its product with the points is the way from the middle of the right eye to that of the left one.
+_ACROSS = np.zeros(N_POINTS, np.float32)
+_ACROSS[list(REGIONS["left_eye"])] = 1 / len(REGIONS["left_eye"])
+_ACROSS[list(REGIONS["right_eye"])] = -1 / len(REGIONS["right_eye"])
 _Vector = NDArray[np.float64]
 
 
@@ -72,7 +75,7 @@ def level_matrix(points: FloatArray, spec: CropSpec) -> Matrix:
 
 
 def _place_of(points: FloatArray) -> _Place:
-    across = (points[_LEFT_EYE].mean(0) - points[_RIGHT_EYE].mean(0)).tolist()
+    across = (_ACROSS @ points).tolist()
     angle = -math.atan2(across[1], across[0]) if LEVEL_CROPS else 0.0
     c, s = math.cos(angle), math.sin(angle)
     turned = points @ np.array([[c, s], [-s, c]], np.float32)
@@ -217,7 +220,8 @@ class Tracker:
         """
         before, self.tracks = self.tracks, []
         boxes = geometry.box_of(landmarks.points)
-        means = landmarks.confidence.mean(-1).tolist()
+        # Sums, because numpy's mean takes three times as long on arrays of this size.
+        means = (landmarks.confidence.sum(-1) / N_POINTS).tolist()
         for i, crop in enumerate(self._crops):
             points, confidence, box, mean = landmarks.points[i], landmarks.confidence[i], boxes[i], means[i]
             old = crop.track if crop.track is not None and crop.track.time <= time else None
@@ -247,7 +251,7 @@ class Tracker:
             return False
         if last_shape != image.shape:
             return True
-        change = float(np.abs(grid - last).mean())
+        change = float(np.abs(grid - last).sum()) / grid.size
         is_cut = change > max(_CUT_LEVELS, _CUT_RATIO * self._usual_change)
         self._usual_change += 0.2 * (change - self._usual_change)
         return is_cut
