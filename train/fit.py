@@ -363,7 +363,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int, help="instead of the recipe's")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
     parser.add_argument("--threads", type=int, default=2, help="torch threads (default: %(default)s)")
-    parser.add_argument("--more", type=Path, action="append", help="train on this CSV beside the recipe's data")
+    parser.add_argument(
+        "--more", type=Path, action="append", help="train on this CSV beside the recipe's data"
+    )
     parser.add_argument("--init", type=Path, metavar="CHECKPOINT", help="start from another run's weights")
     parser.add_argument(
         "--resume", action="store_true", help="continue the run in --out exactly where it stopped"
