@@ -15,23 +15,29 @@ from train.model import LandmarkNet, count_macs, load_checkpoint, read_checkpoin
 
 _LIMITS = """\
 - Profile faces (yaw beyond about 60 degrees): the markup itself is ill-defined there and the training data holds few.
-- Faces under about 30 px: the crop is enlarged and the error grows; see the slices by size.
+- Small faces: the crop is enlarged and the error grows; see the slices by size.
 - Dark or heavily backlit faces, hands and masks over the mouth: points are guessed from the rest of the face, and
   their confidence falls.
-- The confidence is an estimate of the probability that a point lies within a tenth of the eye distance; it is learnt
-  on training faces, so it is somewhat too sure on new ones (table below).
+- The confidence estimates the probability that a point lies within a tenth of the eye distance. It was learnt on
+  training faces; the last table shows how far it can be believed on others.
 - The faces that it learnt from are mostly adults in news footage and web photos.
 """
 
 _DATA = """\
 - 3,120 faces of the Udacity facial-keypoints set (frames of YouTube Faces; the 35 persons of its hold-out list are
-  never trained on), labels moved by the measured offset onto 300-W's convention: x {x:+.2f}, y {y:+.2f} px.
+  never trained on). Their labels sit right of and below 300-W's convention: x {x:.2f}, y {y:.2f} px are taken off.
 - 1,712 faces of 300-W (AFW, HELEN, LFPW); 300 more are the validation set `wild_val` and are never trained on.
-
+{more}
 The weights are those of the last epoch (averaged); no checkpoint was picked on validation faces. Recipes were
 compared on `wild_val` and on the unseen persons, see train/EXPERIMENTS.md.
 
 Licence: the labelled faces of 300-W are for research and non-commercial use, and so are these weights. The code is MIT.
+"""
+
+
+_MORE = """\
+- {names}: faces without labels, as the network of the first cycle sees them (mean of several boxes and their mirror
+  images); the commands of both cycles stand in the recipe.
 """
 
 
@@ -113,6 +119,7 @@ def card(name: str, path: Path, model: LandmarkNet, training: dict[str, Any], fi
 
     options = model.options
     parameters = sum(p.numel() for p in model.parameters()) / 1e6
+    more = [name for name in training["sets"] if name.endswith(".csv")]
     batches = " and ".join(map(str, CHECKED_BATCHES))
     offset = dict(zip("xy", training["udacity_offset"], strict=True))
     parts = [
@@ -124,7 +131,7 @@ def card(name: str, path: Path, model: LandmarkNet, training: dict[str, Any], fi
         f"- recipe: train/recipes/{training['recipe']}.toml, {training['epochs']} epochs, seed {training['seed']}",
         f"- checked: onnxruntime against torch at batch sizes {batches}, limit {TOLERANCE} px\n",
         "## Data\n",
-        _DATA.format(**offset),
+        _DATA.format(**offset, more=_MORE.format(names=", ".join(more)) if more else ""),
         "## Limits\n",
         _LIMITS,
         "## Figures\n",
