@@ -77,7 +77,7 @@ class Ours:
         session = open_session(resolve_model(name), "cpu", 1)
         self.name, self.sha256 = name, session.sha256
         network = LandmarkNetwork(session)
-        self._network, self._landmarker = network, FaceLandmarker("cpu", network=network)
+        self.network, self._landmarker = network, FaceLandmarker("cpu", network=network)
         noise = np.random.default_rng(0).uniform(0, 255, (1, 3, network.spec.size, network.spec.size))
         inputs = {session.metadata["input"]["name"]: noise.astype(np.float32)}
         self._bare = lambda: session.run(inputs)
@@ -86,7 +86,7 @@ class Ours:
         """Faces and times of one of `TIMES`."""
         if way == "box":
             boxes = box_of(truth)[None]
-            found, wall, cpu = timed(lambda: self._network(image, boxes), repeats)
+            found, wall, cpu = timed(lambda: self.network(image, boxes), repeats)
             faces = found.points
         elif way == "detector":
             found, wall, cpu = timed(lambda: self._landmarker(image), repeats)
@@ -174,22 +174,20 @@ def figures(records: dict[str, Record], faces: FaceSet, groups: Sequence[str]) -
     return results
 
 
-def jitter_at_rest(data: Path, count: int, rivals: Rivals) -> dict[str, Any]:
+def jitter_at_rest(data: Path, count: int, networks: Sequence[Ours], rivals: Rivals) -> dict[str, Any]:
     """Jitter in % of the eye distance on the clips of `benchmarks.stability`: each tracks the face by itself.
 
     A clip counts if all followed its face to the end.
     """
-    ours = {
-        model: PipelineOptions(provider="cpu", model=model, smooth="off", max_faces=1, threads=1)
-        for model in OURS
-    }
+    ours = {one.name: one.network for one in networks}
+    options = PipelineOptions(provider="cpu", smooth="off", max_faces=1)
     meshes = [name for name in NAMES if name.startswith("mediapipe")]
     found: dict[str, list[float]] = {}
     lost: dict[str, int] = {name: 0 for name in (*ours, *meshes)}
     shots = tqdm(list(photos(data, count)), desc="jitter at rest", unit="clip", file=sys.stderr, disable=None)
     for number, photo in enumerate(shots):
         tracks: dict[str, list[Points]] = {name: [] for name in lost}
-        pipelines = {name: Pipeline(options) for name, options in ours.items()}
+        pipelines = {name: Pipeline(options, network=network) for name, network in ours.items()}
         shifts = []
         for frame, shift in clip(photo, np.zeros((STILL_FRAMES, 2)), 100 * number):
             shifts.append(shift)
@@ -299,7 +297,7 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
     with Rivals(ensure_env(args.env, args.python), args.log) as rivals:
         theirs = [Rival(name, rivals, place(name, rivals, teachers)) for name in NAMES]
         records = run([*ours, *theirs], faces, args.repeats)
-        still = jitter_at_rest(args.data, args.clips, rivals) if args.clips else None
+        still = jitter_at_rest(args.data, args.clips, ours, rivals) if args.clips else None
         versions = {"fkp_live": fkp_live.__version__, "onnxruntime": runtime_version(), **rivals.versions}
     groups = [person_of(name) if args.set == "udacity_test" else name for name in faces.names]
     sizes = [faces.image(number).shape[:2] for number in range(0, len(faces), 10)]

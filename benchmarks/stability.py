@@ -65,7 +65,7 @@ def clip(photo: Photo, path: Points, seed: int) -> Iterator[tuple[Frame, Points]
         matrix = np.array(
             [[scale / factor, 0, start[0] + shift[0]], [0, scale / factor, start[1] + shift[1]]]
         )
-        moved = cv2.warpAffine(image, matrix, SIZE, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        moved = cv2.warpAffine(image, matrix, SIZE, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         noisy = moved * random.uniform(0.98, 1.02) + random.normal(0.0, 4.0, moved.shape)
         quality = int(random.integers(75, 96))
         coded = cv2.imencode(

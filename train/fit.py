@@ -6,14 +6,14 @@ Everything random follows from (seed, epoch, face), so a resumed run continues e
 from __future__ import annotations
 
 import argparse
-import contextlib
 import copy
 import csv
 import json
 import math
+import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -206,7 +206,9 @@ class Run:
         )
         return self.recipe.training.lr * max(shape, 1e-3)
 
-    def train_one_epoch(self, loader: DataLoader[Any], bar: tqdm[Any]) -> dict[str, float]:
+    def train_one_epoch(
+        self, loader: DataLoader[Any], bar: tqdm[Any], between_batches: Callable[[], None]
+    ) -> dict[str, float]:
         """One pass; returns the mean of each loss term."""
         self.model.train()
         sums: dict[str, float] = {}
@@ -232,6 +234,7 @@ class Run:
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0.0) + float(value.detach())
             bar.update(1)
+            between_batches()
         return {name: value / len(loader) for name, value in sums.items()}
 
     @torch.no_grad()
@@ -272,22 +275,41 @@ def load_sources(sets: list[tuple[FaceSet, float, float]]) -> list[Source]:
     return sources
 
 
-def _one_thread_for_opencv(_: int) -> None:
+def _quiet_worker(_: int) -> None:
     cv2.setNumThreads(1)
+    # Ctrl-C reaches the whole process group; the parent ends the run, and its workers with it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-@contextlib.contextmanager
-def _interruptible(run: Run) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        kept = (
-            f"{run.checkpoint} holds epoch {run.epoch}"
-            if run.epoch
-            else "no epoch was finished, nothing is kept"
-        )
-        print(f"\ninterrupted; {kept}", file=sys.stderr)
-        raise
+class _Interruption:
+    """Ctrl-C inside the ``with`` block is noted and obeyed between two batches; a second one at once.
+
+    Raised wherever it happens to arrive, it could be swallowed (in a destructor, say) or tear a checkpoint.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.asked = run, False
+
+    def __enter__(self) -> _Interruption:
+        self._before = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+        if kind is KeyboardInterrupt:
+            run = self.run
+            kept = f"{run.checkpoint} holds epoch {run.epoch}" if run.epoch else "no epoch was finished"
+            print(f"\ninterrupted; {kept}", file=sys.stderr)
+
+    def _note(self, *_: object) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def obey(self) -> None:
+        """Raise KeyboardInterrupt if it was asked for."""
+        if self.asked:
+            raise KeyboardInterrupt
 
 
 def fit(
@@ -316,18 +338,21 @@ def fit(
         training.batch,
         num_workers=training.workers,
         drop_last=len(crops) > training.batch,
-        worker_init_fn=_one_thread_for_opencv,
+        worker_init_fn=_quiet_worker,
         prefetch_factor=8 if training.workers else None,
     )
     cv2.setNumThreads(1)
     bar = tqdm(
         total=training.epochs * len(loader), initial=run.step, unit="batch", file=sys.stderr, mininterval=2.0
     )
-    with bar, _interruptible(run):
+    with bar, _Interruption(run) as interruption:
         for epoch in range(run.epoch, training.epochs):
             started = time.perf_counter()
             crops.start(epoch)
-            row: dict[str, float] = {"epoch": epoch + 1, **run.train_one_epoch(loader, bar)}
+            row: dict[str, float] = {
+                "epoch": epoch + 1,
+                **run.train_one_epoch(loader, bar, interruption.obey),
+            }
             row["seconds"] = time.perf_counter() - started
             if (epoch + 1) % training.evaluate_every == 0 or epoch + 1 == training.epochs:
                 row.update(run.evaluate(validation))
