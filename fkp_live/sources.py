@@ -349,21 +349,31 @@ def _reason(error: FFmpegError, timeout: float) -> str:
 
 
 class _Converter:
-    """Decoded pictures to upright BGR; keeps the scaler's tables between frames."""
+    """Decoded pictures to upright BGR; keeps the scaler's tables and the display matrix between frames."""
 
     def __init__(self) -> None:
         from av.video.reformatter import VideoReformatter
 
         self._reformatter = VideoReformatter()
+        self._rotation: int | None = None
+        self._matrix: np.ndarray | None = None
 
     def __call__(self, picture: VideoFrame) -> Image:
         image = np.asarray(self._reformatter.reformat(picture, format="bgr24").to_ndarray(), np.uint8)
-        side_data: Any = picture.side_data
-        try:
-            matrix = np.frombuffer(bytes(side_data["DISPLAYMATRIX"]), "=i4")
-        except KeyError:
-            return image
-        return _upright(image, matrix)
+        rotation = getattr(picture, "rotation", 0)
+        if rotation != self._rotation:
+            # Only where it changes: a picture asked for its side data is in a cycle with them from then on, and
+            # keeps its memory until the garbage collector comes by (100 MB more at 640x480).
+            self._rotation, self._matrix = rotation, _display_matrix(picture)
+        return image if self._matrix is None else _upright(image, self._matrix)
+
+
+def _display_matrix(picture: VideoFrame) -> np.ndarray | None:
+    side_data: Any = picture.side_data
+    try:
+        return np.frombuffer(bytes(side_data["DISPLAYMATRIX"]), "=i4")
+    except KeyError:
+        return None
 
 
 def _upright(image: Image, matrix: Sequence[int] | np.ndarray) -> Image:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import itertools
 import subprocess
 import sys
@@ -504,3 +505,17 @@ def test_real_clip_is_read_cleanly_to_its_end(shared: Path, name: str) -> None:
     assert source.note == ""
     if name.startswith("vfr"):
         assert np.ptp(np.diff(times)) > 0.01
+
+
+def test_frames_let_go_of_their_memory_by_themselves(make_clip: MakeClip, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4", 60)
+    with open_source(path) as source:
+        next(source)
+        gc.collect()
+        gc.disable()
+        try:
+            assert sum(1 for _ in source) == 59
+            # A decoded picture in a reference cycle would wait here for the collector, with all its megabytes.
+            assert gc.collect() < 30
+        finally:
+            gc.enable()
