@@ -152,12 +152,12 @@ def test_a_second_cycle_starts_from_the_average_of_the_first(recipe: Recipe, tmp
     cpu = torch.device("cpu")
     first = fit(recipe, Path(), tmp_path / "first", cpu, resume=False)
     run = Run(recipe, tmp_path / "second", cpu)
-    run.start_from(first.checkpoint)
+    run.start_from(first.checkpoint, torch.zeros(2, 3, 32, 32))
     weights = run.model.state_dict()
     assert all(torch.equal(weights[key], value) for key, value in first.ema.state_dict().items())
-    wider = replace(recipe, model=replace(recipe.model, decoder=(8, 16)))
-    with pytest.raises(FkpError, match="another shape") as caught:
-        fit(wider, Path(), tmp_path / "third", cpu, resume=False, init=first.checkpoint)
+    narrower = replace(recipe, model=replace(recipe.model, decoder=(8, 4)))
+    with pytest.raises(FkpError, match="may grow, not shrink") as caught:
+        fit(narrower, Path(), tmp_path / "third", cpu, resume=False, init=first.checkpoint)
     assert caught.value.exit_code == 2
 
 
@@ -272,3 +272,23 @@ def test_missing_data_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(FkpError, match="no such data set") as caught:
         training_sets(Recipe(), tmp_path)
     assert caught.value.exit_code == 3
+
+
+def test_a_recipe_builds_on_another(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text(TOML)
+    (tmp_path / "more.toml").write_text('base = "base.toml"\nname = "more"\n[training]\nepochs = 5\n')
+    base, more = read_recipe(tmp_path / "base.toml"), read_recipe(tmp_path / "more.toml")
+    assert more == replace(base, name="more", training=replace(base.training, epochs=5))
+    (tmp_path / "round.toml").write_text('base = "about.toml"')
+    (tmp_path / "about.toml").write_text('base = "round.toml"')
+    with pytest.raises(FkpError, match="leads back to itself"):
+        read_recipe(tmp_path / "round.toml")
+
+
+def test_equivariance_is_a_term_of_its_own(recipe: Recipe, tmp_path: Path) -> None:
+    asked = replace(recipe, loss=replace(recipe.loss, equivariance=0.5))
+    finished = fit(asked, Path(), tmp_path / "run", torch.device("cpu"), resume=False)
+    assert all(row["equivariance"] > 0.0 for row in finished.history)
+    weighted = finished.history[-1]
+    terms = weighted["points"] + 3.0 * weighted["maps"] + 0.1 * weighted["confidence"]
+    assert weighted["loss"] == pytest.approx(terms + 0.5 * weighted["equivariance"], rel=1e-4)

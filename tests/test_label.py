@@ -14,6 +14,7 @@ from fkp_live.types import Image
 from train.__main__ import main
 from train.augment import LABELS_RIGHT
 from train.data import read_csv
+from train.judge import TorchNetwork
 from train.label import ask
 from train.model import LandmarkNet, ModelOptions, save_checkpoint
 
@@ -36,7 +37,7 @@ class Steady(torch.nn.Module):
 def test_straight_and_mirrored_answers_are_averaged_in_the_labels_convention(astronaut: Image) -> None:
     points = np.tile(np.array([[10.0, 12.0]], np.float32), (68, 1))
     box = np.array([100.0, 100.0, 164.0, 164.0], np.float32)
-    opinion = ask(Steady(points), astronaut, box, 1, 0)  # type: ignore[arg-type]
+    opinion = ask(TorchNetwork(Steady(points)), astronaut, box, 1, 0)
     # One answer at x = 10, one at 31 - 10 plus twice what the labels sit to the right; 2.5 image pixels each.
     side = CropSpec(32, 0.125).face_side
     x = (10.0 + 21.0 + 2 * LABELS_RIGHT * side) / 2.0

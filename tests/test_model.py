@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from fkp_live.errors import ModelError
+from train.heads import HEADS, PixelInPixel, SoftArgmax
 from train.losses import KINDS, LossOptions, Truth, map_cross_entropy, point_distance, total_loss
 from train.model import (
     Answer,
     LandmarkNet,
     ModelOptions,
-    SoftArgmax,
     count_macs,
     load_checkpoint,
     save_checkpoint,
@@ -24,11 +25,11 @@ SMALL = ModelOptions(size=64, channels=(4, 4, 8, 8), blocks=(1, 1, 1), decoder=(
 
 @pytest.mark.parametrize("stride", [4, 8])
 def test_soft_argmax_finds_a_peak_between_cells(stride: int) -> None:
-    head = SoftArgmax(16, 16, stride)
+    head = SoftArgmax(16, stride)
     cells = torch.arange(16.0)
     # Logits of a Gaussian of one cell at cell (5.3, 9.6), which is crop pixel cell * stride + (stride - 1) / 2.
     logits = -((cells[None, :] - 5.3) ** 2 + (cells[:, None] - 9.6) ** 2) / 2.0
-    points, spread = head(logits[None, None])
+    points, spread, _ = head(logits[None, None])
     expected = torch.tensor([5.3, 9.6]) * stride + (stride - 1) / 2.0
     assert (points[0, 0] - expected).abs().max() < 0.02 * stride
     assert spread.item() == pytest.approx(2**0.5 * stride, rel=0.05)
@@ -43,6 +44,36 @@ def test_shapes_at_any_batch(stride: int) -> None:
         assert confidence.shape == (batch, 68)
         assert ((confidence >= 0) & (confidence <= 1)).all()
         assert ((points >= 0) & (points <= 63)).all()
+
+
+def test_pixel_in_pixel_reads_the_offset_of_the_best_cell() -> None:
+    maps = torch.zeros(1, 3 * 68, 4, 4)
+    maps[0, 5, 2, 1] = (
+        9.0  # score of point 5: row 2, column 1, whose centre is pixel (23.5, 39.5) at stride 16
+    )
+    maps[0, 68 + 5, 2, 1], maps[0, 136 + 5, 2, 1] = 0.25, -0.5
+    points, _, scores = PixelInPixel(4, 16)(maps)
+    assert points[0, 5].tolist() == pytest.approx([23.5 + 4.0, 39.5 - 8.0])
+    assert scores is not None
+    assert scores.shape == (1, 68, 4, 4)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_every_head_learns_one_face(head: str) -> None:
+    torch.manual_seed(0)
+    stride = 4 if head == "soft-argmax" else 16
+    model = LandmarkNet(replace(SMALL, head=head, stride=stride))
+    crops, points = torch.rand(4, 3, 64, 64) * 255, torch.rand(1, 68, 2).expand(4, -1, -1) * 40 + 10
+    truth = Truth(points, torch.ones(4, dtype=torch.bool), torch.ones(4))
+    optimiser, errors = torch.optim.Adam(model.parameters(), 1e-2), []
+    for _ in range(30):
+        answer = model.read(*model.features(crops))
+        loss = total_loss(answer, truth, LossOptions(sigma=0.5), 51.0, stride)["loss"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        errors.append(float((answer.points.detach() - points).norm(dim=-1).mean()))
+    assert errors[-1] < 0.7 * errors[0]
 
 
 def test_macs_are_counted_by_hand() -> None:

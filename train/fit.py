@@ -29,11 +29,16 @@ from tqdm import tqdm
 from fkp_live.errors import ExitCode, InputError, OutputError, UsageError
 from fkp_live.geometry import CropSpec, apply, box_of, crop_matrix, warp
 from train.augment import background_crop, detector_jitter, training_crop
+from train.begin import first_network, start_from
 from train.curves import plot_curves
 from train.data import FaceSet
 from train.losses import Truth, eye_distance, total_loss
-from train.model import LandmarkNet, build, read_checkpoint, save_checkpoint
+from train.model import LandmarkNet, read_checkpoint, save_checkpoint
 from train.recipe import DataOptions, Recipe, read_recipe, training_sets, validation_sets
+from train.warps import random_warps, warp_crops, warp_points
+
+# Crops from which a shipped network, whose batch norms are folded, learns them again.
+FIRST_CROPS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +140,13 @@ def nme_per_face(model: LandmarkNet, crops: Tensor, points: Tensor, batch: int =
     return (100.0 * (predicted - points).norm(dim=-1).mean(1) / eye_distance(points)).double().numpy()
 
 
+def fast_bf16(device: torch.device) -> bool:
+    """Whether the device gains by bfloat16: processors without AVX-512 emulate it, ten times slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return torch.backends.cpu.get_cpu_capability() == "AVX512"
+
+
 class Run:
     """One training run: its model, average, optimiser and files."""
 
@@ -151,6 +163,7 @@ class Run:
             {"params": rest, "weight_decay": 0.0},
         ]
         self.optimiser = torch.optim.AdamW(groups, lr=recipe.training.lr)
+        self.bf16 = recipe.training.bf16 and fast_bf16(device)
         self.epoch, self.step, self.history = 0, 0, list[dict[str, float]]()
 
     @property
@@ -170,16 +183,11 @@ class Run:
             recipe=self.recipe.as_dict(),
         )
 
-    def start_from(self, checkpoint: Path) -> None:
-        """Begin with the averaged weights of another run: a second cycle."""
-        content = read_checkpoint(checkpoint)
-        if build(content["options"]).options != self.recipe.model:
-            raise UsageError(
-                f"{checkpoint} holds a network of another shape than the recipe's [model]",
-                "Start from a checkpoint of the same [model] section.",
-            )
-        for network in (self.model, self.ema):
-            network.load_state_dict(content.get("ema") or content["model"])
+    def start_from(self, path: Path, crops: Tensor) -> None:
+        """Begin with the weights of another run or of a shipped file; ``crops`` see `train.begin.first_network`."""
+        donor = first_network(path, crops)
+        start_from(self.model, donor)
+        self.ema.load_state_dict(self.model.state_dict())
 
     def load(self) -> None:
         """Continue from the folder's checkpoint."""
@@ -221,10 +229,13 @@ class Run:
                 crops.to(self.device).permute(0, 3, 1, 2).float()
             )  # NHWC bytes: channels_last as they come
             truth = Truth(points.to(self.device), is_face.to(self.device), weight.float().to(self.device))
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.training.bf16):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
                 maps, context = self.model.features(inputs)
             answer = self.model.read(maps.float(), context.float())
             terms = total_loss(answer, truth, self.recipe.loss, spec.face_side, self.recipe.model.stride)
+            if self.recipe.loss.equivariance > 0.0:
+                terms["equivariance"] = self._equivariance(inputs, answer.points, truth.is_face)
+                terms["loss"] = terms["loss"] + self.recipe.loss.equivariance * terms["equivariance"]
             self.optimiser.zero_grad(set_to_none=True)
             terms["loss"].backward()
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.training.clip)
@@ -236,6 +247,15 @@ class Run:
             bar.update(1)
             between_batches()
         return {name: value / len(loader) for name, value in sums.items()}
+
+    def _equivariance(self, crops: Tensor, points: Tensor, is_face: Tensor) -> Tensor:
+        """Mean L1 distance between the points, warped, and the points of the warped crops, in % of the box side."""
+        spec = self.recipe.model.crop_spec
+        warps = random_warps(len(crops), spec.size, self.step).to(self.device)
+        maps, context = self.model.features(warp_crops(crops, warps))
+        again = self.model.read(maps, context).points
+        distance = (again - warp_points(points, warps)).abs().sum(-1).mean(1)
+        return (distance * is_face).sum() / is_face.sum().clamp_min(1) * (100.0 / spec.face_side)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -317,19 +337,21 @@ def fit(
 ) -> Run:
     """Train by the recipe; the folder then holds last.pt, metrics.csv, curves.png and recipe.json.
 
-    ``init`` names a checkpoint whose weights the run starts from instead of random ones.
+    ``init`` names a checkpoint or a shipped ONNX file whose weights the run starts from instead of random ones.
     """
     run = Run(recipe, folder, device)
-    if init is not None:
-        run.start_from(init)
-    if resume:
-        run.load()
     training = recipe.training
     crops = Crops(load_sources(training_sets(recipe, data)), recipe)
     validation = {
         name: evaluation_crops(faces, recipe.model.crop_spec)
         for name, faces in validation_sets(recipe, data).items()
     }
+    if init is not None:
+        crops.start(0)
+        some = torch.stack([crops[k][0] for k in range(min(len(crops), FIRST_CROPS))])
+        run.start_from(init, some.permute(0, 3, 1, 2).float())
+    if resume:
+        run.load()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "recipe.json").write_text(json.dumps(recipe.as_dict(), indent=1) + "\n")
     # Workers are forked every epoch: they see the epoch's number and share the images' memory.
@@ -391,7 +413,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--more", type=Path, action="append", help="train on this CSV beside the recipe's data"
     )
-    parser.add_argument("--init", type=Path, metavar="CHECKPOINT", help="start from another run's weights")
+    parser.add_argument(
+        "--init",
+        type=Path,
+        metavar="FILE",
+        help="start from another run's checkpoint (.pt) or a shipped network (.onnx), of this shape or smaller",
+    )
     parser.add_argument(
         "--resume", action="store_true", help="continue the run in --out exactly where it stopped"
     )

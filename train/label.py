@@ -1,8 +1,9 @@
-"""`python -m train label CHECKPOINT IMAGES --out faces.csv`: a trained network's points as a CSV data set.
+"""`python -m train label MODEL IMAGES --out faces.csv`: a trained network's points as a CSV data set.
 
-For self-training and distillation: a large network labels faces that nobody labelled, and a recipe names the CSV.
-Every face is asked several times, straight and mirrored, in boxes that differ as a detector's do; the labels are the
-mean, and a face on which the answers disagree is left out.
+For self-training and distillation: a network labels faces that nobody labelled, or gives the training faces a second
+label beside the annotators' (`--training DIR`), and `python -m train fit … --more faces.csv` learns from them. Every
+face is asked several times, straight and mirrored, in boxes that differ as a detector's do; the labels are the mean,
+and a face on which the answers disagree is left out.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +22,15 @@ from tqdm import tqdm
 
 from fkp_live.detect import YuNet
 from fkp_live.errors import ExitCode, InputError, OutputError
-from fkp_live.geometry import apply, box_of, crop_matrix, invert, warp
+from fkp_live.geometry import apply, box_of, compose, crop_matrix, invert
+from fkp_live.pipeline import Network
 from fkp_live.runtime import open_session, resolve_model
-from fkp_live.topology import LEFT_EYE_OUTER, N_POINTS, RIGHT_EYE_OUTER
+from fkp_live.topology import LEFT_EYE_OUTER, MIRROR, N_POINTS, RIGHT_EYE_OUTER
 from fkp_live.types import Image
-from train.augment import detector_jitter, mirror
+from train.augment import LABELS_RIGHT, detector_jitter
 from train.data import read_image
-from train.model import LandmarkNet, load_checkpoint
+from train.judge import open_network
+from train.recipe import Recipe, training_sets
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -44,46 +48,58 @@ class Opinion:
     spread: float
 
 
-@torch.no_grad()
-def ask(model: LandmarkNet, image: Image, box: NDArray[np.float32], asks: int, seed: int) -> Opinion:
+def ask(network: Network, image: Image, box: NDArray[np.float32], asks: int, seed: int) -> Opinion:
     """The mean of 2 x ``asks`` answers: boxes with a detector's jitter, each straight and mirrored."""
-    spec, rng = model.crop_spec, np.random.default_rng(seed)
+    spec, rng = network.spec, np.random.default_rng(seed)
     boxes = [box, *(detector_jitter(box, rng) for _ in range(asks - 1))]
-    matrices = np.stack([crop_matrix(b, spec) for b in boxes])
-    crops = np.stack([warp(image, matrix, spec.size) for matrix in matrices])
-    both = torch.from_numpy(np.concatenate([crops, crops[:, :, ::-1]])).permute(0, 3, 1, 2).float()
-    points, confidence = (output.numpy() for output in model(both))
-    mirrored = [mirror(crop, p, spec)[1] for crop, p in zip(crops, points[asks:], strict=True)]
-    answers = apply(invert(np.concatenate([matrices, matrices])), np.concatenate([points[:asks], mirrored]))
+    straight = [crop_matrix(b, spec) for b in boxes]
+    flip = np.array([[-1.0, 0.0, spec.size - 1.0], [0.0, 1.0, 0.0]])
+    found = network.run_matrices(image, [*straight, *(compose(flip, matrix) for matrix in straight)])
+    # What is seen in a mirror is not where the labels' convention puts it, see `train.augment.mirror`.
+    to_crop = np.stack(straight)
+    in_crop = apply(to_crop, found.points[asks:, MIRROR])
+    in_crop[..., 0] += 2.0 * LABELS_RIGHT * spec.face_side
+    answers = np.concatenate([found.points[:asks], apply(invert(to_crop), in_crop)])
     mean = answers.mean(0)
     eyes = float(np.linalg.norm(mean[LEFT_EYE_OUTER] - mean[RIGHT_EYE_OUTER]))
     spread = 100.0 * float(np.linalg.norm(answers - mean, axis=-1).mean()) / max(eyes, 1e-3)
-    return Opinion(mean, float(confidence.mean()), spread)
+    return Opinion(mean, float(found.confidence.mean()), spread)
 
 
-def label(model: LandmarkNet, images: list[Path], asks: int, seed: int) -> list[Opinion | None]:
-    """An opinion on the largest face of each image, None where the product's detector finds none.
+def label(
+    network: Network, images: Sequence[Path], boxes: NDArray[np.float32] | None, asks: int, seed: int
+) -> list[Opinion | None]:
+    """An opinion on one face of each image: in ``boxes`` (N, 4), or on the largest, None where the detector finds none.
 
     The first opinion only places the box: the second, around its points, is the label.
     """
-    detector = YuNet(open_session(resolve_model("yunet"), "cpu"))
+    detector = YuNet(open_session(resolve_model("yunet"), "cpu")) if boxes is None else None
     opinions: list[Opinion | None] = []
     for number, path in enumerate(tqdm(images, unit="image", file=sys.stderr, disable=None)):
         image = read_image(path)
-        finds = detector(image)
-        if not finds:
+        if detector is None:
+            box = boxes[number]  # type: ignore[index]
+        elif finds := detector(image):
+            box = max(finds, key=lambda find: float((find.box[2:] - find.box[:2]).prod())).box
+        else:
             opinions.append(None)
             continue
-        largest = max(finds, key=lambda find: float((find.box[2:] - find.box[:2]).prod()))
-        first = ask(model, image, largest.box, 1, seed + number)
-        opinions.append(ask(model, image, box_of(first.points), asks, seed + number))
+        first = ask(network, image, box, 1, seed + number)
+        opinions.append(ask(network, image, box_of(first.points), asks, seed + number))
     return opinions
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m train label`."""
-    parser.add_argument("checkpoint", type=Path, help="the network that labels")
-    parser.add_argument("images", type=Path, help="folder of images, one face each")
+    parser.add_argument("model", type=Path, help="checkpoint (.pt), ONNX file or name of a shipped network")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("images", type=Path, nargs="?", help="folder of images, one face each")
+    what.add_argument(
+        "--training",
+        type=Path,
+        metavar="DIR",
+        help="label the training faces of DIR anew, hold-outs left out",
+    )
     parser.add_argument("--out", type=Path, required=True, help="CSV file to write")
     parser.add_argument("--asks", type=int, default=4, help="boxes a face is asked in (default: %(default)s)")
     parser.add_argument(
@@ -101,13 +117,19 @@ def run(args: argparse.Namespace) -> int:
     """Entry of `python -m train label`."""
     if args.out.exists() and not args.overwrite:
         raise OutputError(f"{args.out} exists", "Give --overwrite to replace it, or another --out.")
-    images = sorted(p.resolve() for p in args.images.glob("*") if p.suffix.lower() in _SUFFIXES)
-    if not images:
-        raise InputError(
-            f"{args.images} holds no images", f"Expected a folder of {', '.join(_SUFFIXES)} files."
-        )
+    boxes = None
+    if args.training:
+        sets = [faces for faces, _, _ in training_sets(Recipe(), args.training)]
+        images = [path.resolve() for faces in sets for path in faces.paths]
+        boxes = np.concatenate([box_of(faces.points) for faces in sets])
+    else:
+        images = sorted(p.resolve() for p in args.images.glob("*") if p.suffix.lower() in _SUFFIXES)
+        if not images:
+            raise InputError(
+                f"{args.images} holds no images", f"Expected a folder of {', '.join(_SUFFIXES)} files."
+            )
     torch.set_num_threads(args.threads)
-    opinions = label(load_checkpoint(args.checkpoint), images, args.asks, args.seed)
+    opinions = label(open_network(args.model)[0], images, boxes, args.asks, args.seed)
     kept = [
         (path, opinion)
         for path, opinion in zip(images, opinions, strict=True)

@@ -28,6 +28,7 @@ class LossOptions:
     maps : weight of the cross-entropy between the probability maps and a Gaussian at the true point
     sigma : of that Gaussian, in cells of the map
     confidence : weight of the cross-entropy of the confidence
+    equivariance : weight of the distance between the points of a crop, warped, and the points of the warped crop
     per_eye_distance : whether a face counts by its error in eye distances (as NME does) instead of box sides
     """
 
@@ -37,6 +38,7 @@ class LossOptions:
     maps: float = 3.0
     sigma: float = 1.0
     confidence: float = 0.1
+    equivariance: float = 0.0
     per_eye_distance: bool = True
 
 
@@ -85,7 +87,7 @@ def total_loss(
     confidence = functional.binary_cross_entropy_with_logits(answer.confidence, found.float())
     terms = {"points": points, "confidence": confidence}
     loss = points + options.confidence * confidence
-    if options.maps > 0.0:
+    if options.maps > 0.0 and answer.maps is not None:
         per_map = map_cross_entropy(answer.maps, true, options.sigma, stride).mean(1)
         terms["maps"] = (per_map * per_face).sum() / count
         loss = loss + options.maps * terms["maps"]

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from fkp_live.errors import InputError, UsageError
 from train.augment import AugmentOptions
 from train.data import FaceSet, read_csv, splits
+from train.heads import HEADS
 from train.losses import KINDS, LossOptions
 from train.model import ModelOptions
 
@@ -49,6 +50,7 @@ class TrainingOptions:
     epochs, batch, lr, weight_decay, clip, seed : as usual; AdamW, one cycle with ``warmup`` as a share of the run
     ema : decay of the averaged weights, which are the ones that ship
     backgrounds : share of crops that hold no face and teach the confidence
+    bf16 : convolutions in bfloat16 where the processor gains by it
     pose_balance : see `train.fit.face_weights`
     epoch_faces : faces in an epoch (0: as many as there are)
     workers : processes that make crops
@@ -90,7 +92,9 @@ T = TypeVar("T", DataOptions, ModelOptions, AugmentOptions, LossOptions, Trainin
 
 
 def read_recipe(path: Path) -> Recipe:
-    """A recipe from a TOML file; what it does not name keeps its default.
+    """A recipe from a TOML file.
+
+    What it does not name is as in ``base``, another recipe beside it that it may name, else the default.
 
     Raises
     ------
@@ -99,12 +103,7 @@ def read_recipe(path: Path) -> Recipe:
     UsageError
         It names a section, a key or a value that does not exist.
     """
-    try:
-        content = tomllib.loads(Path(path).read_text())
-    except OSError as error:
-        raise InputError(f"cannot read recipe {path}: {error.strerror}", "See train/recipes/.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not TOML: {error}", "See train/recipes/ for examples.") from error
+    content = _content(Path(path))
     sections = {"data": DataOptions, "model": ModelOptions, "augment": AugmentOptions, "loss": LossOptions,
                 "training": TrainingOptions}  # fmt: skip
     unknown = content.keys() - sections.keys() - {"name"}
@@ -120,9 +119,32 @@ def read_recipe(path: Path) -> Recipe:
         raise UsageError(f"{path} [loss]: kind '{recipe.loss.kind}'", f"Expected one of {', '.join(KINDS)}.")
     if recipe.training.epochs < 1 or recipe.training.batch < 2:
         raise UsageError(f"{path} [training]: epochs must be at least 1 and batch at least 2")
-    if recipe.model.stride not in (4, 8) or recipe.model.size % 16:
-        raise UsageError(f"{path} [model]: stride must be 4 or 8 and size a multiple of 16")
+    if recipe.model.stride not in (4, 8, 16) or recipe.model.size % 16:
+        raise UsageError(f"{path} [model]: stride must be 4, 8 or 16 and size a multiple of 16")
+    if recipe.model.head not in HEADS:
+        raise UsageError(
+            f"{path} [model]: head '{recipe.model.head}'", f"Expected one of {', '.join(HEADS)}."
+        )
     return recipe
+
+
+def _content(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The file over what its ``base`` holds, section by section; ``above``: the files that build on it."""
+    if path.resolve() in above:
+        raise UsageError(f"{path}: its base leads back to itself")
+    try:
+        content = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise InputError(f"cannot read recipe {path}: {error.strerror}", "See train/recipes/.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not TOML: {error}", "See train/recipes/ for examples.") from error
+    if "base" not in content:
+        return content
+    under = _content(path.parent / str(content.pop("base")), (*above, path.resolve()))
+    for name, section in content.items():
+        both = isinstance(section, dict) and isinstance(under.get(name), dict)
+        under[name] = {**under[name], **section} if both else section
+    return under
 
 
 def _section(kind: type[T], values: Any, where: str) -> T:

@@ -1,0 +1,147 @@
+"""Where a run's first weights come from: a checkpoint or a shipped ONNX file, the same shape or a smaller one.
+
+A shipped file has its batch norms folded into the convolutions; they are set up again so that the network says what the
+file says. A smaller network is grown: what it knows stays, what is new starts without effect (after T. Chen et al.,
+"Net2Net", ICLR 2016).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from fkp_live.errors import UsageError
+from fkp_live.runtime import open_session
+from fkp_live.topology import N_POINTS
+from train.model import LandmarkNet, ModelOptions, build, read_checkpoint
+
+State = dict[str, Tensor]
+
+
+def first_network(path: Path, crops: Tensor) -> LandmarkNet:
+    """The network of a checkpoint (its averaged weights) or of an ONNX file that `python -m export` wrote.
+
+    Parameters
+    ----------
+    crops : (N, 3, S, S) float 0..255, training crops; from them a folded network learns its batch norms again
+
+    Raises
+    ------
+    ModelError
+        The file is missing, or is neither.
+    """
+    if path.suffix != ".onnx":
+        content = read_checkpoint(path)
+        network = build(content["options"])
+        network.load_state_dict(content.get("ema") or content["model"])
+        return network
+    options, state = _read_onnx(path)
+    network = LandmarkNet(options)
+    _unfold(network, state, crops)
+    return network
+
+
+def start_from(model: LandmarkNet, donor: LandmarkNet) -> None:
+    """Give ``model`` the weights of ``donor``, whose every layer must be at most as wide and every stage as deep.
+
+    Raises
+    ------
+    UsageError
+        The donor is larger somewhere, or sees another crop.
+    """
+    mine, theirs = model.options, donor.options
+    same = ("size", "margin", "stride", "head")
+    fits = all(getattr(mine, key) == getattr(theirs, key) for key in same) and all(
+        a >= b
+        for a, b in zip(
+            mine.channels + mine.blocks + mine.decoder,
+            theirs.channels + theirs.blocks + theirs.decoder,
+            strict=True,
+        )
+    )
+    if not fits:
+        raise UsageError(
+            "the first weights are of another shape than the recipe's [model]: a network may grow, not shrink",
+            f"They have {theirs}.",
+        )
+    grown, given = model.state_dict(), donor.state_dict()
+    for name, value in given.items():
+        _place(grown[name], value, name)
+    # A block that the donor does not have adds nothing at first.
+    for name, module in model.named_modules():
+        if name.endswith(".second") and f"{name}.0.weight" not in given:
+            nn.init.zeros_(module[1].weight)
+
+
+def _place(target: Tensor, value: Tensor, name: str) -> None:
+    """Copy a tensor into the first channels of a larger one; old channels hear nothing of new ones."""
+    if target.dim() < 2 or target.shape == value.shape:
+        target[tuple(slice(n) for n in value.shape)] = value
+        return
+    target[: value.shape[0]] = 0.0
+    if name == "trust.0.weight":
+        # Its inputs are the deepest channels, then one spread a point.
+        deepest = value.shape[1] - N_POINTS
+        target[: value.shape[0], :deepest] = value[:, :deepest]
+        target[: value.shape[0], -N_POINTS:] = value[:, deepest:]
+    else:
+        target[: value.shape[0], : value.shape[1]] = value
+
+
+def _read_onnx(path: Path) -> tuple[ModelOptions, State]:
+    import onnx
+
+    metadata = open_session(path, "cpu").metadata  # refuses, with its own message, what is not one of ours
+    graph = onnx.load(str(path)).graph
+    state = {
+        tensor.name.removeprefix("model."): torch.from_numpy(onnx.numpy_helper.to_array(tensor).copy())
+        for tensor in graph.initializer
+        if tensor.name.startswith("model.")
+    }
+    try:
+        width = {name: state[f"{name}.0.weight"].shape[0] for name in ("stem", "merge8")}
+        stages = [f"stage{stride}" for stride in (4, 8, 16)]
+        channels = (width["stem"], *(state[f"{stage}.0.0.weight"].shape[0] for stage in stages))
+        blocks = tuple(
+            sum(n.startswith(f"{stage}.") and n.endswith(".first.0.weight") for n in state)
+            for stage in stages
+        )
+        fine = "merge4.0.weight" in state
+        decoder = (width["merge8"], state["merge4.0.weight"].shape[0] if fine else 32)
+    except KeyError as missing:
+        raise UsageError(
+            f"{path} holds no float weights called {missing}: it cannot be trained further",
+            "Start from fkp68.onnx, fkp68-tiny.onnx or a checkpoint (.pt).",
+        ) from missing
+    options = ModelOptions(
+        metadata["input"]["size"], metadata["crop"]["margin"], channels, blocks, decoder, 4 if fine else 8  # type: ignore[arg-type]
+    )  # fmt: skip
+    return options, state
+
+
+@torch.no_grad()
+def _unfold(network: LandmarkNet, state: State, crops: Tensor) -> None:
+    """Load folded weights; each batch norm takes the statistics of its input and undoes them."""
+    network.eval()
+    own = network.state_dict()
+    hooks = []
+    for name, block in network.named_modules():
+        if isinstance(block, nn.Sequential) and len(block) >= 2 and isinstance(block[1], nn.BatchNorm2d):
+            bias = state[f"{name}.0.bias"]
+
+            def settle(norm: nn.BatchNorm2d, inputs: tuple[Tensor], bias: Tensor = bias) -> None:
+                mean, variance = inputs[0].mean((0, 2, 3)), inputs[0].var((0, 2, 3), unbiased=False)
+                norm.running_mean.copy_(mean)  # type: ignore[union-attr]
+                norm.running_var.copy_(variance)  # type: ignore[union-attr]
+                norm.weight.copy_((variance + norm.eps).sqrt())
+                norm.bias.copy_(mean + bias)
+
+            hooks.append(block[1].register_forward_pre_hook(settle))
+    for name, value in state.items():
+        if name in own and own[name].shape == value.shape:
+            own[name].copy_(value)
+    network(crops)
+    for hook in hooks:
+        hook.remove()
