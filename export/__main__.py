@@ -1,4 +1,7 @@
-"""`python -m export CHECKPOINT`: trained network in, checked ONNX file with card and figures out."""
+"""`python -m export CHECKPOINT`: trained network in, checked ONNX file with card and figures out.
+
+`python -m export quantise MODEL`: the same network in 8-bit integers, compared with the float one.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,10 @@ from fkp_live.errors import ExitCode, FkpError
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Options of the command."""
-    parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
+    """Options of `python -m export CHECKPOINT`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("checkpoint", type=Path, help="last.pt of a run of `python -m train fit`")
     parser.add_argument("--name", default="fkp68", help="name of the model (default: %(default)s)")
     parser.add_argument(
@@ -25,14 +30,41 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def build_quantise_parser() -> argparse.ArgumentParser:
+    """Options of `python -m export quantise MODEL`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m export quantise",
+        description="A float network in 8-bit integers, calibrated on training faces, compared on wild_val.",
+    )
+    parser.add_argument("model", type=Path, help="float ONNX file, or name of a shipped network")
+    parser.add_argument("--data", type=Path, required=True, help="folder with udacity/ and wild/")
+    parser.add_argument("--out", type=Path, required=True, help="file to write")
+    parser.add_argument(
+        "--faces", type=int, default=400, help="training faces to calibrate on (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=500, help="runs of each network to time (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the calibration (default: %(default)s)")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    return parser
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    args = build_parser().parse_args(argv)
+    arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         # Imported late, so that help and usage errors need no torch.
-        from export.card import ship
+        if arguments[:1] == ["quantise"]:
+            options = vars(build_quantise_parser().parse_args(arguments[1:]))
+            from export.quantise import quantise
 
-        ship(args.checkpoint, args.name, args.out, args.data, args.overwrite)
+            print(f"{quantise(**options).report()}\n{options['out']}")
+        else:
+            args = build_parser().parse_args(arguments)
+            from export.card import ship
+
+            ship(args.checkpoint, args.name, args.out, args.data, args.overwrite)
     except FkpError as error:
         print(f"error: {error}", file=sys.stderr)
         return int(error.exit_code)

@@ -59,6 +59,10 @@ def run(options: Options) -> int:
 
     stops = _Stops()
     with ExitStack() as stack:
+        # Decoder, networks and encoder fill the cores: without OpenCV's own threads a frame of 720p took 6 % less
+        # processor time (two busy cores).
+        stack.callback(cv2.setNumThreads, cv2.getNumThreads())
+        cv2.setNumThreads(1)
         stack.enter_context(stops)
         source = stack.enter_context(
             open_source(spec, start=options.start, end=options.end, mirror=options.mirror)
