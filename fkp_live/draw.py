@@ -193,7 +193,7 @@ def _rows(parts: Sequence[str], height: int, room: int) -> list[str]:
     rows = [parts[0]]
     for part in parts[1:]:
         longer = f"{rows[-1]}   {part}"
-        if _text_mask(longer, height).shape[1] <= room:
+        if sum(_glyph(char, height).shape[1] for char in f" {longer} ") <= room:
             rows[-1] = longer
         else:
             rows.append(part)

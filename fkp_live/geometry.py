@@ -110,19 +110,20 @@ def scale_of(matrix: Matrix) -> float:
 def warp(image: NDArray[np.uint8], matrix: Matrix, size: int) -> NDArray[np.uint8]:
     """The (size, size, 3) crop of ``image`` under ``matrix``; black outside the picture.
 
-    A face much larger than the crop is first shrunk by an integer factor with area averaging, because a bilinear
+    A face much larger than the crop is first halved, as often as it takes, with area averaging, because a bilinear
     warp alone would skip pixels.
     """
-    factor = int(_SHRINK_BELOW / max(scale_of(matrix), 1e-6))
-    if factor >= 1:
-        image, matrix = _shrink(image, matrix, size, factor + 1)
+    scale = max(scale_of(matrix), 1e-6)
+    if scale < _SHRINK_BELOW:
+        image, matrix = _shrink(image, matrix, size, math.ceil(math.log2(_SHRINK_BELOW / scale)))
     crop = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     return np.asarray(crop, np.uint8)
 
 
 def _shrink(
-    image: NDArray[np.uint8], matrix: Matrix, size: int, factor: int
+    image: NDArray[np.uint8], matrix: Matrix, size: int, halvings: int
 ) -> tuple[NDArray[np.uint8], Matrix]:
+    factor = 2**halvings
     # Where the corners of the crop are in the frame; plain numbers, because this runs for every face.
     (a, b, x), (c, d, y) = invert(matrix).tolist()
     left, right = x + size * (min(a, 0) + min(b, 0)), x + size * (max(a, 0) + max(b, 0))
@@ -134,14 +135,19 @@ def _shrink(
     columns, rows = (x1 - x0) // factor, (y1 - y0) // factor
     if columns < 1 or rows < 1:
         return image, matrix
-    region = image[y0 : y0 + rows * factor, x0 : x0 + columns * factor]
-    small = cv2.resize(region, (columns, rows), interpolation=cv2.INTER_AREA)
+    small = image[y0 : y0 + rows * factor, x0 : x0 + columns * factor]
+    # OpenCV averages 2 x 2 five times as fast as any other block; in steps it comes to the same.
+    for _ in range(halvings):
+        small = np.asarray(
+            cv2.resize(small, (small.shape[1] // 2, small.shape[0] // 2), interpolation=cv2.INTER_AREA),
+            np.uint8,
+        )
     # Shrunk pixel u sits at x0 + (u + 0.5) * factor - 0.5 of the frame.
     offset = (factor - 1) / 2.0
     (a, b, x), (c, d, y) = matrix.tolist()
     u, v = x0 + offset, y0 + offset
     onto = [[factor * a, factor * b, a * u + b * v + x], [factor * c, factor * d, c * u + d * v + y]]
-    return np.asarray(small, np.uint8), np.array(onto)
+    return small, np.array(onto)
 
 
 def iou(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:

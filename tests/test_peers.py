@@ -166,6 +166,11 @@ def test_the_first_call_is_not_timed() -> None:
     assert (answer, next(numbers), len(wall), len(cpu)) == (0, 4, 3, 3)
 
 
+def test_an_only_call_is_timed() -> None:
+    answer, wall, cpu = timed(lambda: "once", 0)
+    assert (answer, len(wall), len(cpu)) == ("once", 1, 1)
+
+
 @pytest.mark.skipif(importlib.util.find_spec("dlib") is not None, reason="dlib is installed here")
 def test_a_worker_without_rivals_says_what_is_missing() -> None:
     with pytest.raises(FkpError, match="No module named 'dlib'"):
