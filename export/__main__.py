@@ -46,6 +46,9 @@ def build_quantise_parser() -> argparse.ArgumentParser:
         "--rounds", type=int, default=500, help="runs of each network to time (default: %(default)s)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the calibration (default: %(default)s)")
+    parser.add_argument(
+        "--card", action="store_true", help="model card, figures and SHA256SUMS beside it, to ship it"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
     return parser
 
@@ -57,9 +60,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Imported late, so that help and usage errors need no torch.
         if arguments[:1] == ["quantise"]:
             options = vars(build_quantise_parser().parse_args(arguments[1:]))
-            from export.quantise import quantise
+            from export.quantise import quantise, write_card
 
-            print(f"{quantise(**options).report()}\n{options['out']}")
+            with_card = options.pop("card")
+            comparison = quantise(**options)
+            print(comparison.report())
+            if with_card:
+                write_card(options["out"], options["data"], comparison)
+            print(options["out"])
         else:
             args = build_parser().parse_args(arguments)
             from export.card import ship

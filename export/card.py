@@ -36,8 +36,8 @@ Licence: the labelled faces of 300-W are for research and non-commercial use, an
 
 
 _MORE = """\
-- {names}: faces without labels, as the network of the first cycle sees them (mean of several boxes and their mirror
-  images); the commands of both cycles stand in the recipe.
+- {names}: labels that networks trained here gave (mean of several boxes and their mirror images) to faces without
+  labels and to the training faces once more; the commands stand in the recipe. No held-out face is among them.
 """
 
 
@@ -115,8 +115,6 @@ def headline(figures: dict[str, Any]) -> dict[str, Any]:
 
 def card(name: str, path: Path, model: LandmarkNet, training: dict[str, Any], figures: dict[str, Any]) -> str:
     """The model card as Markdown."""
-    from train.judge import report
-
     options = model.options
     parameters = sum(p.numel() for p in model.parameters()) / 1e6
     more = [name for name in training["sets"] if name.endswith(".csv")]
@@ -136,16 +134,20 @@ def card(name: str, path: Path, model: LandmarkNet, training: dict[str, Any], fi
         _LIMITS,
         "## Figures\n",
     ]
-    if figures:
-        parts.append(
-            f"By `python -m train evaluate models/{name}.onnx --data DIR` (seed 0). The official Udacity test shares "
-            "every person and clip with its training half, so it measures memory as well as skill; `unseen` holds the "
-            "persons kept out of training.\n"
-        )
-        parts.append(report(_with_infinities(figures)) + "\n")
-    else:
-        parts.append("Not measured: exported without --data.\n")
-    return "\n".join(parts)
+    return "\n".join([*parts, figures_section(name, figures)])
+
+
+def figures_section(name: str, figures: dict[str, Any]) -> str:
+    """The tables of a card, and the command that gives them again."""
+    from train.judge import report
+
+    if not figures:
+        return "Not measured: exported without --data.\n"
+    return (
+        f"By `python -m train evaluate models/{name}.onnx --data DIR` (seed 0). The official Udacity test shares every "
+        "person and clip with its training half, so it measures memory as well as skill; `unseen` holds the persons "
+        f"kept out of training.\n\n{report(_with_infinities(figures))}\n"
+    )
 
 
 def _with_infinities(value: Any) -> Any:

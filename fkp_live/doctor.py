@@ -17,7 +17,14 @@ import cv2
 
 from fkp_live import __version__
 from fkp_live.errors import ExitCode, FkpError
-from fkp_live.runtime import PROVIDERS, available_providers, models_dir, open_session, resolve_model
+from fkp_live.runtime import (
+    PROVIDERS,
+    available_providers,
+    models_dir,
+    open_session,
+    resolve_model,
+    stream_model,
+)
 from fkp_live.window import screen_problem
 
 _PACKAGES = ("numpy", "opencv-python", "onnxruntime", "av", "scipy", "tqdm")
@@ -125,6 +132,7 @@ def _providers() -> list[str]:
         else:
             runs = "runs" if provider == session.provider else f"runs as {session.provider}"
             _line(f"provider {provider}", runs)
+    _line("network of streams", stream_model("auto"))
     return broken
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Protocol
@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fkp_live import geometry
-from fkp_live.detect import FaceDetector, YuNet
+from fkp_live.detect import USUAL_FACE, USUAL_SIZE, FaceDetector, YuNet
 from fkp_live.geometry import CropSpec, Matrix
 from fkp_live.landmark import LandmarkNetwork, check_boxes
 from fkp_live.measure import head_pose, measures
-from fkp_live.runtime import Session, open_session, resolve_model
+from fkp_live.runtime import Session, open_session, resolve_model, stream_model
 from fkp_live.smooth import LandmarkSmoother
 from fkp_live.track import BIRTH, Tracker, level_matrix
 from fkp_live.types import Face, FaceBox, FloatArray, Frame, FrameResult, Image, Landmarks
@@ -47,12 +47,12 @@ class PipelineOptions:
     Attributes
     ----------
     provider : execution provider, one of `runtime.PROVIDERS`
-    model : name of a shipped landmark network, path of an .onnx file, or None for the default
+    model : name of a shipped landmark network, path of an .onnx file, or None for `runtime.stream_model`
     max_faces : most faces followed at once, or None for as many as there are
     detect_every : frames from one detection to the next; a new face appears at the latest after so many
     smooth : one of `smooth.SMOOTHING`
-    min_face : side in pixels of the smallest face to look for; None: the detector always looks at a picture of
-        one size, see `YuNet`
+    min_face : side in pixels of the smallest face to look for; None: 40, or a 24th of the picture's longer side where
+        that is more
     threads : threads inside one operator of the networks
     """
 
@@ -61,7 +61,7 @@ class PipelineOptions:
     max_faces: int | None = None
     detect_every: int = 10
     smooth: str = "medium"
-    min_face: float | None = 40.0
+    min_face: float | None = None
     threads: int = 1
 
 
@@ -77,9 +77,10 @@ class _Engine:
             network = LandmarkNetwork(self._session)
         if detector is None:
             session = open_session(resolve_model("yunet"), options.provider, options.threads)
-            detector = (
-                YuNet(session) if options.min_face is None else YuNet(session, min_face=options.min_face)
-            )
+            if options.min_face is None:
+                detector = YuNet(session, min_face=USUAL_FACE, most_size=USUAL_SIZE)
+            else:
+                detector = YuNet(session, min_face=options.min_face)
         self.detector, self.network = detector, network
 
     @property
@@ -110,7 +111,8 @@ class FaceLandmarker(_Engine):
 
     Parameters
     ----------
-    provider, model, max_faces, threads, min_face : see `PipelineOptions`
+    provider, max_faces, threads, min_face : see `PipelineOptions`
+    model : name of a shipped landmark network, path of an .onnx file, or None for fkp68
     detector, network : used instead of the shipped ones
     """
 
@@ -121,7 +123,7 @@ class FaceLandmarker(_Engine):
         max_faces: int | None = None,
         threads: int = 1,
         *,
-        min_face: float | None = 40.0,
+        min_face: float | None = USUAL_FACE,
         detector: FaceDetector | None = None,
         network: Network | None = None,
     ) -> None:
@@ -181,6 +183,8 @@ class Pipeline(_Engine):
         network: Network | None = None,
     ) -> None:
         self.options = options or PipelineOptions()
+        if self.options.model is None:
+            self.options = replace(self.options, model=stream_model(self.options.provider))
         super().__init__(self.options, detector, network)
         self._tracker = Tracker(
             self.network.spec, detect_every=self.options.detect_every, max_faces=self.options.max_faces

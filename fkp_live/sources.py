@@ -359,7 +359,9 @@ class _Converter:
         self._matrix: np.ndarray | None = None
 
     def __call__(self, picture: VideoFrame) -> Image:
-        image = np.asarray(self._reformatter.reformat(picture, format="bgr24").to_ndarray(), np.uint8)
+        # One thread: starting more for every picture costs more than they save beside an encoder.
+        converted = self._reformatter.reformat(picture, format="bgr24", threads=1)
+        image = np.asarray(converted.to_ndarray(), np.uint8)
         rotation = getattr(picture, "rotation", 0)
         if rotation != self._rotation:
             # Only where it changes: a picture asked for its side data is in a cycle with them from then on, and

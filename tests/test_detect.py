@@ -128,6 +128,9 @@ def test_working_sizes(session: Session) -> None:
     assert YuNet(session).working_sizes(5000, 2) == [(WORK_SIZE, 1)]
     assert YuNet(session, min_face=48).working_sizes(1280, 720) == [(FINE_SIZE, 360)]
     assert YuNet(session, min_face=24).working_sizes(1280, 720) == [(1280, 720), (WORK_SIZE, 180)]
+    usual = YuNet(session, min_face=40, most_size=576)
+    assert usual.working_sizes(1920, 1080) == [(576, 324)]
+    assert usual.working_sizes(640, 480) == [(384, 288)]
 
 
 def test_buffers_hold_nothing_of_the_picture_before(session: Session, astronaut: np.ndarray) -> None:

@@ -15,7 +15,7 @@ from shapes import World, face_at
 import fkp_live
 from fkp_live.geometry import box_of
 from fkp_live.pipeline import FaceLandmarker, Pipeline, PipelineOptions
-from fkp_live.runtime import models_dir
+from fkp_live.runtime import models_dir, stream_model
 from fkp_live.topology import CHIN, MIRROR, NOSE_TIP, REGIONS
 from fkp_live.types import Frame, FrameResult, Image
 
@@ -265,7 +265,7 @@ def test_a_moving_face_keeps_its_id_and_its_points(astronaut: Image) -> None:
         tracks.append(face.points - [right, down])
     assert max(np.linalg.norm(b - a, axis=1).mean() for a, b in pairwise(tracks)) < 2.5
     assert pipeline.provider == "cpu"
-    assert pipeline.model_name == "fkp68"
+    assert pipeline.model_name == stream_model("cpu")
     assert len(pipeline.model_sha256) == 64
 
 

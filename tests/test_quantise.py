@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -13,7 +15,7 @@ from analytic import centroid_network
 from onnx import numpy_helper
 
 from export.__main__ import main
-from export.quantise import Comparison, calibration_crops, inner_nodes
+from export.quantise import Comparison, calibration_crops, inner_nodes, write_card
 from fkp_live.errors import ModelError
 from fkp_live.landmark import LandmarkNetwork
 from fkp_live.pipeline import FaceLandmarker
@@ -238,3 +240,18 @@ def test_the_bars_decide(
 ) -> None:
     for line, verdict in zip(Comparison(nme, milliseconds).report().splitlines(), verdicts, strict=True):
         assert f": {verdict} the bar" in line
+
+
+def test_the_card_tells_the_comparison_and_the_sums_agree(
+    quantised: Path, data: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "fkp68-tiny-int8.onnx"
+    shutil.copy(quantised, model)
+    write_card(model, data, Comparison((4.0, 4.1), (1.0, 0.5)))
+    text, told = model.with_suffix(".md").read_text(), json.loads(model.with_suffix(".json").read_text())
+    assert "loss +2.50 %: MISSES the bar" in text
+    assert "gain 2.00: keeps the bar" in text
+    assert "fkp68-tiny in 8-bit integers" in text
+    assert told["sha256"] == open_session(model, "cpu").sha256
+    assert set(told["figures"]) == {"udacity_test", "unseen", "wild_val"}
+    assert f"{told['sha256']}  {model.name}" in (tmp_path / "SHA256SUMS").read_text().splitlines()

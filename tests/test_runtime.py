@@ -270,3 +270,42 @@ def test_metadata_values_are_json() -> None:
     for prop in onnx.load(str(YUNET)).metadata_props:
         assert prop.key.startswith(runtime.METADATA_PREFIX)
         json.loads(prop.value)
+
+
+VNNI, PLAIN = "flags\t\t: fpu avx2 avx512_vnni", "flags\t\t: fpu avx2"
+
+
+@pytest.mark.parametrize(
+    ("info", "expected"),
+    [
+        (VNNI, True),
+        ("flags : avx_vnni fpu", True),
+        (PLAIN, False),
+        ("Features : asimddp", False),
+        (None, False),
+    ],
+)
+def test_vnni_is_read_from_what_the_system_tells(tmp_path: Path, info: str | None, expected: bool) -> None:
+    told = tmp_path / "cpuinfo"
+    if info is not None:
+        told.write_text(f"processor\t: 0\n{info}\nbogomips : 1\n")
+    assert runtime.has_vnni(told) is expected
+
+
+@pytest.mark.parametrize(
+    ("provider", "listed", "vnni", "expected"),
+    [
+        ("auto", [CPU], True, "fkp68-int8"),
+        ("auto", ["AzureExecutionProvider", CPU], True, "fkp68-int8"),
+        ("auto", [CPU], False, "fkp68"),
+        ("auto", ["CUDAExecutionProvider", CPU], True, "fkp68"),
+        ("cpu", ["CUDAExecutionProvider", CPU], True, "fkp68-int8"),
+        ("openvino", ["OpenVINOExecutionProvider", CPU], True, "fkp68"),
+    ],
+)
+def test_streams_take_the_8_bit_network_only_where_it_pays(
+    monkeypatch: pytest.MonkeyPatch, provider: str, listed: list[str], vnni: bool, expected: str
+) -> None:
+    monkeypatch.setattr(runtime, "available_providers", lambda: listed)
+    monkeypatch.setattr(runtime, "has_vnni", lambda: vnni)
+    assert runtime.stream_model(provider) == expected
