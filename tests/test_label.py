@@ -16,7 +16,7 @@ from train.augment import LABELS_RIGHT
 from train.data import read_csv
 from train.judge import TorchNetwork
 from train.label import ask
-from train.model import LandmarkNet, ModelOptions, save_checkpoint
+from train.model import Answer, LandmarkNet, ModelOptions, save_checkpoint
 
 OPTIONS = ModelOptions(size=32, channels=(4, 4, 8, 8), blocks=(0, 0, 0), decoder=(8, 8))
 
@@ -30,8 +30,11 @@ class Steady(torch.nn.Module):
         super().__init__()
         self.points = torch.from_numpy(points)
 
-    def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def features(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return self.points.expand(len(crops), -1, -1), torch.full((len(crops), 68), 0.75)
+
+    def read(self, said: torch.Tensor, context: torch.Tensor) -> Answer:
+        return Answer(said, context.logit(), None)
 
 
 def test_straight_and_mirrored_answers_are_averaged_in_the_labels_convention(astronaut: Image) -> None:

@@ -44,10 +44,14 @@ SAME_FACE = 0.3
 
 
 class TorchNetwork:
-    """A network in training as the product's pipeline knows networks; see `fkp_live.pipeline.Network`."""
+    """A network in training as the product's pipeline knows networks; see `fkp_live.pipeline.Network`.
 
-    def __init__(self, model: Any) -> None:
+    ``bf16``: its convolutions in bfloat16, as it was trained, which is faster where the processor gains by it.
+    """
+
+    def __init__(self, model: Any, bf16: bool = False) -> None:
         self.model, self.spec = model, CropSpec(model.crop_spec.size, model.crop_spec.margin)
+        self.bf16 = bf16
 
     def __call__(self, image: Image, boxes: ArrayLike) -> Landmarks:
         """Landmarks of the faces in N boxes."""
@@ -59,8 +63,11 @@ class TorchNetwork:
 
         crops = np.stack([warp(image, matrix, self.spec.size) for matrix in matrices])
         with torch.inference_mode():
-            points, confidence = self.model(torch.from_numpy(crops).permute(0, 3, 1, 2).float())
-        return Landmarks(apply(invert(np.stack(matrices)), points.numpy()), confidence.numpy())
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+                said, context = self.model.features(torch.from_numpy(crops).permute(0, 3, 1, 2).float())
+            answer = self.model.read(said.float(), context.float())
+        points, confidence = answer.points.numpy(), answer.confidence.sigmoid().numpy()
+        return Landmarks(apply(invert(np.stack(matrices)), points), confidence)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -29,7 +29,8 @@ from fkp_live.topology import LEFT_EYE_OUTER, MIRROR, N_POINTS, RIGHT_EYE_OUTER
 from fkp_live.types import Image
 from train.augment import LABELS_RIGHT, detector_jitter
 from train.data import read_image
-from train.judge import open_network
+from train.fit import fast_bf16
+from train.judge import TorchNetwork, open_network
 from train.recipe import Recipe, training_sets
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -129,7 +130,10 @@ def run(args: argparse.Namespace) -> int:
                 f"{args.images} holds no images", f"Expected a folder of {', '.join(_SUFFIXES)} files."
             )
     torch.set_num_threads(args.threads)
-    opinions = label(open_network(args.model)[0], images, boxes, args.asks, args.seed)
+    network = open_network(args.model)[0]
+    if isinstance(network, TorchNetwork):
+        network = TorchNetwork(network.model, bf16=fast_bf16(torch.device("cpu")))
+    opinions = label(network, images, boxes, args.asks, args.seed)
     kept = [
         (path, opinion)
         for path, opinion in zip(images, opinions, strict=True)
