@@ -5,7 +5,8 @@
 WHAT is one or more of these, all by default:
 
     one       p50 of ``pipeline.process`` following one face at 640x480 in memory, over one bare run of the landmark
-              network at batch 1 on that face's crop; one thread, in turn, frame by frame (at most 1.6)
+              network fkp68 at batch 1 on that face's crop; one thread, in turn, frame by frame (at most 1.6); with fkp68,
+              and with the network that streams take on this machine
     many      cost a face of a wall of 20 faces over that of one face, detection included, in turn (at most 1)
     memory    resident memory of a whole run (video read, annotated, written; CSV, JSONL) after 5,000 frames over
               that after 500 (at most 1.05)
@@ -39,7 +40,7 @@ import numpy as np
 
 from fkp_live import geometry
 from fkp_live.pipeline import Pipeline, PipelineOptions
-from fkp_live.runtime import open_session, resolve_model
+from fkp_live.runtime import open_session, resolve_model, stream_model
 from fkp_live.scenes import RATE, FaceWall, demo_clip
 from fkp_live.sources import open_source
 from fkp_live.track import level_matrix
@@ -60,28 +61,34 @@ class Promise:
 
 
 def one() -> list[Promise]:
-    """One followed face against the bare network, frame by frame in turn."""
-    pipeline = Pipeline(PipelineOptions(provider="cpu", threads=1))
-    session = open_session(resolve_model(None), "cpu", 1)
-    spec = pipeline.network.spec
-    with open_source(demo_clip()) as source:
-        images = [frame.image for frame in source]
-    whole, bare = [], []
-    for index in range(5 * len(images)):
-        frame = Frame(images[index % len(images)], index, index / RATE, time.perf_counter())
-        begun = time.perf_counter()
-        result = pipeline.process(frame)
-        whole.append(time.perf_counter() - begun)
-        matrix = level_matrix(result.faces[0].points, spec)
-        crop = geometry.warp(frame.image, matrix, spec.size).transpose(2, 0, 1)[None]
-        ready = np.ascontiguousarray(crop, np.float32)
-        begun = time.perf_counter()
-        session.run({"image": ready})
-        bare.append(time.perf_counter() - begun)
-    whole_ms, bare_ms = (1e3 * float(np.median(times[WARM_UP:])) for times in (whole, bare))
-    mean_ms = 1e3 * float(np.mean(whole[WARM_UP:]))
-    detail = {"process_p50_ms": whole_ms, "process_mean_ms": mean_ms, "network_p50_ms": bare_ms}
-    return [Promise("one face, process / bare network, p50", whole_ms / bare_ms, 1.6, detail)]
+    """One followed face against the bare network, frame by frame in turn: with fkp68, and with what streams take."""
+    promises = []
+    for model in dict.fromkeys(("fkp68", stream_model("cpu"))):
+        pipeline = Pipeline(PipelineOptions(provider="cpu", model=model, threads=1))
+        bare = {name: open_session(resolve_model(name), "cpu", 1) for name in dict.fromkeys(("fkp68", model))}
+        times: dict[str, list[float]] = {"process": [], **{name: [] for name in bare}}
+        spec = pipeline.network.spec
+        with open_source(demo_clip()) as source:
+            images = [frame.image for frame in source]
+        for index in range(5 * len(images)):
+            frame = Frame(images[index % len(images)], index, index / RATE, time.perf_counter())
+            begun = time.perf_counter()
+            result = pipeline.process(frame)
+            times["process"].append(time.perf_counter() - begun)
+            matrix = level_matrix(result.faces[0].points, spec)
+            crop = geometry.warp(frame.image, matrix, spec.size).transpose(2, 0, 1)[None]
+            ready = np.ascontiguousarray(crop, np.float32)
+            for name, session in bare.items():
+                begun = time.perf_counter()
+                session.run({"image": ready})
+                times[name].append(time.perf_counter() - begun)
+        p50 = {name: 1e3 * float(np.median(some[WARM_UP:])) for name, some in times.items()}
+        detail = {f"{name}_p50_ms": value for name, value in p50.items()}
+        detail["process_mean_ms"] = 1e3 * float(np.mean(times["process"][WARM_UP:]))
+        detail["over_its_own_network"] = p50["process"] / p50[model]
+        name = f"one face with {model}, process / bare fkp68, p50"
+        promises.append(Promise(name, p50["process"] / p50["fkp68"], 1.6, detail))
+    return promises
 
 
 def many() -> list[Promise]:

@@ -235,7 +235,7 @@ def test_a_run_is_not_overwritten_and_resumes_only_with_its_recipe(
         ("[training]\nepoch = 3", 2, "unknown key 'epoch'"),
         ("[training]\nepochs = 0", 2, "epochs must be at least 1"),
         ('[loss]\nkind = "l3"', 2, "kind 'l3'"),
-        ("[model]\nstride = 5", 2, "stride must be 4 or 8"),
+        ("[model]\nstride = 5", 2, "stride must be 4, 8 or 16"),
         ("training = 3", 2, "expected a section"),
     ],
 )
