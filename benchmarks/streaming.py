@@ -5,8 +5,8 @@
 WHAT is one or more of these, all by default:
 
     one       p50 of ``pipeline.process`` following one face at 640x480 in memory, over one bare run of the landmark
-              network fkp68 at batch 1 on that face's crop; one thread, in turn, frame by frame (at most 1.6); with fkp68,
-              and with the network that streams take on this machine
+              network fkp68 at batch 1 on that face's crop; one thread, in turn, frame by frame (at most 1.6);
+              with fkp68, and with the network that streams take on this machine
     many      cost a face of a wall of 20 faces over that of one face, detection included, in turn (at most 1)
     memory    resident memory of a whole run (video read, annotated, written; CSV, JSONL) after 5,000 frames over
               that after 500 (at most 1.05)
