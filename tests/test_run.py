@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fkp_live import runtime, sinks, sources
 from fkp_live.cli import main
 from fkp_live.pipeline import Pipeline
+from fkp_live.sources import open_source
 from fkp_live.types import Frame, FrameResult
 
 
@@ -44,3 +48,57 @@ def test_inference_steps_back_behind_an_encoder_and_nothing_else(
     assert [own for own, _ in seen] == [min(before + more, 19)] * 3
     assert all(min(others) == before for _, others in seen)
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
+def cursed(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, error: Exception, times: int) -> None:
+    """Let a method work so many times and then fail for ever."""
+    real, count = getattr(owner, name), itertools.count()
+
+    def method(*arguments: Any) -> Any:
+        if next(count) >= times:
+            raise error
+        return real(*arguments)
+
+    monkeypatch.setattr(owner, name, method)
+
+
+@pytest.mark.parametrize(
+    ("who", "error", "code", "said"),
+    [
+        ("reader", RuntimeError("the decoder burst"), 1, "RuntimeError: the decoder burst"),
+        ("writer", OSError(28, "No space left on device"), 6, "No space left on device"),
+        ("provider", RuntimeError("device lost"), 1, "RuntimeError: device lost"),
+    ],
+)
+def test_whoever_fails_in_the_middle_ends_the_run(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    make_clip: Any,
+    no_thread_left: None,
+    who: str,
+    error: Exception,
+    code: int,
+    said: str,
+) -> None:
+    owner, name = {
+        "reader": (sources._Converter, "__call__"),
+        "writer": (sinks._Sound, "copy_until"),
+        "provider": (runtime.Session, "run"),
+    }[who]
+    out, table = tmp_path / "out.mp4", tmp_path / "out.csv"
+    # With sound, which is copied by the encoder's thread, picture by picture.
+    clip = make_clip(tmp_path / "clip.mp4", 60, sound="aac")
+    # With nobody in sight the network, here the detector, looks at every third picture.
+    cursed(monkeypatch, owner, name, error, 6 if who == "provider" else 20)
+    words = ["--video", str(clip), "--out", str(out), "--csv", str(table), "--headless", "--quiet"]
+    assert main(words) == code
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert said in printed.err
+    assert "Traceback" not in printed.err
+    assert not out.exists()
+    assert not table.exists()
+    monkeypatch.undo()
+    with open_source(tmp_path / "out.partial.mp4") as rest:
+        assert 10 <= sum(1 for _ in rest) <= 21
