@@ -1,4 +1,4 @@
-"""The same faces through fkp68, fkp68-tiny, dlib and MediaPipe: accuracy, time, stillness, in one run.
+"""The same faces through the shipped networks, dlib and MediaPipe: accuracy, time, stillness, in one run.
 
     python -m benchmarks.peers --data ../shared/data [--set udacity_test|wild_val] [--json F] [--peers F]
 
@@ -54,7 +54,7 @@ from train.report import table
 
 Points = NDArray[np.float64]
 
-OURS = ("fkp68", "fkp68-tiny")
+OURS = ("fkp68", "fkp68-int8", "fkp68-tiny")
 SETS = {"udacity_test": "udacity_train", "wild_val": "wild_train"}
 WAYS = {"box": "box given", "detector": "end to end"}
 TIMES = {"box": "landmark stage", "network": "network alone", "detector": "end to end"}

@@ -134,13 +134,40 @@ def photos(data: Path | None, count: int) -> Iterator[Photo]:
         yield Photo(name, np.asarray(cv2.imread(str(folder / name)), np.uint8), faces[name])
 
 
+def put_into_card(card: Path, title: str, text: str) -> None:
+    """Write a section of a model card, in place of the one of that title or at the end."""
+    heading = f"## {title}\n"
+    before, _, rest = card.read_text().partition(heading)
+    _, separator, after = rest.partition("\n## ")
+    card.write_text(f"{before.rstrip()}\n\n{heading}\n{text.strip()}\n{separator}{after}")
+
+
+def card_section(table: dict[str, dict[str, float]], followed: int, asked: int, model: str) -> str:
+    """The table as a model card tells it."""
+    names = list(table["off"])
+    lines = [
+        f"By `python -m benchmarks.stability --data DIR --model {model} --card models/{model}.md`: {followed} of "
+        f"{asked} still faces followed to the end in every clip; jitter in % of the eye distance, lag that smoothing "
+        "adds in ms.",
+        "",
+        f"| smoothing | {' | '.join(name.replace('_', ' ') for name in names)} |",
+        f"|---|{'---:|' * len(names)}",
+        *(
+            f"| {level} | {' | '.join(f'{row[name]:.2f}' for name in names)} |"
+            for level, row in table.items()
+        ),
+    ]
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Measures and prints the table."""
     parser = argparse.ArgumentParser(description="jitter at rest and lag of the whole pipeline")
     parser.add_argument("--data", type=Path, help="folder that holds wild/ (default: the astronaut alone)")
     parser.add_argument("--faces", type=int, default=20, help="how many faces of it (default: %(default)s)")
-    parser.add_argument("--model", help="landmark network (default: the shipped one)")
+    parser.add_argument("--model", default="fkp68", help="landmark network (default: %(default)s)")
     parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--card", type=Path, help="write the table into this model card")
     arguments = parser.parse_args()
     options = PipelineOptions(provider="cpu", model=arguments.model, smooth="off", max_faces=1)
     results, lost = [], []
@@ -166,6 +193,10 @@ def main() -> None:
     if arguments.json:
         record = {"faces": len(results), "lost": lost, "table": table}
         arguments.json.write_text(json.dumps(record, indent=1) + "\n")
+    if arguments.card:
+        name = str(arguments.model)
+        text = card_section(table, len(results), len(results) + len(lost), name)
+        put_into_card(arguments.card, "Stillness", text)
 
 
 if __name__ == "__main__":
