@@ -31,7 +31,7 @@ from tqdm import tqdm
 import fkp_live
 from benchmarks.peers import bind_to_one_core, write_json
 from benchmarks.peers_worker import timed
-from benchmarks.rivals import DEFAULT_ENV, NAMES, Rivals, ensure_env
+from benchmarks.rivals import NAMES, Rivals, add_arguments, ensure_env
 from fkp_live.errors import ExitCode, FkpError, UsageError
 from fkp_live.metrics import inter_ocular
 from fkp_live.pipeline import Pipeline, PipelineOptions
@@ -193,11 +193,7 @@ def main() -> int:
         "--frames", type=int, default=300, help="most frames of a clip (default: %(default)s)"
     )
     parser.add_argument("--models", nargs="+", default=OURS, help="ours (default: %(default)s)")
-    parser.add_argument(
-        "--env", type=Path, default=DEFAULT_ENV, help="the rivals' environment (default: %(default)s)"
-    )
-    parser.add_argument("--python", default=sys.executable, help="interpreter to make it with, 3.9 to 3.12")
-    parser.add_argument("--log", type=Path, help="what the rivals print")
+    add_arguments(parser)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path, help="bars of frames per second, as PNG")
     args = parser.parse_args()

@@ -39,7 +39,7 @@ import fkp_live
 from benchmarks.convention import MAPS, mapped
 from benchmarks.peers_worker import timed
 from benchmarks.placement import Placement, matching, place
-from benchmarks.rivals import DEFAULT_ENV, NAMES, Answer, Rivals, ensure_env
+from benchmarks.rivals import NAMES, Answer, Rivals, add_arguments, ensure_env
 from benchmarks.stability import RATE, SKIP, STILL_FRAMES, clip, photos, smoothed
 from fkp_live import metrics
 from fkp_live.errors import ExitCode, FkpError, OutputError, UsageError
@@ -339,11 +339,7 @@ def main() -> int:
     parser.add_argument(
         "--clips", type=int, default=20, help="clips for jitter, 0 for none (default: %(default)s)"
     )
-    parser.add_argument(
-        "--env", type=Path, default=DEFAULT_ENV, help="the rivals' environment (default: %(default)s)"
-    )
-    parser.add_argument("--python", default=sys.executable, help="interpreter to make it with, 3.9 to 3.12")
-    parser.add_argument("--log", type=Path, help="what the rivals print")
+    add_arguments(parser)
     parser.add_argument("--json", type=Path, help="all figures, and the errors of each face")
     parser.add_argument(
         "--peers", type=Path, help="errors for `python -m train evaluate --peers` (a whole set)"

@@ -6,6 +6,7 @@ last release whose wheel holds its models. From 0.10.30 on it has none and needs
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -50,6 +51,15 @@ class Answer:
     regions: NDArray[np.float64]
     wall: tuple[float, ...] = ()
     cpu: tuple[float, ...] = ()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options that say where the rivals live."""
+    parser.add_argument(
+        "--env", type=Path, default=DEFAULT_ENV, help="the rivals' environment (default: %(default)s)"
+    )
+    parser.add_argument("--python", default=sys.executable, help="interpreter to make it with, 3.9 to 3.12")
+    parser.add_argument("--log", type=Path, help="what the rivals print")
 
 
 def python_of(env: Path) -> Path:

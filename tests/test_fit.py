@@ -17,9 +17,10 @@ import torch
 
 from fkp_live.errors import FkpError
 from train.__main__ import main
-from train.fit import Crops, Run, face_weights, fit, load_sources
+from train.fit import Run, fit
 from train.model import load_checkpoint, read_checkpoint
 from train.recipe import DataOptions, Recipe, read_recipe, training_sets
+from train.sampling import Crops, face_weights, load_sources
 
 # Those of `train original-table` have a form of their own and tests of their own.
 RECIPES = sorted(

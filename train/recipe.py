@@ -51,7 +51,7 @@ class TrainingOptions:
     ema : decay of the averaged weights, which are the ones that ship
     backgrounds : share of crops that hold no face and teach the confidence
     bf16 : convolutions in bfloat16 where the processor gains by it
-    pose_balance : see `train.fit.face_weights`
+    pose_balance : see `train.sampling.face_weights`
     epoch_faces : faces in an epoch (0: as many as there are)
     workers : processes that make crops
     """
