@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from steady import Steady
 
 from fkp_live.geometry import CropSpec
 from fkp_live.types import Image
@@ -16,31 +17,15 @@ from train.augment import LABELS_RIGHT
 from train.data import read_csv
 from train.judge import TorchNetwork
 from train.label import ask
-from train.model import Answer, LandmarkNet, ModelOptions, save_checkpoint
+from train.model import LandmarkNet, ModelOptions, save_checkpoint
 
 OPTIONS = ModelOptions(size=32, channels=(4, 4, 8, 8), blocks=(0, 0, 0), decoder=(8, 8))
-
-
-class Steady(torch.nn.Module):
-    """Answers the same crop points whatever it sees."""
-
-    crop_spec = CropSpec(32, 0.125)
-
-    def __init__(self, points: np.ndarray) -> None:
-        super().__init__()
-        self.points = torch.from_numpy(points)
-
-    def features(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.points.expand(len(crops), -1, -1), torch.full((len(crops), 68), 0.75)
-
-    def read(self, said: torch.Tensor, context: torch.Tensor) -> Answer:
-        return Answer(said, context.logit(), None)
 
 
 def test_straight_and_mirrored_answers_are_averaged_in_the_labels_convention(astronaut: Image) -> None:
     points = np.tile(np.array([[10.0, 12.0]], np.float32), (68, 1))
     box = np.array([100.0, 100.0, 164.0, 164.0], np.float32)
-    opinion = ask(TorchNetwork(Steady(points)), astronaut, box, 1, 0)
+    opinion = ask(TorchNetwork(Steady(points, CropSpec(32, 0.125))), astronaut, box, 1, 0)
     # One answer at x = 10, one at 31 - 10 plus twice what the labels sit to the right; 2.5 image pixels each.
     side = CropSpec(32, 0.125).face_side
     x = (10.0 + 21.0 + 2 * LABELS_RIGHT * side) / 2.0
