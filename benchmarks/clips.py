@@ -175,7 +175,7 @@ def plot(clips: dict[str, dict[str, Any]], path: Path) -> None:
         axes.bar_label(axes.bar(places, heights, 0.8 / len(names), label=name), fmt="%.0f", fontsize=7)
     axes.set_xticks(range(len(clips)), list(clips))
     axes.set_ylabel("frames per second, one core, no encoding")
-    axes.legend(fontsize=8)
+    figure.legend(loc="outside upper center", ncols=len(names), fontsize=8)
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
 
