@@ -226,7 +226,8 @@ def _after_the_encoder() -> Iterator[None]:
         return
     thread = threading.get_native_id()
     before = os.getpriority(os.PRIO_PROCESS, thread)
-    os.setpriority(os.PRIO_PROCESS, thread, min(before + _MODESTY, 19))
+    with suppress(PermissionError):  # a sandbox may forbid it: never a reason to fail
+        os.setpriority(os.PRIO_PROCESS, thread, min(before + _MODESTY, 19))
     try:
         yield
     finally:

@@ -178,8 +178,8 @@ def resolve_model(name_or_path: str | Path | None, default: str = "fkp68") -> Pa
 def stream_model(provider: str) -> str:
     """Name of the network that follows faces where nobody names one.
 
-    The 8-bit form of ``fkp68`` where the CPU will run it and has instructions for it: there it takes half the time, its
-    points are as still and err by half a per cent more. Elsewhere it gains little or nothing, and ``fkp68`` is taken.
+    The 8-bit form of ``fkp68`` where the CPU will run it and has instructions for it: there it takes half the time, and
+    its card tells what that costs in error and stillness. Elsewhere it gains little or nothing, and ``fkp68`` is taken.
 
     Parameters
     ----------

@@ -48,10 +48,10 @@ Points = NDArray[np.float64]
 class OriginalRecipe:
     """One row of the published table and how it was made.
 
-    ``batch`` is the course notebook's. Batch norm is not in the course's own network but in most of its students':
-    without it the higher learning rate never leaves the mean shape (0.19 on the first 300 faces), which the published
-    0.077 clearly did. ``width``: channels of the first layer, twice as many in each further one; the course's
-    template has 32, half of it takes a quarter of the time.
+    ``batch`` is the course notebook's. Batch norm is not in the course's own network but in most of its students'.
+    With it or without, the higher learning rate does not leave the mean shape here, which the published 0.077 clearly
+    did; see train/EXPERIMENTS.md. ``width``: channels of the first layer, twice as many in each further one; the
+    course's template has 32, half of it takes a quarter of the time.
     """
 
     name: str
