@@ -32,6 +32,8 @@ from fkp_live.window import ESCAPE, Window, screen_problem
 
 # How long the window may sleep in one go: a signal is noticed no later than this.
 _NAP_MS = 50
+# The HUD's numbers hold for so many seconds: they can be read, and an encoder need not draw them anew.
+_HUD_SECONDS = 0.25
 # Niceness of the inference where a file is encoded beside it.
 _MODESTY = 10
 
@@ -119,7 +121,7 @@ def _walk(
     options: Options,
 ) -> None:
     """Every frame from the source to the statistics, until one side has had enough."""
-    rate = FrameRate()
+    rate, hud, due = FrameRate(), Hud(0.0, None, "", 0), 0.0
     paint = viewer is not None or any(sink.wants_picture for sink in sinks)
     frames = iter(source)
     # Counted here and not by the source, because of a live one some frames never get here.
@@ -136,14 +138,14 @@ def _walk(
             if paint:
                 with stats.stage("draw"):
                     now = time.perf_counter()
+                    fps = rate.tick(now)
+                    if now >= due or len(result.faces) != hud.faces:
+                        due = now + _HUD_SECONDS
+                        age = 1e3 * (now - frame.arrived)
+                        hud = Hud(fps, age, pipeline.provider, len(result.faces))
                     shown = options.hud and (viewer is None or viewer.hud)
-                    age = 1e3 * (now - frame.arrived)
                     # The clean picture has no further use, so it is painted in place.
-                    picture = draw(
-                        frame.image,
-                        result.faces,
-                        Hud(rate.tick(now), age, pipeline.provider, len(result.faces)) if shown else None,
-                    )
+                    picture = draw(frame.image, result.faces, hud if shown else None)
             if sinks:
                 with stats.stage("write"):
                     for sink in sinks:

@@ -52,9 +52,9 @@ def test_all_68_points_show_on_any_background(grey: int, eyes: float) -> None:
         assert image[y, x].min() > 200
 
 
-def test_a_face_on_white_is_outlined() -> None:
-    image = draw(flat(255), [face(eyes=150)])
-    assert (image.max(2) < 60).sum() > 500
+def test_a_face_on_white_shows() -> None:
+    image = draw(flat(255), [face(eyes=150)], box=False, ids=False)
+    assert (image.min(2) < 120).sum() > 500
 
 
 def test_points_move_by_fractions_of_a_pixel() -> None:
@@ -62,7 +62,7 @@ def test_points_move_by_fractions_of_a_pixel() -> None:
     here = draw(flat(0), [face(x=320.0)], **parts).astype(float)[..., 0]
     there = draw(flat(0), [face(x=320.5)], **parts).astype(float)[..., 0]
     columns = np.arange(640)
-    # The rim is dark on black, so what is bright is the points: their centre of mass moves as they do.
+    # On black what is bright is the points: their centre of mass moves as they do.
     moved = (there.sum(0) @ columns) / there.sum() - (here.sum(0) @ columns) / here.sum()
     assert moved == pytest.approx(0.5, abs=0.15)
 
@@ -73,7 +73,7 @@ def test_points_of_low_confidence_are_fainter() -> None:
     weak = draw(flat(128), [face(confidence=0.2)], **parts)
     assert (strong > 200).all(2).sum() > 68
     assert not (weak > 200).any()
-    assert 0 < painted(weak, 128).sum() < painted(strong, 128).sum() / 2
+    assert 0 < painted(weak, 128).sum() < painted(strong, 128).sum()
 
 
 def test_one_weak_point_among_strong_ones() -> None:
