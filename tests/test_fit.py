@@ -163,7 +163,7 @@ def test_a_second_cycle_starts_from_the_average_of_the_first(recipe: Recipe, tmp
 
 
 def test_items_depend_on_seed_epoch_and_number_alone(recipe: Recipe) -> None:
-    sets = load_sources(training_sets(recipe, Path()))
+    sets = load_sources(training_sets(recipe, Path()), recipe.data)
     one, two = Crops(sets, recipe), Crops(sets, recipe)
     one.start(3)
     two.start(1)
@@ -175,7 +175,7 @@ def test_items_depend_on_seed_epoch_and_number_alone(recipe: Recipe) -> None:
 
 def test_every_face_is_shown_once_where_all_count_alike(recipe: Recipe) -> None:
     even = replace(recipe, training=replace(recipe.training, epoch_faces=12, pose_balance=0.0))
-    crops = Crops(load_sources(training_sets(even, Path())), even)
+    crops = Crops(load_sources(training_sets(even, Path()), even.data), even)
     assert sorted(crops.order(0)) == list(range(12))
     assert list(crops.order(0)) != list(crops.order(1))
 

@@ -64,7 +64,7 @@ def test_every_head_learns_one_face(head: str) -> None:
     stride = 4 if head == "soft-argmax" else 16
     model = LandmarkNet(replace(SMALL, head=head, stride=stride))
     crops, points = torch.rand(4, 3, 64, 64) * 255, torch.rand(1, 68, 2).expand(4, -1, -1) * 40 + 10
-    truth = Truth(points, torch.ones(4, dtype=torch.bool), torch.ones(4))
+    truth = Truth(points, torch.ones(4, dtype=torch.bool), torch.ones(4), torch.zeros(4, dtype=torch.bool))
     optimiser, errors = torch.optim.Adam(model.parameters(), 1e-2), []
     for _ in range(30):
         answer = model.read(*model.features(crops))
@@ -128,7 +128,7 @@ def test_a_face_counts_by_its_eye_distance_and_a_background_only_for_confidence(
 
     def loss(points: torch.Tensor, is_face: list[bool]) -> float:
         answer = Answer(points, torch.zeros(2, 68), torch.zeros(2, 68, 8, 8))
-        truth = Truth(true, torch.tensor(is_face), torch.ones(2))
+        truth = Truth(true, torch.tensor(is_face), torch.ones(2), torch.zeros(2, dtype=torch.bool))
         return float(total_loss(answer, truth, options, face_side=51.2, stride=8)["loss"])
 
     off = true.clone()
@@ -136,6 +136,19 @@ def test_a_face_counts_by_its_eye_distance_and_a_background_only_for_confidence(
     assert loss(true, [True, True]) == pytest.approx(0.0, abs=1e-4)
     assert loss(off, [True, True]) > 1.0
     assert loss(off, [True, False]) == pytest.approx(0.0, abs=1e-4)
+
+
+def test_guessed_labels_teach_the_points_but_not_the_confidence() -> None:
+    true = _faces(2)
+    answer = Answer(true + 1.0, torch.full((2, 68), 3.0, requires_grad=True), torch.zeros(2, 68, 8, 8))
+    guessed = torch.tensor([True, False])
+    truth = Truth(true, torch.ones(2, dtype=torch.bool), torch.ones(2), guessed)
+    terms = total_loss(answer, truth, LossOptions(maps=0.0), face_side=51.2, stride=8)
+    terms["confidence"].backward()
+    assert answer.confidence.grad is not None
+    assert (answer.confidence.grad[0] == 0.0).all()
+    assert (answer.confidence.grad[1] != 0.0).all()
+    assert terms["points"] > 1.0
 
 
 def test_maps_are_pulled_to_the_point_and_points_outside_do_not_count() -> None:

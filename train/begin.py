@@ -52,7 +52,8 @@ def start_from(model: LandmarkNet, donor: LandmarkNet) -> None:
         The donor is larger somewhere, or sees another crop.
     """
     mine, theirs = model.options, donor.options
-    same = ("size", "margin", "stride", "head")
+    # Convolutions know no size; a flattened map does.
+    same = ("margin", "stride", "head", *(("size",) if mine.head == "flat" else ()))
     fits = all(getattr(mine, key) == getattr(theirs, key) for key in same) and all(
         a >= b
         for a, b in zip(

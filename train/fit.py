@@ -143,14 +143,14 @@ class Run:
         self.model.train()
         sums: dict[str, float] = {}
         spec, total_steps = self.recipe.model.crop_spec, self.recipe.training.epochs * len(loader)
-        for crops, points, is_face, weight in loader:
+        for crops, points, is_face, weight, guessed in loader:
             rate = self.learning_rate(self.step / total_steps)
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
             inputs = (
                 crops.to(self.device).permute(0, 3, 1, 2).float()
             )  # NHWC bytes: channels_last as they come
-            truth = Truth(points.to(self.device), is_face.to(self.device), weight.float().to(self.device))
+            truth = Truth(*(part.to(self.device) for part in (points, is_face, weight.float(), guessed)))
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
                 maps, context = self.model.features(inputs)
             answer = self.model.read(maps.float(), context.float())
@@ -252,7 +252,7 @@ def fit(
     """
     run = Run(recipe, folder, device)
     training = recipe.training
-    crops = Crops(load_sources(training_sets(recipe, data)), recipe)
+    crops = Crops(load_sources(training_sets(recipe, data), recipe.data), recipe)
     validation = {
         name: evaluation_crops(faces, recipe.model.crop_spec)
         for name, faces in validation_sets(recipe, data).items()

@@ -120,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
         raise OutputError(f"{args.out} exists", "Give --overwrite to replace it, or another --out.")
     boxes = None
     if args.training:
-        sets = [faces for faces, _, _ in training_sets(Recipe(), args.training)]
+        sets = training_sets(Recipe(), args.training)
         images = [path.resolve() for faces in sets for path in faces.paths]
         boxes = np.concatenate([box_of(faces.points) for faces in sets])
     else:

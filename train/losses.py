@@ -44,11 +44,13 @@ class LossOptions:
 
 @dataclass(slots=True)
 class Truth:
-    """Labels of N crops: ``points`` (N, 68, 2) crop pixels, ``is_face`` (N,) bool, ``weight`` (N,)."""
+    """Labels of N crops: ``points`` (N, 68, 2) crop pixels, ``is_face`` (N,) bool, ``weight`` (N,), ``guessed`` (N,)
+    bool: whether a network gave them."""
 
     points: Tensor
     is_face: Tensor
     weight: Tensor
+    guessed: Tensor
 
 
 def eye_distance(points: Tensor) -> Tensor:
@@ -84,7 +86,12 @@ def total_loss(
     points = (distance.mean(1) * per_face).sum() / count
     error = (predicted.detach() - true).norm(dim=-1)
     found = (error < FOUND_WITHIN * bounded_eyes[:, None]) & truth.is_face[:, None]
-    confidence = functional.binary_cross_entropy_with_logits(answer.confidence, found.float())
+    # People's labels alone say how far from them the points are; crops without a face need no label.
+    known = (~(truth.guessed & truth.is_face)).float()
+    surprise = functional.binary_cross_entropy_with_logits(
+        answer.confidence, found.float(), reduction="none"
+    ).mean(1)
+    confidence = (surprise * known).sum() / known.sum().clamp_min(1.0)
     terms = {"points": points, "confidence": confidence}
     loss = points + options.confidence * confidence
     if options.maps > 0.0 and answer.maps is not None:

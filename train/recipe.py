@@ -30,6 +30,8 @@ class DataOptions:
     validation : CSV files whose error is watched, instead of wild val and the unseen persons
     share : chance of a face of each set to be drawn, relative to the others, by set name (default 1)
     weight : how much a face of each set counts in the loss, by set name (default 1)
+    guessed : names of sets that a network labelled: they teach the points, not the confidence, because a network agrees
+        with a network more than with people
     udacity_offset : (x, y) in pixels taken off the Udacity labels before the sets are mixed
     """
 
@@ -38,6 +40,7 @@ class DataOptions:
     validation: tuple[str, ...] = ()
     share: dict[str, float] = field(default_factory=dict)
     weight: dict[str, float] = field(default_factory=dict)
+    guessed: tuple[str, ...] = ()
     udacity_offset: tuple[float, float] = UDACITY_OFFSET
 
 
@@ -163,8 +166,8 @@ def _section(kind: type[T], values: Any, where: str) -> T:
     )
 
 
-def training_sets(recipe: Recipe, root: Path) -> list[tuple[FaceSet, float, float]]:
-    """The faces that the recipe trains on, each set with its share and weight."""
+def training_sets(recipe: Recipe, root: Path) -> list[FaceSet]:
+    """The faces that the recipe trains on."""
     options = recipe.data
     available = splits(root) if options.sets else {}
     chosen = []
@@ -180,9 +183,7 @@ def training_sets(recipe: Recipe, root: Path) -> list[tuple[FaceSet, float, floa
     chosen += [read_csv(Path(root) / csv) for csv in options.csv]
     if not chosen:
         raise UsageError("[data]: neither sets nor csv name any faces")
-    return [
-        (faces, options.share.get(faces.name, 1.0), options.weight.get(faces.name, 1.0)) for faces in chosen
-    ]
+    return chosen
 
 
 def validation_sets(recipe: Recipe, root: Path) -> dict[str, FaceSet]:

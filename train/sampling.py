@@ -17,20 +17,25 @@ from tqdm import tqdm
 
 from train.augment import background_crop, training_crop
 from train.data import FaceSet
-from train.recipe import Recipe
+from train.recipe import DataOptions, Recipe
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A set of faces in memory, how often a face of it is drawn and how much it counts."""
+    """A set of faces in memory, how often a face of it is drawn, how much it counts, whether a network labelled it."""
 
     faces: FaceSet
     images: list[NDArray[np.uint8]]
     share: float
     weight: float
+    guessed: bool
 
 
-class Crops(Dataset[tuple[Tensor, Tensor, bool, float]]):
+# Crop (S, S, 3) uint8 BGR, points (68, 2) in it, whether it holds a face, its weight, whether its labels are guessed.
+Item = tuple[Tensor, Tensor, bool, float, bool]
+
+
+class Crops(Dataset[Item]):
     """Training crops of one epoch: item k is a function of (seed, epoch, k) alone."""
 
     def __init__(self, sources: list[Source], recipe: Recipe) -> None:
@@ -58,7 +63,7 @@ class Crops(Dataset[tuple[Tensor, Tensor, bool, float]]):
         """Choose the epoch before the loader is iterated."""
         self.epoch, self.shown = epoch, self.order(epoch)
 
-    def __getitem__(self, item: int) -> tuple[Tensor, Tensor, bool, float]:
+    def __getitem__(self, item: int) -> Item:
         training, spec = self.recipe.training, self.recipe.model.crop_spec
         rng = np.random.default_rng((training.seed, self.epoch, item))
         source_index, index = self.members[self.shown[item]]
@@ -73,7 +78,7 @@ class Crops(Dataset[tuple[Tensor, Tensor, bool, float]]):
                 background_crop(image, points, spec, rng, self.recipe.augment),
                 np.zeros_like(points),
             )
-        return torch.from_numpy(crop), torch.from_numpy(moved), is_face, source.weight
+        return torch.from_numpy(crop), torch.from_numpy(moved), is_face, source.weight, source.guessed
 
 
 def face_weights(points: NDArray[np.float32], strength: float) -> NDArray[np.float64]:
@@ -99,12 +104,14 @@ def face_weights(points: NDArray[np.float32], strength: float) -> NDArray[np.flo
     return weights / weights.mean()
 
 
-def load_sources(sets: list[tuple[FaceSet, float, float]]) -> list[Source]:
+def load_sources(sets: list[FaceSet], options: DataOptions) -> list[Source]:
     """Read all images into memory: they are small, and every epoch shows them again."""
     sources = []
-    for faces, share, weight in sets:
+    for faces in sets:
         images = [
             faces.image(i) for i in tqdm(range(len(faces)), desc=f"reading {faces.name}", file=sys.stderr)
         ]
-        sources.append(Source(faces, images, share, weight))
+        name = faces.name
+        share, weight = options.share.get(name, 1.0), options.weight.get(name, 1.0)
+        sources.append(Source(faces, images, share, weight, name in options.guessed))
     return sources
