@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fkp_live.planes import Planes
 from fkp_live.runtime import DETECTOR, Session
 from fkp_live.types import FaceBox, FloatArray, Image
 
@@ -123,15 +124,17 @@ class YuNet:
         self._overlap = overlap
         self._canvases: dict[tuple[int, int], _Canvas] = {}
 
-    def __call__(self, image: Image) -> list[FaceBox]:
-        """Landmark boxes of the faces in (H, W, 3) uint8 BGR, best score first."""
+    def __call__(self, image: Image | Planes) -> list[FaceBox]:
+        """Landmark boxes of the faces in (H, W, 3) uint8 BGR, or the planes of a video, best score first."""
         found = self.detect(image)
         boxes = landmark_boxes(found.boxes)
         return [FaceBox(box, float(score)) for box, score in zip(boxes, found.scores, strict=True)]
 
-    def detect(self, image: Image) -> Detections:
+    def detect(self, image: Image | Planes) -> Detections:
         """YuNet's own boxes and key points, best score first."""
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
+        if not isinstance(image, Planes) and (
+            image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape
+        ):
             raise ValueError(
                 f"image is {image.dtype} of shape {image.shape}, expected was uint8 (H, W, 3), BGR"
             )
@@ -158,7 +161,9 @@ class YuNet:
                 scales.append(coarse)
         return [(max(round(width * scale), 1), max(round(height * scale), 1)) for scale in scales]
 
-    def _look(self, image: Image, size: tuple[int, int]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _look(
+        self, image: Image | Planes, size: tuple[int, int]
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Boxes (N, 4), key points (N, 5, 2), scores (N,) of one reduced copy, overlapping ones included."""
         canvas = self._canvases.get(size)
         if canvas is None:
@@ -190,15 +195,17 @@ class _Canvas:
         # (A, 3): column, row and stride of each anchor, in the network's order.
         self._cells = np.concatenate(cells).astype(np.float32)
 
-    def fill(self, image: Image) -> FloatArray:
+    def fill(self, image: Image | Planes) -> FloatArray:
         """The image reduced into the upper left corner, as (1, 3, H, W) float32."""
         width, height = self.size
         region = self._picture[:height, :width]
-        if region.shape == image.shape:
+        reduction = max(image.shape[1] / width, image.shape[0] / height)
+        method = cv2.INTER_LINEAR if reduction <= LINEAR_REDUCTION else cv2.INTER_AREA
+        if isinstance(image, Planes):
+            region[:] = image.reduced(self.size, method)
+        elif region.shape == image.shape:
             region[:] = image
         else:
-            reduction = max(image.shape[1] / width, image.shape[0] / height)
-            method = cv2.INTER_LINEAR if reduction <= LINEAR_REDUCTION else cv2.INTER_AREA
             cv2.resize(image, self.size, dst=region, interpolation=method)
         # Two passes, but half the time of one strided copy.
         cv2.split(self._picture, self._planes)

@@ -1,8 +1,9 @@
 """The overlay: points, contour lines, boxes, ids and the HUD, painted into a picture.
 
-Nothing here keeps state between pictures. All strokes of a kind go to OpenCV in one call, and nothing is
-blended over the whole picture, so a face costs a fraction of a millisecond. Strokes are bare, without a dark rim:
-every edge is paid for again by the encoder (on a face of 400 px at 720p rims took twice the bits of bare strokes).
+Nothing here keeps state between pictures, and planes of a video are painted on one by one, with no conversion. All
+strokes of a kind go to OpenCV in one call, and nothing is blended over the whole picture, so a face costs a fraction of
+a millisecond. Strokes are bare, without a dark rim: every edge is paid for again by the encoder (on a face of 400 px at
+720p rims took twice the bits of bare strokes).
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fkp_live.planes import BLACK, NO_COLOUR, Planes
 from fkp_live.topology import CONTOURS
 from fkp_live.types import Face, FloatArray, Image
 
@@ -51,6 +54,8 @@ _AIR = 0.06
 # Closed lines repeat their first point, so that one call draws closed and open ones.
 _LINES = tuple(np.array((*numbers, numbers[0]) if closed else numbers) for _, numbers, closed in CONTOURS)
 
+# Brightness that a text's plate keeps of the picture.
+_PLATE = 0.35
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 # Text is drawn this many times too large and averaged down: OpenCV's own strokes are ragged at small sizes.
 _SUPERSAMPLING = 4
@@ -87,8 +92,11 @@ class Hud:
         return parts
 
 
+Picture = TypeVar("Picture", Image, Planes)
+
+
 def draw(
-    image: Image,
+    picture: Picture,
     faces: Sequence[Face],
     hud: Hud | None = None,
     *,
@@ -96,30 +104,129 @@ def draw(
     contours: bool = True,
     box: bool = True,
     ids: bool = True,
-) -> Image:
-    """Paint the faces and the HUD INTO ``image`` and return it.
+) -> Picture:
+    """Paint the faces and the HUD INTO ``picture`` and return it.
 
     Parameters
     ----------
-    image : (H, W, 3) uint8, BGR, contiguous and writable; copy it first if the clean picture is still needed
-    faces : what `fkp_live.pipeline` found, in pixels of this image
+    picture : (H, W, 3) uint8, BGR, contiguous and writable, or the planes of a video; copy it first if the clean
+        picture is still needed
+    faces : what `fkp_live.pipeline` found, in pixels of this picture
     hud : text for the upper left corner, or None for none
     points, contours, box, ids : which parts of a face to paint
     """
+    canvas = _PlanarCanvas(picture) if isinstance(picture, Planes) else _Canvas(picture)
     for order, face in enumerate(faces):
         colour = _PALETTE[(order if face.id is None else face.id - 1) % len(_PALETTE)]
         size = float(max(face.box[2] - face.box[0], face.box[3] - face.box[1]))
+        width = max(1, round(size / 220))
         if box:
-            _paint_box(image, face.box, colour, size)
+            _paint_box(canvas, face.box, colour, size, width)
         if contours:
-            _paint_contours(image, face.points, colour, size)
+            canvas.lines(face.points, _LINES, colour, width)
         if points:
-            _paint_points(image, face.points, face.confidence, size)
+            _paint_points(canvas, face.points, face.confidence, size)
         if ids and face.id is not None:
-            _paint_id(image, face, colour, size)
+            _paint_id(canvas, face, colour, size)
     if hud is not None:
-        _paint_hud(image, hud)
-    return image
+        _paint_hud(canvas, hud)
+    return picture
+
+
+class _Canvas:
+    """A BGR picture to paint on."""
+
+    def __init__(self, image: Image) -> None:
+        self.image = image
+        self.height, self.width = image.shape[:2]
+
+    def lines(
+        self, points: FloatArray, lines: Sequence[NDArray[np.intp]], colour: Colour, width: int
+    ) -> None:
+        """Open lines through points (K, 2), each given by their numbers."""
+        _stroke(self.image, _chosen(_fixed(points), lines), False, colour, width)
+
+    def dots(self, points: FloatArray, colour: Colour, width: int) -> None:
+        """Round dots ``width`` pixels wide."""
+        _stroke(self.image, _single(_fixed(points)), True, colour, width)
+
+    def pixels(self, points: FloatArray, colour: Colour) -> None:
+        """Dots of one pixel."""
+        self.image[_inside(points, self.image)] = colour
+
+    def rectangle(self, x0: int, y0: int, x1: int, y1: int, colour: Colour, width: int) -> None:
+        """Sides of a rectangle, its corners included."""
+        cv2.rectangle(self.image, (x0, y0), (x1, y1), colour, width)
+
+    def text(self, mask: NDArray[np.uint8], x: int, y: int, colour: Colour) -> None:
+        """Text (rows, columns), 255 where it is, on a dark plate whose upper left corner is at x, y."""
+        plate = self.image[y : y + mask.shape[0], x : x + mask.shape[1]]
+        mask = mask[: plate.shape[0], : plate.shape[1]]
+        # The plate is dark enough that the brighter of plate and text is the text.
+        tinted = cv2.merge([cv2.convertScaleAbs(mask, alpha=channel / 255) for channel in colour])
+        plate[:] = cv2.max(cv2.convertScaleAbs(plate, alpha=_PLATE), tinted)
+
+
+class _PlanarCanvas(_Canvas):
+    """The planes of a video: brightness, and two of colour at half the size both ways.
+
+    Only brightness is smoothed at the edges: colour is too coarse for it to be seen, and it would take twice the time.
+    """
+
+    def __init__(self, planes: Planes) -> None:
+        super().__init__(planes.brightness)
+        self.halves = (planes.blue, planes.red)
+        self._from_bgr = planes.colour.from_bgr
+
+    def _samples(self, colour: Colour) -> tuple[int, ...]:
+        """The colour's brightness, blue and red difference."""
+        return tuple(np.rint(self._from_bgr @ np.array([*colour, 1.0])).astype(int).tolist())
+
+    def lines(
+        self, points: FloatArray, lines: Sequence[NDArray[np.intp]], colour: Colour, width: int
+    ) -> None:
+        bright, *tints = self._samples(colour)
+        _stroke(self.image, _chosen(_fixed(points), lines), False, bright, width)
+        halved = _chosen(_fixed(_halved(points)), lines)
+        for plane, tint in zip(self.halves, tints, strict=True):
+            _stroke(plane, halved, False, tint, (width + 1) // 2, cv2.LINE_8)
+
+    def dots(self, points: FloatArray, colour: Colour, width: int) -> None:
+        bright, *tints = self._samples(colour)
+        _stroke(self.image, _single(_fixed(points)), True, bright, width)
+        halved = _single(_fixed(_halved(points)))
+        for plane, tint in zip(self.halves, tints, strict=True):
+            _stroke(plane, halved, True, tint, max(2, (width + 1) // 2), cv2.LINE_8)
+
+    def pixels(self, points: FloatArray, colour: Colour) -> None:
+        bright, *tints = self._samples(colour)
+        rows, columns = _inside(points, self.image)
+        self.image[rows, columns] = bright
+        for plane, tint in zip(self.halves, tints, strict=True):
+            plane[rows // 2, columns // 2] = tint
+
+    def rectangle(self, x0: int, y0: int, x1: int, y1: int, colour: Colour, width: int) -> None:
+        bright, *tints = self._samples(colour)
+        cv2.rectangle(self.image, (x0, y0), (x1, y1), bright, width)
+        for plane, tint in zip(self.halves, tints, strict=True):
+            cv2.rectangle(plane, (x0 // 2, y0 // 2), (x1 // 2, y1 // 2), tint, (width + 1) // 2)
+
+    def text(self, mask: NDArray[np.uint8], x: int, y: int, colour: Colour) -> None:
+        bright, *tints = self._samples(colour)
+        plate = self.image[y : y + mask.shape[0], x : x + mask.shape[1]]
+        mask = mask[: plate.shape[0], : plate.shape[1]]
+        text = cv2.convertScaleAbs(mask, alpha=bright / 255)
+        plate[:] = cv2.max(cv2.convertScaleAbs(plate, alpha=_PLATE, beta=(1 - _PLATE) * BLACK), text)
+        for plane, tint in zip(self.halves, tints, strict=True):
+            half = plane[y // 2 : (y + len(mask) + 1) // 2, x // 2 : (x + mask.shape[1] + 1) // 2]
+            small = cv2.resize(mask, half.shape[::-1], interpolation=cv2.INTER_AREA)
+            dark = cv2.convertScaleAbs(half, alpha=_PLATE, beta=(1 - _PLATE) * NO_COLOUR)
+            half[:] = cv2.addWeighted(dark, 1.0, small, (tint - NO_COLOUR) / 255, 0.0)
+
+
+def _halved(points: FloatArray) -> FloatArray:
+    """Pixels of the whole size in pixels of the half size."""
+    return np.asarray((points - 0.5) / 2.0, np.float32)
 
 
 def _fixed(points: FloatArray) -> NDArray[np.int32]:
@@ -127,58 +234,63 @@ def _fixed(points: FloatArray) -> NDArray[np.int32]:
     return np.rint(np.clip(points, -_FAR, _FAR) * _SUBPIXEL).astype(np.int32)
 
 
-def _stroke(image: Image, lines: Strokes, closed: bool, colour: Colour, width: int) -> None:
-    cv2.polylines(image, lines, closed, colour, width, cv2.LINE_AA, _SHIFT)
+def _chosen(places: NDArray[np.int32], lines: Sequence[NDArray[np.intp]]) -> Strokes:
+    return [places[numbers] for numbers in lines]
 
 
-def _width(size: float) -> int:
-    """Of the lines of a face ``size`` pixels large."""
-    return max(1, round(size / 220))
+def _single(places: NDArray[np.int32]) -> Strokes:
+    # A single point as a closed line is a round dot as wide as the line (from 2 up; nothing at 1).
+    return list(places.reshape(-1, 1, 1, 2))
 
 
-def _paint_box(image: Image, box: FloatArray, colour: Colour, size: float) -> None:
+def _inside(points: FloatArray, plane: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the points (K, 2) that lie in the picture."""
+    columns, rows = np.rint(np.clip(points, -1, _FAR)).astype(np.intp).T
+    inside = (columns >= 0) & (rows >= 0) & (columns < plane.shape[1]) & (rows < plane.shape[0])
+    return rows[inside], columns[inside]
+
+
+def _stroke(
+    plane: NDArray[np.uint8],
+    lines: Strokes,
+    closed: bool,
+    colour: Colour | int,
+    width: int,
+    kind: int = cv2.LINE_AA,
+) -> None:
+    cv2.polylines(plane, lines, closed, colour, width, kind, _SHIFT)
+
+
+def _paint_box(canvas: _Canvas, box: FloatArray, colour: Colour, size: float, width: int) -> None:
     # On whole pixels: sharp, and for an encoder the same from frame to frame while the face rests.
-    x0, y0, x1, y1 = (
-        np.rint(box + _AIR * size * np.array([-1, -1, 1, 1])).clip(-_FAR, _FAR).astype(int).tolist()
-    )
-    cv2.rectangle(image, (x0, y0), (x1, y1), colour, _width(size))
+    air = _AIR * size * np.array([-1, -1, 1, 1])
+    x0, y0, x1, y1 = np.rint(box + air).clip(-_FAR, _FAR).astype(int).tolist()
+    canvas.rectangle(x0, y0, x1, y1, colour, width)
 
 
-def _paint_contours(image: Image, points: FloatArray, colour: Colour, size: float) -> None:
-    places = _fixed(points)
-    _stroke(image, [places[numbers] for numbers in _LINES], False, colour, _width(size))
-
-
-def _paint_points(image: Image, points: FloatArray, confidence: FloatArray, size: float) -> None:
+def _paint_points(canvas: _Canvas, points: FloatArray, confidence: FloatArray, size: float) -> None:
     sure = confidence >= _WEAK
     if size < _DOTTED:
-        _paint_pixels(image, points[~sure], _DARK)
-        _paint_pixels(image, points[sure], _CORE)
+        canvas.pixels(points[~sure], _DARK)
+        canvas.pixels(points[sure], _CORE)
         return
-    # A single point as a closed line is a round dot as wide as the line (from 2 up; nothing at 1).
-    dots = _fixed(points).reshape(-1, 1, 1, 2)
     width = max(2, round(size / 75))
-    _stroke(image, list(dots[~sure]), True, _DARK, max(2, width - 1))
-    _stroke(image, list(dots[sure]), True, _CORE, width)
+    if not sure.all():
+        canvas.dots(points[~sure], _DARK, max(2, width - 1))
+    canvas.dots(points[sure], _CORE, width)
 
 
-def _paint_pixels(image: Image, points: FloatArray, colour: Colour) -> None:
-    columns, rows = np.rint(np.clip(points, -1, _FAR)).astype(int).T
-    inside = (columns >= 0) & (rows >= 0) & (columns < image.shape[1]) & (rows < image.shape[0])
-    image[rows[inside], columns[inside]] = colour
+def _paint_id(canvas: _Canvas, face: Face, colour: Colour, size: float) -> None:
+    height = int(np.clip(size / 10, _smallest_text(canvas), _text_height(canvas)))
+    x0, y0 = (face.box[:2] - _AIR * size).tolist()
+    _paint_text(canvas, f"#{face.id}", round(x0), round(y0 - 1.7 * height), height, colour)
 
 
-def _paint_id(image: Image, face: Face, colour: Colour, size: float) -> None:
-    x0, y0 = face.box[:2] - _AIR * size
-    height = int(np.clip(size / 10, _smallest_text(image), _text_height(image)))
-    _paint_text(image, f"#{face.id}", round(float(x0)), round(float(y0) - 1.7 * height), height, colour)
-
-
-def _paint_hud(image: Image, hud: Hud) -> None:
-    height = _text_height(image)
+def _paint_hud(canvas: _Canvas, hud: Hud) -> None:
+    height = _text_height(canvas)
     x = y = height // 2
-    for row in _rows(hud.parts(), height, image.shape[1] - height):
-        y += _paint_text(image, row, x, y, height, _CORE)
+    for row in _rows(hud.parts(), height, canvas.width - height):
+        y += _paint_text(canvas, row, x, y, height, _CORE)
 
 
 def _rows(parts: Sequence[str], height: int, room: int) -> list[str]:
@@ -193,31 +305,28 @@ def _rows(parts: Sequence[str], height: int, room: int) -> list[str]:
     return rows
 
 
-def _text_height(image: Image) -> int:
-    return max(_smallest_text(image), int(min(image.shape[:2])) // 38)
+def _text_height(canvas: _Canvas) -> int:
+    return max(_smallest_text(canvas), min(canvas.height, canvas.width) // 38)
 
 
-def _smallest_text(image: Image) -> int:
-    return 8 if min(image.shape[:2]) < 240 else 11
+def _smallest_text(canvas: _Canvas) -> int:
+    return 8 if min(canvas.height, canvas.width) < 240 else 11
 
 
-def _paint_text(image: Image, text: str, x: int, y: int, height: int, colour: Colour) -> int:
-    """Text on a dark plate with its upper left corner at x, y, but inside the picture; the plate's height."""
+def _paint_text(canvas: _Canvas, text: str, x: int, y: int, height: int, colour: Colour) -> int:
+    """Text on a plate with its upper left corner at x, y, but inside the picture; the plate's height."""
     mask = _text_mask(text, height)
     rows, columns = mask.shape
-    x = max(0, min(x, image.shape[1] - columns))
-    y = max(0, min(y, image.shape[0] - rows))
-    plate = image[y : y + rows, x : x + columns]
-    mask = mask[: plate.shape[0], : plate.shape[1]]
-    # The plate is dark enough that the brighter of plate and text is the text.
-    tinted = cv2.merge([cv2.convertScaleAbs(mask, alpha=channel / 255) for channel in colour])
-    plate[:] = cv2.max(cv2.convertScaleAbs(plate, alpha=0.35), tinted)
+    canvas.text(mask, max(0, min(x, canvas.width - columns)), max(0, min(y, canvas.height - rows)), colour)
     return int(rows)
 
 
+@lru_cache(maxsize=128)
 def _text_mask(text: str, height: int) -> NDArray[np.uint8]:
     """(rows, columns) uint8, 255 where the text is."""
-    return np.concatenate([_glyph(char, height) for char in f" {text} "], 1)
+    mask = np.concatenate([_glyph(char, height) for char in f" {text} "], 1)
+    mask.setflags(write=False)
+    return mask
 
 
 @lru_cache(maxsize=512)

@@ -107,8 +107,8 @@ def scale_of(matrix: Matrix) -> float:
     return math.sqrt(abs(a * d - b * c))
 
 
-def warp(image: NDArray[np.uint8], matrix: Matrix, size: int) -> NDArray[np.uint8]:
-    """The (size, size, 3) crop of ``image`` under ``matrix``; black outside the picture.
+def warp(image: NDArray[np.uint8], matrix: Matrix, size: int, outside: int = 0) -> NDArray[np.uint8]:
+    """The (size, size, 3) crop of ``image`` under ``matrix``, or (size, size) of one plane; ``outside`` beyond it.
 
     A face much larger than the crop is first halved, as often as it takes, with area averaging, because a bilinear
     warp alone would skip pixels.
@@ -116,7 +116,14 @@ def warp(image: NDArray[np.uint8], matrix: Matrix, size: int) -> NDArray[np.uint
     scale = max(scale_of(matrix), 1e-6)
     if scale < _SHRINK_BELOW:
         image, matrix = _shrink(image, matrix, size, math.ceil(math.log2(_SHRINK_BELOW / scale)))
-    crop = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    crop = cv2.warpAffine(
+        image,
+        matrix,
+        (size, size),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=outside,
+    )
     return np.asarray(crop, np.uint8)
 
 

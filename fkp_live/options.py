@@ -18,7 +18,7 @@ from fkp_live.errors import UsageError
 
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt", "openvino", "coreml", "directml")
 SMOOTHING = ("off", "light", "medium", "strong")
-DETECT_EVERY = 10
+DETECT_EVERY = 15
 
 _SWITCH = {"True": "on", "False": "off"}
 

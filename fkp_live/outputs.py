@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Protocol
 
 from fkp_live.errors import FkpError, OutputError
+from fkp_live.planes import Planes
 from fkp_live.types import FrameResult, Image
 
 
@@ -23,7 +24,7 @@ class Sink(Protocol):
 
     wants_picture: bool
 
-    def write(self, result: FrameResult, picture: Image | None) -> None: ...
+    def write(self, result: FrameResult, picture: Image | Planes | None) -> None: ...
 
     def close(self) -> None: ...
 

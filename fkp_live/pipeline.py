@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,6 +19,7 @@ from fkp_live.detect import USUAL_FACE, USUAL_SIZE, FaceDetector, YuNet
 from fkp_live.geometry import CropSpec, Matrix
 from fkp_live.landmark import LandmarkNetwork, check_boxes
 from fkp_live.measure import head_pose, measures
+from fkp_live.planes import PlanarFrame
 from fkp_live.runtime import Session, open_session, resolve_model, stream_model
 from fkp_live.smooth import LandmarkSmoother
 from fkp_live.track import BIRTH, Tracker, level_matrix
@@ -59,7 +60,7 @@ class PipelineOptions:
     provider: str = "auto"
     model: str | Path | None = None
     max_faces: int | None = None
-    detect_every: int = 10
+    detect_every: int = 15
     smooth: str = "medium"
     min_face: float | None = None
     threads: int = 1
@@ -186,6 +187,8 @@ class Pipeline(_Engine):
         if self.options.model is None:
             self.options = replace(self.options, model=stream_model(self.options.provider))
         super().__init__(self.options, detector, network)
+        # The shipped networks also read a video's planes; what a caller brings is given BGR.
+        self._planar = detector is None and network is None
         self._tracker = Tracker(
             self.network.spec, detect_every=self.options.detect_every, max_faces=self.options.max_faces
         )
@@ -204,11 +207,16 @@ class Pipeline(_Engine):
         ValueError
             If the picture is not (H, W, 3) uint8.
         """
-        image, time = frame.image, frame.time
-        check_image(image)
+        time = frame.time
+        image: Any
+        if self._planar and isinstance(frame, PlanarFrame):
+            image, seen = frame.planes, frame.planes.brightness
+        else:
+            image = seen = frame.image
+            check_image(image)
         start = perf_counter()
         finds: list[FaceBox] | None = (
-            self.detector(image) if self._tracker.wants_detection(image, time) else None
+            self.detector(image) if self._tracker.wants_detection(seen, time) else None
         )
         detected = perf_counter()
         matrices = self._tracker.crops(finds, time)

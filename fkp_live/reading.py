@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 from fkp_live.errors import InputError
+from fkp_live.planes import ColourSpace
 from fkp_live.types import Frame
 
 T = TypeVar("T")
@@ -100,6 +101,7 @@ class SourceInfo:
     path : the file (or URL of a file) that was opened, None for cameras, live streams and pictures
     time_base : unit of `Frame.pts` in seconds, None for live sources
     start : seconds cut off at the front by request
+    colour : of the file's own samples, None where frames come as BGR only
     """
 
     name: str
@@ -113,6 +115,7 @@ class SourceInfo:
     path: str | None = None
     time_base: Fraction | None = None
     start: float = 0.0
+    colour: ColourSpace | None = None
 
 
 class Source:

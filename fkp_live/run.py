@@ -24,6 +24,7 @@ from fkp_live.draw import Hud, draw
 from fkp_live.errors import ExitCode, InputError, UsageError
 from fkp_live.options import Options
 from fkp_live.pipeline import Pipeline, PipelineOptions
+from fkp_live.planes import PlanarFrame, Planes
 from fkp_live.sinks import VIDEO_FORMATS, CsvSink, JsonlSink, Sink, VideoSink, check_output
 from fkp_live.sources import Source, SourceInfo, open_source
 from fkp_live.stats import FrameRate, RunStats
@@ -134,7 +135,8 @@ def _walk(
         with stops.defer():
             stats.add("read", time.perf_counter() - waited)
             result = pipeline.process(frame)
-            picture = None
+            picture: Image | Planes | None = None
+            shot: Image | None = None
             if paint:
                 with stats.stage("draw"):
                     now = time.perf_counter()
@@ -145,14 +147,18 @@ def _walk(
                         hud = Hud(fps, age, pipeline.provider, len(result.faces))
                     shown = options.hud and (viewer is None or viewer.hud)
                     # The clean picture has no further use, so it is painted in place.
-                    picture = draw(frame.image, result.faces, hud if shown else None)
+                    painted = hud if shown else None
+                    if viewer is None and isinstance(frame, PlanarFrame):
+                        picture = draw(frame.planes, result.faces, painted)
+                    else:
+                        picture = shot = draw(frame.image, result.faces, painted)
             if sinks:
                 with stats.stage("write"):
                     for sink in sinks:
                         sink.write(result, picture if sink.wants_picture else None)
-            if viewer is not None and picture is not None:
+            if viewer is not None and shot is not None:
                 with stats.stage("show"):
-                    viewer.show(picture, frame.time, lambda: stops.asked)
+                    viewer.show(shot, frame.time, lambda: stops.asked)
             stats.frame(result)
             progress.advance()
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fkp_live.outputs import FileSink, Sink, check_output
+from fkp_live.planes import ColourSpace, PlanarFrame, Planes
 from fkp_live.reading import Handoff, SourceInfo
 from fkp_live.tables import CsvSink, JsonlSink
 from fkp_live.types import FrameResult, Image
@@ -60,8 +61,9 @@ class VideoSink(FileSink):
     After a cut at the front (``info.start``) and for live sources the first picture is at 0, and the sound
     is moved by as much; it ends with the last picture unless the source was read to its end. A side of odd
     length grows by one repeated row or column, because 4:2:0 video has none; coordinates stay valid. A
-    picture of another size than ``info`` is scaled into it. `write` returns as soon as the picture is
-    converted: the caller may paint on it again.
+    picture of another size than ``info`` is scaled into it. `write` returns as soon as a BGR picture is
+    converted: the caller may paint on it again. Planes are taken over as they are, and with them the
+    source's colours, untouched where nothing was painted.
 
     Attributes
     ----------
@@ -83,6 +85,7 @@ class VideoSink(FileSink):
         super().__init__(path, overwrite, VIDEO_FORMATS)
         self.note = ""
         self._size = (info.width + info.width % 2, info.height + info.height % 2)
+        self._colour = info.colour or ColourSpace()
         self._base = info.time_base or _LIVE_BASE
         if self._base.denominator > _FINEST_BASE:
             self._base = _LIVE_BASE
@@ -115,9 +118,9 @@ class VideoSink(FileSink):
             stream.width, stream.height = self._size
             stream.pix_fmt = "yuv420p"
             stream.codec_context.time_base = self._base
-            # What cv2.cvtColor makes: BT.601 matrix, limited range; primaries and transfer as in BT.709.
-            stream.codec_context.colorspace, stream.codec_context.color_range = 6, 1
-            stream.codec_context.color_primaries = stream.codec_context.color_trc = 1
+            stream.codec_context.colorspace, stream.codec_context.color_range = self._colour.matrix, 1
+            stream.codec_context.color_primaries = self._colour.primaries
+            stream.codec_context.color_trc = self._colour.transfer
             return output, stream
 
         self._container, self._stream = container()
@@ -136,10 +139,11 @@ class VideoSink(FileSink):
             self._container, self._stream = container()
             self._container.start_encoding()
 
-    def write(self, result: FrameResult, picture: Image | None) -> None:
+    def write(self, result: FrameResult, picture: Image | Planes | None) -> None:
         """Queue one picture (the painted one, or the frame's own). Raises what the encoder failed with."""
         frame = result.frame
-        image = frame.image if picture is None else picture
+        if picture is None:
+            picture = frame.planes if isinstance(frame, PlanarFrame) else frame.image
         if frame.pts is None or frame.time_base is None:
             ticks = round(frame.time / self._base)
         else:
@@ -150,11 +154,19 @@ class VideoSink(FileSink):
         if self._last_ticks is not None:
             ticks = max(ticks, self._last_ticks + 1)  # two pictures cannot share a time stamp in a file
         self._last_ticks = ticks
-        # Converted here: it halves what is queued, and is quicker than a copy and the encoder's own
-        # conversion.
-        planes = cv2.cvtColor(_fit(image, self._size), cv2.COLOR_BGR2YUV_I420)
-        if not self._pictures.put((ticks, frame.time, np.asarray(planes, np.uint8))):
+        if not self._pictures.put((ticks, frame.time, self._samples(picture))):
             self._raise_error()
+
+    def _samples(self, picture: Image | Planes) -> NDArray[np.uint8]:
+        if isinstance(picture, Planes):
+            if picture.shape[1::-1] == self._size and picture.colour == self._colour:
+                return picture.samples
+            picture = picture.bgr()
+        # Converted here: it halves what is queued, and is quicker than a copy and the encoder's own conversion.
+        picture = _fit(picture, self._size)
+        if self._colour == ColourSpace():
+            return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420), np.uint8)
+        return Planes.of(picture, self._colour).samples
 
     def _encode_all(self) -> None:
         from av.video.frame import VideoFrame

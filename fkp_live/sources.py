@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 
 from fkp_live.capture import PICTURE_SUFFIXES, check_file, is_glob, open_camera, open_pictures
 from fkp_live.errors import InputError, UsageError
+from fkp_live.planes import ColourSpace, PlanarFrame, Planes
 from fkp_live.reading import Frames, Source, SourceInfo, primed
 from fkp_live.types import Frame, Image
 
@@ -42,6 +44,7 @@ _EARLY_END = 0.5  # seconds of declared duration that may be missing before a fi
 # Containers whose header tells the true duration; elsewhere it is an estimate and proves nothing.
 _DECLARES_DURATION = {"mov", "mp4", "matroska", "webm"}
 _INDEXED = _DECLARES_DURATION | {"avi", "flv"}
+_FULL_RANGE = 2  # of samples: black is 0, not 16
 _TEXT_FORMATS = {"tty", "adf", "bin", "idf", "xbin"}  # ffmpeg draws text files as films of a terminal
 _CURE_DAMAGED = "Copy or download the file again; what was read before that point is valid."
 
@@ -111,7 +114,8 @@ def _check_range(start: float | None, end: float | None, max_frames: int | None)
 def _mirrored(frames: Frames) -> Frames:
     try:
         for frame in frames:
-            yield replace(frame, image=np.asarray(cv2.flip(frame.image, 1), np.uint8))
+            image = np.asarray(cv2.flip(frame.image, 1), np.uint8)
+            yield Frame(image, frame.index, frame.time, frame.arrived, frame.pts, frame.time_base)
     finally:
         frames.close()
 
@@ -148,6 +152,7 @@ def _open_video(
             duration=seconds,
             has_audio=bool(video.container.streams.audio),
             time_base=first.time_base,
+            colour=first.planes.colour if isinstance(first, PlanarFrame) else None,
         )
     return info, frames, video.note
 
@@ -171,6 +176,7 @@ class _Video:
         # Frame threads are the faster ones; but each holds a frame back, which a live picture cannot afford.
         self.stream.thread_type = "SLICE" if self.live else "AUTO"
         self._to_bgr = _Converter()
+        self._to_bgr_late = _Converter()  # in the consumer's thread
         self._damaged = 0
         self._broken_end = False
 
@@ -211,11 +217,19 @@ class _Video:
                 if seconds >= last:
                     return
                 if seconds >= first:
-                    image = self._to_bgr(picture)
-                    yield Frame(image, index, seconds, time.perf_counter(), pts, base)
+                    yield self._frame(picture, index, seconds, pts, base)
                     index += 1
         finally:
             self.container.close()
+
+    def _frame(self, picture: VideoFrame, index: int, seconds: float, pts: int, base: Fraction) -> Frame:
+        colour = _colour_of(picture)
+        if colour is None or self._to_bgr.matrix_of(picture) is not None:
+            return Frame(self._to_bgr(picture), index, seconds, time.perf_counter(), pts, base)
+        # A copy: the decoder goes on to refer to its own.
+        planes = Planes(np.asarray(picture.to_ndarray(), np.uint8), colour)
+        convert = partial(self._to_bgr_late, picture)
+        return PlanarFrame(planes, convert, index, seconds, time.perf_counter(), pts, base)
 
     def live_frames(self) -> Frames:
         """Frames of a stream, stamped on arrival: the pts of a live stream is often the demuxer's guess."""
@@ -348,6 +362,15 @@ def _reason(error: FFmpegError, timeout: float) -> str:
     return error.strerror or type(error).__name__
 
 
+def _colour_of(picture: VideoFrame) -> ColourSpace | None:
+    """Of a picture that can be handed on in its planes, None of any other."""
+    odd = picture.width % 2 or picture.height % 2
+    if picture.format.name != "yuv420p" or odd or picture.color_range == _FULL_RANGE:
+        return None
+    colour = ColourSpace(picture.colorspace, picture.color_primaries, picture.color_trc)
+    return colour if colour.known else None
+
+
 class _Converter:
     """Decoded pictures to upright BGR; keeps the scaler's tables and the display matrix between frames."""
 
@@ -362,12 +385,17 @@ class _Converter:
         # One thread: starting more for every picture costs more than they save beside an encoder.
         converted = self._reformatter.reformat(picture, format="bgr24", threads=1)
         image = np.asarray(converted.to_ndarray(), np.uint8)
+        matrix = self.matrix_of(picture)
+        return image if matrix is None else _upright(image, matrix)
+
+    def matrix_of(self, picture: VideoFrame) -> np.ndarray | None:
+        """The picture's display matrix, None where it has none."""
         rotation = getattr(picture, "rotation", 0)
         if rotation != self._rotation:
             # Only where it changes: a picture asked for its side data is in a cycle with them from then on, and
             # keeps its memory until the garbage collector comes by (100 MB more at 640x480).
             self._rotation, self._matrix = rotation, _display_matrix(picture)
-        return image if self._matrix is None else _upright(image, self._matrix)
+        return self._matrix
 
 
 def _display_matrix(picture: VideoFrame) -> np.ndarray | None:

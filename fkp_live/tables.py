@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fkp_live.outputs import FileSink
+from fkp_live.planes import Planes
 from fkp_live.topology import N_POINTS
 from fkp_live.types import Face, FrameResult, Image
 
@@ -33,7 +34,7 @@ class _TextSink(FileSink):
     def _lines(self, result: FrameResult) -> Iterator[str]:
         raise NotImplementedError
 
-    def write(self, result: FrameResult, picture: Image | None = None) -> None:
+    def write(self, result: FrameResult, picture: Image | Planes | None = None) -> None:
         """Write one result; the picture is not needed."""
         try:
             for line in self._lines(result):

@@ -166,7 +166,7 @@ class Tracker:
     max_faces : most faces followed at once, or None
     """
 
-    def __init__(self, spec: CropSpec, *, detect_every: int = 10, max_faces: int | None = None) -> None:
+    def __init__(self, spec: CropSpec, *, detect_every: int = 15, max_faces: int | None = None) -> None:
         if detect_every < 1:
             raise ValueError(f"detect_every is {detect_every}, expected was 1 or more")
         if max_faces is not None and max_faces < 1:
@@ -189,7 +189,7 @@ class Tracker:
         self._usual_change = 0.0
 
     def wants_detection(self, image: Image, time: float) -> bool:
-        """Whether the detector should look at this frame (H, W, 3)."""
+        """Whether the detector should look at this frame: (H, W, 3), or (H, W), its brightness."""
         self._cut = self._is_cut(image) or time < self._time
         self._lost = [] if self._cut else [t for t in self._lost if time - t.time <= REVIVE_SECONDS]
         if self._since is None or self._cut or self._just_lost:
@@ -244,7 +244,8 @@ class Tracker:
     def _is_cut(self, image: Image) -> bool:
         height, width = image.shape[:2]
         rows, columns = max(height // _CUT_GRID, 1), max(width // _CUT_GRID, 1)
-        grid = image[rows // 2 :: rows, columns // 2 :: columns, 1].astype(np.int16)  # green stands for all
+        plane = image[..., 1] if image.ndim == 3 else image  # green stands for all
+        grid = plane[rows // 2 :: rows, columns // 2 :: columns].astype(np.int16)
         last, self._grid = self._grid, grid
         last_shape, self._shape = self._shape, image.shape
         if last is None:

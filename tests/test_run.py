@@ -82,7 +82,7 @@ def test_whoever_fails_in_the_middle_ends_the_run(
     said: str,
 ) -> None:
     owner, name = {
-        "reader": (sources._Converter, "__call__"),
+        "reader": (sources._Video, "_frame"),
         "writer": (sinks._Sound, "copy_until"),
         "provider": (runtime.Session, "run"),
     }[who]

@@ -417,14 +417,14 @@ def test_failing_reader_ends_the_consumer_with_its_own_message(
 ) -> None:
     path = make_clip(tmp_path / "a.mp4", 30)
     count = itertools.count()
-    convert = sources._Converter.__call__
+    make_frame = sources._Video._frame
 
-    def fails(self: Any, picture: Any) -> Image:
+    def fails(self: Any, *args: Any) -> Frame:
         if next(count) == 10:
             raise RuntimeError("the eleventh picture is cursed")
-        return convert(self, picture)
+        return make_frame(self, *args)
 
-    monkeypatch.setattr(sources._Converter, "__call__", fails)
+    monkeypatch.setattr(sources._Video, "_frame", fails)
     seen = 0
     with open_source(path) as source, pytest.raises(RuntimeError, match="eleventh"):  # noqa: PT012
         for _ in source:

@@ -1,0 +1,171 @@
+"""A picture as video files store it: brightness at full size, colour at half the size both ways (4:2:0).
+
+Decoder and encoder speak this form, and of a picture only crops, reduced copies and painted regions are ever needed as
+BGR. Leaving the rest alone saves two conversions of the whole picture, and what nobody paints on reaches the encoder
+sample for sample as it was decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fkp_live import geometry
+from fkp_live.geometry import Matrix
+from fkp_live.types import Frame, Image
+
+# Brightness that red and blue contribute, by ITU-T H.273's number of the matrix: BT.709, BT.601 under its two names.
+_WEIGHTS = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114)}
+_UNSPECIFIED = 2
+# Half-size sample u lies between pixels 2 u and 2 u + 1.
+_ONTO_FULL = np.array([[2.0, 0.0, 0.5], [0.0, 2.0, 0.5]])
+# What is outside the picture: black.
+BLACK, NO_COLOUR = 16, 128
+
+
+@dataclass(frozen=True, slots=True)
+class ColourSpace:
+    """What the samples of a video mean, in limited range (16 to 235); numbers are those of ITU-T H.273, as in ffmpeg.
+
+    Attributes
+    ----------
+    matrix : from brightness and colour to red, green and blue; unspecified (2) is taken as BT.601, as ffmpeg does
+    primaries, transfer : only handed on
+    """
+
+    matrix: int = 6
+    primaries: int = 1
+    transfer: int = 1
+
+    @property
+    def known(self) -> bool:
+        """Whether pictures can be converted."""
+        return self.matrix in _WEIGHTS or self.matrix == _UNSPECIFIED
+
+    @property
+    def to_bgr(self) -> NDArray[np.float32]:
+        """(3, 4): brightness, blue and red difference, 1 -> BGR, all 0 to 255."""
+        return _matrices(self.matrix)[0]
+
+    @property
+    def from_bgr(self) -> NDArray[np.float32]:
+        """(3, 4), the inverse of `to_bgr`."""
+        return _matrices(self.matrix)[1]
+
+
+@lru_cache
+def _matrices(matrix: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    red, blue = _WEIGHTS.get(matrix, _WEIGHTS[6])
+    green = 1.0 - red - blue
+    to_blue, to_red = 2.0 * (1.0 - blue), 2.0 * (1.0 - red)
+    linear = np.array(
+        [[1.0, to_blue, 0.0], [1.0, -to_blue * blue / green, -to_red * red / green], [1.0, 0.0, to_red]]
+    ) * (255.0 / np.array([219.0, 224.0, 224.0]))
+    offset = np.array([BLACK, NO_COLOUR, NO_COLOUR])
+    inverse = np.linalg.inv(linear)
+    return (
+        np.column_stack([linear, -linear @ offset]).astype(np.float32),
+        np.column_stack([inverse, offset]).astype(np.float32),
+    )
+
+
+class Planes:
+    """One picture of even width and height.
+
+    Parameters
+    ----------
+    samples : (H * 3 / 2, W) uint8, contiguous: H rows of brightness, then blue and red difference, each (H / 2, W / 2)
+    colour : what they mean
+
+    Attributes
+    ----------
+    brightness, blue, red : views of ``samples``
+    shape : (H, W, 3), as of the same picture in BGR
+    """
+
+    __slots__ = ("blue", "brightness", "colour", "red", "samples", "shape")
+
+    def __init__(self, samples: NDArray[np.uint8], colour: ColourSpace) -> None:
+        height, width = samples.shape[0] * 2 // 3, samples.shape[1]
+        self.samples, self.colour, self.shape = samples, colour, (height, width, 3)
+        self.brightness = samples[:height]
+        half = samples[height:].reshape(2, height // 2, width // 2)
+        self.blue, self.red = half[0], half[1]
+
+    @classmethod
+    def of(cls, image: Image, colour: ColourSpace) -> Planes:
+        """A BGR picture (H, W, 3) of even sides in this form."""
+        height, width = image.shape[:2]
+        planes = cls(np.empty((height * 3 // 2, width), np.uint8), colour)
+        planes.brightness[:], *tints = cv2.split(cv2.transform(image, colour.from_bgr))
+        for plane, full in zip((planes.blue, planes.red), tints, strict=True):
+            cv2.resize(full, (width // 2, height // 2), dst=plane, interpolation=cv2.INTER_AREA)
+        return planes
+
+    def bgr(self) -> Image:
+        """The whole picture as (H, W, 3) BGR, a copy."""
+        return self.reduced((self.shape[1], self.shape[0]), cv2.INTER_LINEAR)
+
+    def reduced(self, size: tuple[int, int], method: int) -> Image:
+        """The picture as BGR at ``size`` (width, height), by OpenCV's ``method``."""
+        planes = (self.brightness, self.blue, self.red)
+        return self._join(*(cv2.resize(plane, size, interpolation=method) for plane in planes))
+
+    def warp(self, matrix: Matrix, size: int) -> Image:
+        """The (size, size, 3) BGR crop under an affine, as `geometry.warp` cuts it from BGR."""
+        halved = geometry.compose(matrix, _ONTO_FULL)
+        return self._join(
+            geometry.warp(self.brightness, matrix, size, BLACK),
+            geometry.warp(self.blue, halved, size, NO_COLOUR),
+            geometry.warp(self.red, halved, size, NO_COLOUR),
+        )
+
+    def _join(self, *planes: NDArray[Any]) -> Image:
+        return np.asarray(cv2.transform(cv2.merge(planes), self.colour.to_bgr), np.uint8)
+
+
+class PlanarFrame(Frame):
+    """A frame that is still in the form it was decoded to; `image` is converted when it is first asked for.
+
+    Parameters
+    ----------
+    planes : the picture; whoever paints on it must have no further use of `image`
+    convert : makes `image`
+
+    The rest as in `Frame`.
+    """
+
+    __slots__ = ("_convert", "_image", "planes")
+    planes: Planes
+    _convert: Callable[[], Image]
+    _image: Image | None
+
+    def __init__(
+        self,
+        planes: Planes,
+        convert: Callable[[], Image],
+        index: int,
+        time: float,
+        arrived: float,
+        pts: int | None = None,
+        time_base: Fraction | None = None,
+    ) -> None:
+        values = {"planes": planes, "_convert": convert, "_image": None, "index": index, "time": time}
+        values |= {"arrived": arrived, "pts": pts, "time_base": time_base}
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def image(self) -> Image:
+        """(H, W, 3) uint8, BGR."""
+        if self._image is None:
+            object.__setattr__(self, "_image", self._convert())
+        assert self._image is not None
+        return self._image

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from fkp_live import geometry
+from fkp_live.draw import Hud, draw
+from fkp_live.pipeline import Pipeline, PipelineOptions
+from fkp_live.planes import ColourSpace, PlanarFrame, Planes
+from fkp_live.sinks import VideoSink
+from fkp_live.sources import open_source
+from fkp_live.types import Face, Frame, FrameResult, Image
+
+DEMO = Path(str(resources.files("fkp_live") / "assets" / "demo.mp4"))
+BT601, BT709 = ColourSpace(6), ColourSpace(1)
+MakeClip = Callable[..., Path]
+pytestmark = [pytest.mark.usefixtures("no_thread_left"), pytest.mark.timeout(60)]
+
+
+def flat(*bgr: int) -> Image:
+    return np.full((32, 48, 3), bgr, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("colour", "bgr", "samples"),
+    [
+        # Brightness, blue and red difference of the primaries, as in the colour bars of both standards.
+        (BT601, (0, 0, 255), (81, 90, 240)),
+        (BT601, (255, 0, 0), (41, 240, 110)),
+        (BT709, (0, 0, 255), (63, 102, 240)),
+        (BT709, (0, 255, 0), (173, 42, 26)),
+        (BT709, (255, 255, 255), (235, 128, 128)),
+        (ColourSpace(2), (0, 0, 0), (16, 128, 128)),
+    ],
+)
+def test_colours_are_those_of_the_standards(
+    colour: ColourSpace, bgr: tuple[int, ...], samples: tuple[int, ...]
+) -> None:
+    planes = Planes.of(flat(*bgr), colour)
+    found = [int(plane[4, 4]) for plane in (planes.brightness, planes.blue, planes.red)]
+    assert found == pytest.approx(samples, abs=1)
+    assert np.abs(planes.bgr().astype(int) - flat(*bgr)).max() <= 3
+
+
+def test_matrices_that_nobody_here_knows_are_refused() -> None:
+    assert ColourSpace(9).known is False  # BT.2020
+    assert ColourSpace(2).known
+
+
+@pytest.mark.parametrize("colour", [BT601, BT709])
+@pytest.mark.parametrize("scale", [1.3, 0.6, 0.2])
+def test_crops_are_those_of_the_whole_picture(astronaut: Image, colour: ColourSpace, scale: float) -> None:
+    planes = Planes.of(astronaut, colour)
+    turn = geometry.rotation(0.2)
+    matrix = geometry.compose(np.array([[scale, 0.0, -60.0 * scale], [0.0, scale, 20.0]]), turn)
+    crop, expected = planes.warp(matrix, 112), geometry.warp(planes.bgr(), matrix, 112)
+    assert crop.shape == (112, 112, 3)
+    assert np.abs(crop.astype(int) - expected).mean() < 2.0
+
+
+def test_outside_the_picture_is_black(astronaut: Image) -> None:
+    crop = Planes.of(astronaut, BT709).warp(np.array([[1.0, 0, 200], [0, 1.0, 200]]), 112)
+    assert crop.max() == 0
+
+
+def test_reduced_copies_are_those_of_the_whole_picture(astronaut: Image) -> None:
+    small = Planes.of(astronaut, BT601).reduced((200, 160), cv2.INTER_LINEAR)
+    expected = cv2.resize(astronaut, (200, 160), interpolation=cv2.INTER_LINEAR)
+    assert small.shape == (160, 200, 3)
+    assert np.abs(small.astype(int) - expected).mean() < 4.0
+
+
+def face(x: float, y: float, eyes: float) -> Face:
+    angle = np.linspace(0, 2 * np.pi, 68)
+    points = np.stack([x + eyes * np.cos(angle), y + eyes * np.sin(angle)], 1).astype(np.float32)
+    return Face(points, np.full(68, 0.9, np.float32), geometry.box_of(points), 0.9, 1)
+
+
+@pytest.mark.parametrize("eyes", [20.0, 40.0, 120.0])
+def test_painting_looks_as_it_does_on_bgr_and_touches_nothing_else(astronaut: Image, eyes: float) -> None:
+    planes = Planes.of(astronaut, BT709)
+    clean = planes.samples.copy()
+    hud = Hud(30.0, 12.0, "cpu", 1)
+    painted = draw(planes, [face(300, 330, eyes)], hud)
+    assert painted is planes
+    expected = draw(Planes(clean.copy(), BT709).bgr(), [face(300, 330, eyes)], hud)
+    assert np.abs(planes.bgr().astype(int) - expected).mean() < 2.5
+    touched = planes.samples != clean
+    where = np.argwhere(touched[:512])
+    assert len(where) > 300
+    reach = 1.2 * eyes + 40
+    in_face = (np.abs(where[:, 1] - 300) < reach) & (np.abs(where[:, 0] - 330) < reach)
+    assert (in_face | (where[:, 0] < 40)).all()
+
+
+@pytest.mark.parametrize("x", [-30.0, 0.0, 511.0, 560.0])
+def test_faces_over_the_edge_are_painted_as_far_as_they_are_there(astronaut: Image, x: float) -> None:
+    for eyes in (20.0, 80.0):
+        draw(Planes.of(astronaut, BT601), [face(x, 500.0, eyes)], Hud(1.0, None, "cpu", 1))
+
+
+def test_a_file_comes_in_planes_and_is_bgr_when_asked() -> None:
+    with open_source(DEMO) as source:
+        frame = next(source)
+        assert isinstance(frame, PlanarFrame)
+        assert source.info.colour == frame.planes.colour
+        image = frame.image
+    assert image is frame.image
+    assert image.shape == frame.planes.shape
+    assert np.abs(image.astype(int) - frame.planes.bgr()).mean() < 2.0
+
+
+@pytest.mark.parametrize("cut", [{"mirror": True}])
+def test_mirrored_frames_come_as_bgr(cut: dict[str, Any]) -> None:
+    with open_source(DEMO, **cut) as source, open_source(DEMO) as straight:
+        frame, other = next(source), next(straight)
+        assert not isinstance(frame, PlanarFrame)
+        assert (frame.image == other.image[:, ::-1]).all()
+
+
+def test_the_faces_of_planes_are_those_of_bgr() -> None:
+    one, two = (Pipeline(PipelineOptions(provider="cpu")) for _ in range(2))
+    with open_source(DEMO, max_frames=12) as source:
+        for frame in source:
+            planar = one.process(frame).faces
+            usual = two.process(Frame(frame.image, frame.index, frame.time, frame.arrived)).faces
+            assert [f.id for f in planar] == [f.id for f in usual]
+            for a, b in zip(planar, usual, strict=True):
+                assert a.raw is not None
+                assert b.raw is not None
+                eyes = np.linalg.norm(b.raw[36] - b.raw[45])
+                assert np.linalg.norm(a.raw - b.raw, axis=1).mean() < 0.01 * eyes
+
+
+def test_samples_that_nobody_painted_on_and_their_colours_come_out_as_they_went_in(tmp_path: Path) -> None:
+    out = tmp_path / "a.mp4"
+    samples = []
+    with open_source(DEMO, max_frames=5) as source, VideoSink(out, source.info, crf=0) as sink:
+        for frame in source:
+            assert isinstance(frame, PlanarFrame)
+            samples.append(frame.planes.samples.copy())
+            sink.write(FrameResult(frame, ()), None)
+        colour = source.info.colour
+    with open_source(out) as copy:
+        assert copy.info.colour == colour
+        for frame, before in zip(copy, samples, strict=True):
+            assert isinstance(frame, PlanarFrame)
+            assert (frame.planes.samples == before).all()
+
+
+def test_bgr_pictures_are_written_in_the_colours_of_the_file(tmp_path: Path, astronaut: Image) -> None:
+    out = tmp_path / "a.mp4"
+    with open_source(DEMO) as source:
+        info = source.info
+    for colour in (BT709, BT601):
+        from dataclasses import replace
+
+        size = {"width": 512, "height": 512, "colour": colour, "time_base": Fraction(1, 30)}
+        with VideoSink(out, replace(info, **size), crf=10, overwrite=True) as sink:
+            frame = Frame(astronaut, 0, 0.0, time.perf_counter(), 0, Fraction(1, 30))
+            sink.write(FrameResult(frame, ()), astronaut)
+        with open_source(out) as copy:
+            assert copy.info.colour == colour
+            assert np.abs(next(copy).image.astype(int) - astronaut).mean() < 4.0
