@@ -8,8 +8,7 @@ to the encoder as it is. The product is ``fkp-live --video ... --out ...`` with 
 own, and so is the ceiling. Both clocks run from the first frame's request until the file is closed; what starting
 the program takes is told apart, as "whole": the same ratio from the start of the processes to their ends.
 
-A third one, "bgr", is the product's own source and sink with nothing between: it also turns every picture into BGR
-and back, which no program that looks at pictures and paints on them can do without.
+A third one, "empty", is the product's own source and sink with nothing between.
 
 They run in turn, and a ratio is the median over the pairs, so that a slow moment of the machine hits all alike.
 Wanted are talking_head.mp4 (one face) and group.mp4 (6 to 8 faces); the 720p clips are the former scaled up once,
@@ -124,7 +123,7 @@ def ceiling(source: Path, target: Path) -> float:
         return frames / (time.perf_counter() - begun)
 
 
-def through_bgr(source: Path, target: Path) -> float:
+def empty(source: Path, target: Path) -> float:
     """The product's source and sink, nothing between; frames per second likewise."""
     with open_source(source) as frames, VideoSink(target, frames.info, overwrite=True) as sink:
         begun = time.perf_counter()
@@ -167,7 +166,7 @@ def run(which: str, source: Path, target: Path) -> dict[str, float]:
 
 def compare(clip: Clip, pairs: int, work: Path) -> dict[str, Any]:
     """Medians of the three and of the ratios of each round."""
-    rounds: dict[str, list[dict[str, float]]] = {"ceiling": [], "bgr": [], "product": []}
+    rounds: dict[str, list[dict[str, float]]] = {"ceiling": [], "empty": [], "product": []}
     for number in range(pairs):
         # Every other round backwards, so that none always comes after the same one.
         for which in list(rounds)[:: 1 if number % 2 == 0 else -1]:
@@ -181,8 +180,8 @@ def compare(clip: Clip, pairs: int, work: Path) -> dict[str, Any]:
         "bar": clip.bar,
         "fps": {which: median(one["fps"] for one in runs) for which, runs in rounds.items()},
         "product / ceiling": ratio("product", "ceiling"),
-        "product / bgr": ratio("product", "bgr"),
-        "bgr / ceiling": ratio("bgr", "ceiling"),
+        "product / empty": ratio("product", "empty"),
+        "empty / ceiling": ratio("empty", "ceiling"),
         "whole": median(
             b["whole"] / a["whole"] for a, b in zip(rounds["product"], rounds["ceiling"], strict=True)
         ),
@@ -203,23 +202,23 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.one:
         which, source, target = arguments.one
-        rate = {"ceiling": ceiling, "bgr": through_bgr}[which](Path(source), Path(target))
+        rate = {"ceiling": ceiling, "empty": empty}[which](Path(source), Path(target))
         print(f"{rate:.2f} fps")
         return 0
     if arguments.videos is None:
         parser.error("--videos is needed")
     results = []
-    print(f"{'clip':<24}{'ceiling':>9}{'bgr':>9}{'product':>9}   product / ceiling (bar)   / bgr     whole")
+    print(f"{'clip':<24}{'ceiling':>9}{'empty':>9}{'product':>9}   product / ceiling (bar)   / empty   whole")
     with tempfile.TemporaryDirectory() as folder:
         for clip in clips(arguments.videos, Path(folder)):
             if arguments.only not in clip.name:
                 continue
             row = compare(clip, arguments.pairs, Path(folder))
             results.append(row)
-            rates = "".join(f"{row['fps'][which]:>9.1f}" for which in ("ceiling", "bgr", "product"))
+            rates = "".join(f"{row['fps'][which]:>9.1f}" for which in ("ceiling", "empty", "product"))
             print(
                 f"{clip.name:<24}{rates}{row['product / ceiling']:>14.3f} ({clip.bar:.2f})"
-                f"{row['product / bgr']:>14.3f}{row['whole']:>10.3f}",
+                f"{row['product / empty']:>14.3f}{row['whole']:>10.3f}",
                 flush=True,
             )
     if arguments.json:

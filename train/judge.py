@@ -259,8 +259,10 @@ def read_peers(path: Path, faces: int) -> dict[str, Values]:
     return peers
 
 
-def write_report(folder: Path, judged: Mapping[str, Judged], results: Mapping[str, Any], peers: Any) -> None:
-    """Everything that --out asks for: report.md, errors.json, curves, sheets, calibration."""
+def write_report(
+    folder: Path, who: str, judged: Mapping[str, Judged], results: Mapping[str, Any], peers: Any
+) -> None:
+    """Everything that --out asks for: report.md, errors.json, curves (``who``: the judged network), sheets, calibration."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "report.md").write_text(report(results) + "\n")
@@ -268,9 +270,12 @@ def write_report(folder: Path, judged: Mapping[str, Judged], results: Mapping[st
     except OSError as error:
         raise OutputError(f"cannot write into {folder}: {error.strerror}", "Choose another --out.") from error
     for name, one in judged.items():
-        curves = {WAYS[way]: metrics.nme(some.points, one.faces.points) for way, some in one.best.items()}
+        curves = {
+            f"{who}, {WAYS[way]}": metrics.nme(some.points, one.faces.points)
+            for way, some in one.best.items()
+        }
         if one.own is not None:
-            curves["end to end, raw"] = metrics.nme(one.raw["detector"].points, one.faces.points)
+            curves[f"{who}, end to end, raw"] = metrics.nme(one.raw["detector"].points, one.faces.points)
         curves |= peers.get(name, {})
         plot_error_curves(curves, folder / f"ced_{name}.png", f"{name}: {len(one.faces)} faces")
         write_png(error_sheet(one.best["detector"].points, one.faces), folder / f"sheet_{name}.png")
@@ -379,6 +384,7 @@ def run(args: argparse.Namespace) -> int:
             ) from error
         print(f"\n{args.json}")
     if args.out:
-        write_report(args.out, judged, results, peers)
+        who = identity.get("name", Path(identity["model"]).parent.name)
+        write_report(args.out, who, judged, results, peers)
         print(f"\n{args.out}/: report.md, errors.json, ced_*.png, sheet_*.png, calibration.png")
     return ExitCode.OK
