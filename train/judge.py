@@ -262,7 +262,7 @@ def read_peers(path: Path, faces: int) -> dict[str, Values]:
 def write_report(
     folder: Path, who: str, judged: Mapping[str, Judged], results: Mapping[str, Any], peers: Any
 ) -> None:
-    """Everything that --out asks for: report.md, errors.json, curves (``who``: the judged network), sheets, calibration."""
+    """Everything that --out asks for: report.md, errors.json, curves of ``who``, sheets, calibration."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "report.md").write_text(report(results) + "\n")
