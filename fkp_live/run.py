@@ -141,7 +141,8 @@ def _walk(
                 with stats.stage("draw"):
                     now = time.perf_counter()
                     fps = rate.tick(now)
-                    if now >= due or len(result.faces) != hud.faces:
+                    # At once where nothing is known yet, or the first quarter would say 0 fps.
+                    if now >= due or not hud.fps or len(result.faces) != hud.faces:
                         due = now + _HUD_SECONDS
                         age = 1e3 * (now - frame.arrived)
                         hud = Hud(fps, age, pipeline.provider, len(result.faces))
