@@ -22,7 +22,7 @@ from fkp_live.types import FaceBox, FloatArray, Image, Landmarks
 
 # Mean confidence that a new face needs, and below which a followed one is gone. A face that the detector
 # passed over twice in a row has to be as convincing as a new one.
-BIRTH, DEATH = 0.5, 0.3
+BIRTH, DEATH = 0.4, 0.3
 _DOUBTED = 2
 # A lost face keeps its id for a new find near its predicted place for so many seconds, never beyond a cut.
 REVIVE_SECONDS = 1.0

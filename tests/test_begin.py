@@ -47,6 +47,14 @@ def test_a_shipped_file_is_unfolded_to_a_network_that_says_the_same(
     np.testing.assert_allclose(points.numpy(), expected[0], atol=0.05)
 
 
+def test_the_first_crops_may_be_of_another_size_than_the_file_s(shipped: Path, crops: torch.Tensor) -> None:
+    size = 2 * crops.shape[-1]
+    enlarged = torch.nn.functional.interpolate(crops, (size, size), mode="bilinear", align_corners=False)
+    network, usual = first_network(shipped, enlarged).eval(), first_network(shipped, crops).eval()
+    with torch.no_grad():
+        assert (network(crops)[0] - usual(crops)[0]).abs().max() < 0.05
+
+
 def test_a_grown_network_starts_where_the_smaller_one_stood(shipped: Path, crops: torch.Tensor) -> None:
     donor = first_network(shipped, crops)
     larger = LandmarkNet(

@@ -286,10 +286,11 @@ def test_a_recipe_builds_on_another(tmp_path: Path) -> None:
         read_recipe(tmp_path / "round.toml")
 
 
-def test_equivariance_is_a_term_of_its_own(recipe: Recipe, tmp_path: Path) -> None:
-    asked = replace(recipe, loss=replace(recipe.loss, equivariance=0.5))
+@pytest.mark.parametrize("term", ["equivariance", "stillness"])
+def test_agreement_of_two_views_is_a_term_of_its_own(recipe: Recipe, tmp_path: Path, term: str) -> None:
+    asked = replace(recipe, loss=replace(recipe.loss, **{term: 0.5}))
     finished = fit(asked, Path(), tmp_path / "run", torch.device("cpu"), resume=False)
-    assert all(row["equivariance"] > 0.0 for row in finished.history)
+    assert all(row[term] > 0.0 for row in finished.history)
     weighted = finished.history[-1]
     terms = weighted["points"] + 3.0 * weighted["maps"] + 0.1 * weighted["confidence"]
-    assert weighted["loss"] == pytest.approx(terms + 0.5 * weighted["equivariance"], rel=1e-4)
+    assert weighted["loss"] == pytest.approx(terms + 0.5 * weighted[term], rel=1e-4)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from fkp_live.errors import UsageError
 from fkp_live.runtime import open_session
@@ -25,7 +26,8 @@ def first_network(path: Path, crops: Tensor) -> LandmarkNet:
 
     Parameters
     ----------
-    crops : (N, 3, S, S) float 0..255, training crops; from them a folded network learns its batch norms again
+    crops : (N, 3, S, S) float 0..255, training crops of any size; from them a folded network learns its batch norms
+        again
 
     Raises
     ------
@@ -143,6 +145,7 @@ def _unfold(network: LandmarkNet, state: State, crops: Tensor) -> None:
     for name, value in state.items():
         if name in own and own[name].shape == value.shape:
             own[name].copy_(value)
-    network(crops)
+    size = network.options.size
+    network(functional.interpolate(crops, (size, size), mode="bilinear", antialias=True, align_corners=False))
     for hook in hooks:
         hook.remove()

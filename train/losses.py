@@ -29,6 +29,8 @@ class LossOptions:
     sigma : of that Gaussian, in cells of the map
     confidence : weight of the cross-entropy of the confidence
     equivariance : weight of the distance between the points of a crop, warped, and the points of the warped crop
+    stillness : weight of the distance between the points of a crop and those of the same face as a camera shows it in
+        the next frame: a fraction of a pixel away, with noise of its own
     per_eye_distance : whether a face counts by its error in eye distances (as NME does) instead of box sides
     """
 
@@ -39,6 +41,7 @@ class LossOptions:
     sigma: float = 1.0
     confidence: float = 0.1
     equivariance: float = 0.0
+    stillness: float = 0.0
     per_eye_distance: bool = True
 
 

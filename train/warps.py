@@ -1,7 +1,8 @@
-"""Known warps of whole batches: two views of one face must tell the same points.
+"""Second views of whole batches: two views of one face must tell the same points.
 
-The equivariance term cuts jitter at its source: what a network says of a crop, warped, should be what it says of the
+Both terms cut jitter at its source. Equivariance: what a network says of a crop, warped, should be what it says of the
 warped crop (X. Dong et al., "Supervision-by-Registration", CVPR 2018, with known warps instead of optical flow).
+Stillness: the same for what one frame of a camera differs from the next by when nothing moves.
 """
 
 from __future__ import annotations
@@ -11,6 +12,29 @@ import math
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+
+def warped_view(crops: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    """Crops (N, 3, S, S) turned, zoomed and shifted at random, and the affines (N, 2, 3) that did it."""
+    warps = random_warps(len(crops), crops.shape[-1], seed).to(crops.device)
+    return warp_crops(crops, warps), warps
+
+
+def next_frame(crops: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    """Crops (N, 3, S, S) as the next frame of a camera shows them, and the affines (N, 2, 3) that moved them.
+
+    A shift of a fraction of a pixel, a gain of 2 %, and noise of up to 6 grey levels: fine grain, and for every other
+    crop grain of twice the pixel, which is what noise and codecs leave when a small face is enlarged.
+    """
+    count, _, height, width = crops.shape
+    warps = random_warps(count, width, seed, turn=0.0, scale=0.0, shift=0.25 / width).to(crops.device)
+    generator = torch.Generator().manual_seed(seed)
+    strength, gain = torch.rand(2, count, 1, 1, 1, generator=generator)
+    noise = torch.randn(crops.shape, generator=generator)
+    coarse = noise[::2, :, : (height + 1) // 2, : (width + 1) // 2]
+    noise[::2] = functional.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
+    disturbance = (0.98 + 0.04 * gain).to(crops.device), (6.0 * strength * noise).to(crops.device)
+    return (warp_crops(crops, warps) * disturbance[0] + disturbance[1]).clamp(0.0, 255.0), warps
 
 
 def random_warps(
