@@ -1,9 +1,8 @@
 """The overlay: points, contour lines, boxes, ids and the HUD, painted into a picture.
 
 Nothing here keeps state between pictures, and planes of a video are painted on one by one, with no conversion. All
-strokes of a kind go to OpenCV in one call, and nothing is blended over the whole picture, so a face costs a fraction of
-a millisecond. Strokes are bare, without a dark rim: every edge is paid for again by the encoder (on a face of 400 px at
-720p rims took twice the bits of bare strokes).
+strokes X What changes is paid for again by the encoder: strokes are bare (on a face of 400 px at 720p dark rims took
+twice the bits), and of the box there are only corners, which rest while the face hardly moves.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fkp_live.planes import BLACK, NO_COLOUR, Planes
+from fkp_live.planes import BLACK, NO_COLOUR, ColourSpace, Planes
 from fkp_live.topology import CONTOURS
 from fkp_live.types import Face, FloatArray, Image
 
@@ -48,8 +47,9 @@ _CORE: Colour = (255, 255, 255)
 _WEAK = 0.5
 # Points of faces smaller than this are single pixels, or eyes and mouth would be filled with them.
 _DOTTED = 100
-# Space between the points and the box, as a fraction of the face, so that the box does not run along the jaw.
-_AIR = 0.06
+# Space between the points and the box, as a fraction of the face, so that the box does not run along the jaw; length
+# of a side of its corners; and the grid that they and the id are placed on.
+_AIR, _CORNER, _GRID = 0.06, 0.18, 0.011
 
 # Closed lines repeat their first point, so that one call draws closed and open ones.
 _LINES = tuple(np.array((*numbers, numbers[0]) if closed else numbers) for _, numbers, closed in CONTOURS)
@@ -120,14 +120,15 @@ def draw(
         colour = _PALETTE[(order if face.id is None else face.id - 1) % len(_PALETTE)]
         size = float(max(face.box[2] - face.box[0], face.box[3] - face.box[1]))
         width = max(1, round(size / 220))
+        corners = _corners(face.box, size)
         if box:
-            _paint_box(canvas, face.box, colour, size, width)
+            canvas.brackets(*corners, round(_CORNER * size), colour, width)
         if contours:
             canvas.lines(face.points, _LINES, colour, width)
         if points:
             _paint_points(canvas, face.points, face.confidence, size)
         if ids and face.id is not None:
-            _paint_id(canvas, face, colour, size)
+            _paint_id(canvas, face.id, corners[:2], colour, size)
     if hud is not None:
         _paint_hud(canvas, hud)
     return picture
@@ -154,17 +155,17 @@ class _Canvas:
         """Dots of one pixel."""
         self.image[_inside(points, self.image)] = colour
 
-    def rectangle(self, x0: int, y0: int, x1: int, y1: int, colour: Colour, width: int) -> None:
-        """Sides of a rectangle, its corners included."""
-        cv2.rectangle(self.image, (x0, y0), (x1, y1), colour, width)
+    def brackets(self, x0: int, y0: int, x1: int, y1: int, length: int, colour: Colour, width: int) -> None:
+        """The four corners of a rectangle, each two sides of ``length`` pixels."""
+        cv2.polylines(self.image, _brackets(x0, y0, x1, y1, length), False, colour, width)
 
-    def text(self, mask: NDArray[np.uint8], x: int, y: int, colour: Colour) -> None:
-        """Text (rows, columns), 255 where it is, on a dark plate whose upper left corner is at x, y."""
-        plate = self.image[y : y + mask.shape[0], x : x + mask.shape[1]]
-        mask = mask[: plate.shape[0], : plate.shape[1]]
+    def text(self, text: str, height: int, x: int, y: int, colour: Colour) -> None:
+        """Text on a dark plate whose upper left corner is at x, y, both even."""
+        tinted = _tinted(text, height, colour)
+        plate = self.image[y : y + tinted.shape[0], x : x + tinted.shape[1]]
         # The plate is dark enough that the brighter of plate and text is the text.
-        tinted = cv2.merge([cv2.convertScaleAbs(mask, alpha=channel / 255) for channel in colour])
-        plate[:] = cv2.max(cv2.convertScaleAbs(plate, alpha=_PLATE), tinted)
+        rows, columns = plate.shape[:2]
+        plate[:] = cv2.max(cv2.convertScaleAbs(plate, alpha=_PLATE), tinted[:rows, :columns])
 
 
 class _PlanarCanvas(_Canvas):
@@ -176,11 +177,11 @@ class _PlanarCanvas(_Canvas):
     def __init__(self, planes: Planes) -> None:
         super().__init__(planes.brightness)
         self.halves = (planes.blue, planes.red)
-        self._from_bgr = planes.colour.from_bgr
+        self._space = planes.colour
 
     def _samples(self, colour: Colour) -> tuple[int, ...]:
         """The colour's brightness, blue and red difference."""
-        return tuple(np.rint(self._from_bgr @ np.array([*colour, 1.0])).astype(int).tolist())
+        return _samples(self._space, colour)
 
     def lines(
         self, points: FloatArray, lines: Sequence[NDArray[np.intp]], colour: Colour, width: int
@@ -205,23 +206,24 @@ class _PlanarCanvas(_Canvas):
         for plane, tint in zip(self.halves, tints, strict=True):
             plane[rows // 2, columns // 2] = tint
 
-    def rectangle(self, x0: int, y0: int, x1: int, y1: int, colour: Colour, width: int) -> None:
+    def brackets(self, x0: int, y0: int, x1: int, y1: int, length: int, colour: Colour, width: int) -> None:
         bright, *tints = self._samples(colour)
-        cv2.rectangle(self.image, (x0, y0), (x1, y1), bright, width)
+        cv2.polylines(self.image, _brackets(x0, y0, x1, y1, length), False, bright, width)
+        halved = _brackets(x0 // 2, y0 // 2, x1 // 2, y1 // 2, length // 2)
         for plane, tint in zip(self.halves, tints, strict=True):
-            cv2.rectangle(plane, (x0 // 2, y0 // 2), (x1 // 2, y1 // 2), tint, (width + 1) // 2)
+            cv2.polylines(plane, halved, False, tint, (width + 1) // 2)
 
-    def text(self, mask: NDArray[np.uint8], x: int, y: int, colour: Colour) -> None:
+    def text(self, text: str, height: int, x: int, y: int, colour: Colour) -> None:
         bright, *tints = self._samples(colour)
-        plate = self.image[y : y + mask.shape[0], x : x + mask.shape[1]]
-        mask = mask[: plate.shape[0], : plate.shape[1]]
-        text = cv2.convertScaleAbs(mask, alpha=bright / 255)
-        plate[:] = cv2.max(cv2.convertScaleAbs(plate, alpha=_PLATE, beta=(1 - _PLATE) * BLACK), text)
+        tinted = _tinted(text, height, (bright,))
+        plate = self.image[y : y + tinted.shape[0], x : x + tinted.shape[1]]
+        rows, columns = plate.shape
+        dark = cv2.convertScaleAbs(plate, alpha=_PLATE, beta=(1 - _PLATE) * BLACK)
+        plate[:] = cv2.max(dark, tinted[:rows, :columns])
         for plane, tint in zip(self.halves, tints, strict=True):
-            half = plane[y // 2 : (y + len(mask) + 1) // 2, x // 2 : (x + mask.shape[1] + 1) // 2]
-            small = cv2.resize(mask, half.shape[::-1], interpolation=cv2.INTER_AREA)
-            dark = cv2.convertScaleAbs(half, alpha=_PLATE, beta=(1 - _PLATE) * NO_COLOUR)
-            half[:] = cv2.addWeighted(dark, 1.0, small, (tint - NO_COLOUR) / 255, 0.0)
+            offset = _offset(text, height, tint)[: (rows + 1) // 2, : (columns + 1) // 2]
+            half = plane[y // 2 : y // 2 + offset.shape[0], x // 2 : x // 2 + offset.shape[1]]
+            half[:] = cv2.addWeighted(half, _PLATE, offset, 1.0, 0.0)
 
 
 def _halved(points: FloatArray) -> FloatArray:
@@ -261,11 +263,21 @@ def _stroke(
     cv2.polylines(plane, lines, closed, colour, width, kind, _SHIFT)
 
 
-def _paint_box(canvas: _Canvas, box: FloatArray, colour: Colour, size: float, width: int) -> None:
-    # On whole pixels: sharp, and for an encoder the same from frame to frame while the face rests.
-    air = _AIR * size * np.array([-1, -1, 1, 1])
-    x0, y0, x1, y1 = np.rint(box + air).clip(-_FAR, _FAR).astype(int).tolist()
-    canvas.rectangle(x0, y0, x1, y1, colour, width)
+def _brackets(x0: int, y0: int, x1: int, y1: int, length: int) -> Strokes:
+    corners = (
+        ((x, y), (x + dx, y), (x, y + dy))
+        for x, dx in ((x0, length), (x1, -length))
+        for y, dy in ((y0, length), (y1, -length))
+    )
+    return [np.array((one, corner, other), np.int32) for corner, one, other in corners]
+
+
+def _corners(box: FloatArray, size: float) -> tuple[int, int, int, int]:
+    """The box with air around it, on whole pixels of a coarse grid."""
+    grid = max(1, round(_GRID * size))
+    around = box + _AIR * size * np.array([-1, -1, 1, 1])
+    x0, y0, x1, y1 = (grid * np.rint(around / grid).clip(-_FAR, _FAR).astype(int)).tolist()
+    return x0, y0, x1, y1
 
 
 def _paint_points(canvas: _Canvas, points: FloatArray, confidence: FloatArray, size: float) -> None:
@@ -280,10 +292,9 @@ def _paint_points(canvas: _Canvas, points: FloatArray, confidence: FloatArray, s
     canvas.dots(points[sure], _CORE, width)
 
 
-def _paint_id(canvas: _Canvas, face: Face, colour: Colour, size: float) -> None:
+def _paint_id(canvas: _Canvas, number: int, corner: tuple[int, int], colour: Colour, size: float) -> None:
     height = int(np.clip(size / 10, _smallest_text(canvas), _text_height(canvas)))
-    x0, y0 = (face.box[:2] - _AIR * size).tolist()
-    _paint_text(canvas, f"#{face.id}", round(x0), round(y0 - 1.7 * height), height, colour)
+    _paint_text(canvas, f"#{number}", corner[0], round(corner[1] - 1.7 * height), height, colour)
 
 
 def _paint_hud(canvas: _Canvas, hud: Hud) -> None:
@@ -314,14 +325,36 @@ def _smallest_text(canvas: _Canvas) -> int:
 
 
 def _paint_text(canvas: _Canvas, text: str, x: int, y: int, height: int, colour: Colour) -> int:
-    """Text on a plate with its upper left corner at x, y, but inside the picture; the plate's height."""
-    mask = _text_mask(text, height)
-    rows, columns = mask.shape
-    canvas.text(mask, max(0, min(x, canvas.width - columns)), max(0, min(y, canvas.height - rows)), colour)
+    """Text on a plate with its upper left corner at x, y, or near it inside the picture; the plate's height."""
+    rows, columns = _text_mask(text, height).shape
+    x, y = max(0, min(x, canvas.width - columns)), max(0, min(y, canvas.height - rows))
+    canvas.text(text, height, x - x % 2, y - y % 2, colour)
     return int(rows)
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=256)
+def _samples(space: ColourSpace, colour: Colour) -> tuple[int, ...]:
+    return tuple(np.rint(space.from_bgr @ np.array([*colour, 1.0])).astype(int).tolist())
+
+
+@lru_cache(maxsize=64)
+def _tinted(text: str, height: int, values: tuple[int, ...]) -> NDArray[np.uint8]:
+    """The text with ``values`` where it is and 0 elsewhere: (rows, columns, values), or (rows, columns) for one."""
+    mask = _text_mask(text, height)
+    return np.asarray(cv2.merge([cv2.convertScaleAbs(mask, alpha=value / 255) for value in values]), np.uint8)
+
+
+@lru_cache(maxsize=64)
+def _offset(text: str, height: int, tint: int) -> NDArray[np.uint8]:
+    """What text and plate add to a darkened plane of colour at half the size: (rows + 1) / 2, (columns + 1) / 2."""
+    mask = _text_mask(text, height)
+    rows, columns = mask.shape
+    small = cv2.resize(mask, ((columns + 1) // 2, (rows + 1) // 2), interpolation=cv2.INTER_AREA)
+    offset = (1 - _PLATE) * NO_COLOUR + small.astype(np.float32) * ((tint - NO_COLOUR) / 255)
+    return np.rint(offset).astype(np.uint8)
+
+
+@lru_cache(maxsize=64)
 def _text_mask(text: str, height: int) -> NDArray[np.uint8]:
     """(rows, columns) uint8, 255 where the text is."""
     mask = np.concatenate([_glyph(char, height) for char in f" {text} "], 1)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -107,6 +108,21 @@ def test_contours_run_along_the_face_only() -> None:
     # Between the eyebrows and the eyes no line runs.
     between = (shown.points[19] + shown.points[37]) / 2
     assert (image[round(between[1]), round(between[0])] == 128).all()
+
+
+def test_of_the_box_there_are_corners_that_rest_while_the_face_hardly_moves() -> None:
+    parts = {"points": False, "contours": False, "ids": False}
+    pictures = [painted(draw(flat(128), [face(x=320.0 + 0.1 * step)], **parts), 128) for step in range(20)]
+    assert sum((a != b).any() for a, b in itertools.pairwise(pictures)) <= 2
+    rows, columns = np.nonzero(pictures[0])
+    x0, y0, x1, y1 = face().box
+    left, top, right, bottom = columns.min(), rows.min(), columns.max(), rows.max()
+    assert 0 < x0 - left < 0.1 * (x1 - x0)
+    assert 0 < right - x1 < 0.1 * (x1 - x0)
+    assert 0 < y0 - top < 0.1 * (y1 - y0)
+    assert 0 < bottom - y1 < 0.1 * (y1 - y0)
+    assert not pictures[0][:, (left + right) // 2].any()
+    assert not pictures[0][(top + bottom) // 2].any()
 
 
 def test_strokes_grow_with_the_face() -> None:
