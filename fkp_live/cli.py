@@ -72,12 +72,13 @@ def _report(error: Exception, debug: bool) -> int:
 
         say("".join(traceback.format_exception(error)).rstrip(), sys.stderr)
     if isinstance(error, FkpError):
-        say(f"fkp-live: {error}", sys.stderr)
-        return int(error.exit_code)
-    said = " ".join(str(error).split())
-    cure = "" if debug else "\n  Run it again with FKP_DEBUG=1 to see where, and please report it."
-    say(f"fkp-live: unexpected failure: {type(error).__name__}: {said}{cure}", sys.stderr)
-    return int(ExitCode.FAILURE)
+        text, code = str(error), error.exit_code
+    else:
+        said = " ".join(str(error).split())
+        cure = "" if debug else "\n  Run it again with FKP_DEBUG=1 to see where, and please report it."
+        text, code = f"unexpected failure: {type(error).__name__}: {said}{cure}", ExitCode.FAILURE
+    say("\n  ".join((f"fkp-live: {text}", *getattr(error, "__notes__", ()))), sys.stderr)
+    return int(code)
 
 
 def _interrupted() -> int:

@@ -24,6 +24,9 @@ class Sink(Protocol):
 
     wants_picture: bool
 
+    @property
+    def kept(self) -> Path | None: ...
+
     def write(self, result: FrameResult, picture: Image | Planes | None) -> None: ...
 
     def close(self) -> None: ...
@@ -110,6 +113,11 @@ class FileSink:
         check_output(path, overwrite=overwrite, suffixes=suffixes)
         self.path = Path(path)
         self._target, self._partial = places(self.path)
+
+    @property
+    def kept(self) -> Path | None:
+        """The partial file, None where there is none (any more)."""
+        return self.path.with_name(self._partial.name) if self._partial.exists() else None
 
     def _commit(self) -> None:
         try:

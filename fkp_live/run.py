@@ -217,8 +217,10 @@ def _settled(sink: Sink) -> Iterator[Sink]:
     """Close the sink when the run ends well or is stopped, abort it when the run fails."""
     try:
         yield sink
-    except BaseException:
+    except BaseException as error:
         sink.abort()
+        if sink.kept is not None:
+            error.add_note(f"What was written until then is in {sink.kept}.")
         raise
     sink.close()
 

@@ -59,9 +59,10 @@ def open_source(
 ) -> Source:
     """Open a camera, a video file, a stream or pictures.
 
-    Parameters ---------- spec : camera number (int or digits), file, folder or glob of pictures, or URL
-    (http, https, rtsp, udp, …).
-        A URL that has a duration (a video file on a server) is read like a file, any other one is live.
+    Parameters
+    ----------
+    spec : camera number (int or digits), file, folder or glob of pictures, or URL (http, https, rtsp, udp, …). A URL
+        that has a duration (a video file on a server) is read like a file, any other one is live.
     start, end : seconds from the beginning of a video file; frames with ``start <= time < end`` are read
     max_frames : stop after so many frames
     mirror : flip left and right, as in a looking glass

@@ -419,6 +419,7 @@ def test_a_failure_in_the_middle_keeps_the_target_and_a_playable_part(
     out, err = capsys.readouterr()
     assert err.splitlines()[0] == "fkp-live: unexpected failure: RuntimeError: the network burst"
     assert "Traceback" not in err
+    assert "a.partial.mp4" in err
     assert out == ""
     assert (here / "a.mp4").read_text() == "mine"
     assert not (here / "a.csv").exists()

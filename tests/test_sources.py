@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import socket
 import subprocess
 import sys
 import threading
@@ -14,12 +15,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import streams
 from conftest import MjpegServer, number_of, numbered
 
 from fkp_live import capture, sources
 from fkp_live.errors import FkpError, InputError, UsageError
 from fkp_live.reading import Handoff
-from fkp_live.sources import open_source
+from fkp_live.sources import Source, open_source
 from fkp_live.types import Frame, Image
 
 MakeClip = Callable[..., Path]
@@ -320,6 +322,50 @@ def test_live_stream_keeps_only_the_newest_frame(mjpeg_server: Callable[..., Mjp
     assert all(b > a for a, b in itertools.pairwise(times))
     with pytest.raises(UsageError, match="--end"):
         open_source(server.url, end=1.0)
+
+
+def follow(source: Source, count: int) -> None:
+    """A live source hands out pictures in order and, once what waited while it was opened is through, as they come."""
+    assert source.info.live
+    assert (source.info.width, source.info.height, source.info.path) == (160, 96, None)
+    numbers, times = [], []
+    for frame in itertools.islice(source, count):
+        numbers.append(number_of(frame.image))
+        times.append(frame.time)
+    assert all(b > a for a, b in itertools.pairwise(numbers))
+    half = count // 2
+    passed = (numbers[-1] - numbers[half]) / streams.RATE
+    assert times[-1] - times[half] == pytest.approx(passed, abs=0.3)
+
+
+def test_rtsp_is_live_and_ends_when_the_camera_hangs_up() -> None:
+    camera = streams.RtspCamera(numbered)
+    try:
+        with open_source(camera.url) as source:
+            follow(source, 60)
+            camera.hang_up()
+            assert sum(1 for _ in source) < 10
+    finally:
+        camera.close()
+
+
+def test_a_transport_stream_over_udp_is_live_until_nothing_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "_READ_TIMEOUT", 1.0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    stop = threading.Event()
+    sender = threading.Thread(target=streams.send_by_udp, args=(numbered, port, stop))
+    sender.start()
+    try:
+        with open_source(f"udp://127.0.0.1:{port}") as source:
+            follow(source, 60)
+            stop.set()
+            with pytest.raises(InputError, match="stopped sending: nothing came for 1 s"):
+                list(source)
+    finally:
+        stop.set()
+        sender.join()
 
 
 def test_live_stream_that_ends_is_the_end(mjpeg_server: Callable[..., MjpegServer]) -> None:
