@@ -40,7 +40,9 @@ _MUXER_OPTIONS = {
     "matroska": {"avoid_negative_ts": "disabled"},
 }
 
-_QUEUED = 8  # pictures waiting for the encoder
+# Pictures waiting for the encoder: the more, the less a slow picture is felt on the other side (24 instead of 8 gave
+# 2 % more frames a second at 720p); but of large ones only so many bytes.
+_QUEUED, _LEAST_QUEUED, _QUEUED_BYTES = 24, 4, 48 << 20
 _LIVE_BASE = Fraction(1, 90_000)  # unit of time where the source has none of its own
 _FINEST_BASE = 1_000_000  # ticks a second that encoder and containers take without trouble
 _DEFAULT_RATE = Fraction(30)
@@ -103,7 +105,10 @@ class VideoSink(FileSink):
         except Exception as exc:
             self._discard()
             raise self._failed(exc) from exc
-        self._pictures: Handoff[tuple[int, float, NDArray[np.uint8]]] = Handoff(_QUEUED)
+        fitting = _QUEUED_BYTES // (self._size[0] * self._size[1] * 3 // 2)
+        self._pictures: Handoff[tuple[int, float, NDArray[np.uint8]]] = Handoff(
+            min(max(fitting, _LEAST_QUEUED), _QUEUED)
+        )
         self._thread = threading.Thread(target=self._encode_all, name="fkp-live encoder", daemon=True)
         self._thread.start()
 
