@@ -311,8 +311,11 @@ def test_failing_encoder_raises_in_the_caller(tmp_path: Path, monkeypatch: pytes
     assert not (tmp_path / "o.mp4").exists()
 
 
-def test_the_encoder_s_queue_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sink = VideoSink(tmp_path / "o.mp4", SourceInfo("x", 160, 96, fps=25.0))
+@pytest.mark.parametrize(("width", "height", "frames", "most"), [(160, 96, 40, 26), (3840, 2160, 10, 6)])
+def test_the_encoder_s_queue_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int, height: int, frames: int, most: int
+) -> None:
+    sink = VideoSink(tmp_path / "o.mp4", SourceInfo("x", width, height, fps=25.0))
     gate, stream = threading.Event(), sink._stream
 
     class Slow:
@@ -324,19 +327,21 @@ def test_the_encoder_s_queue_is_bounded(tmp_path: Path, monkeypatch: pytest.Monk
     written: list[int] = []
 
     def produce() -> None:
-        for i in range(30):
+        for i in range(frames):
             sink.write(FrameResult(one_frame(index=i, seconds=i / 25), ()), None)
             written.append(i)
 
     producer = threading.Thread(target=produce)
     producer.start()
-    time.sleep(0.5)
-    assert len(written) <= 10
-    gate.set()
-    producer.join(20)
-    sink.close()
+    try:
+        time.sleep(0.5)
+        assert len(written) <= most
+    finally:
+        gate.set()
+        producer.join(20)
+        sink.close()
     with open_source(tmp_path / "o.mp4") as source:
-        assert len(list(source)) == 30
+        assert len(list(source)) == frames
 
 
 # what is refused
