@@ -41,6 +41,11 @@ _MORE = """\
 """
 
 
+_AVERAGED = """\
+- averaged: {share:g} of each weight is from this recipe, the rest from {with}, SHA-256 {sha256}; batch
+  norms were folded before (`python -m train average`)"""
+
+
 def ship(checkpoint: Path, name: str, folder: Path, data: Path | None, overwrite: bool) -> None:
     """Write ``name``.onnx, .md and .json into ``folder`` and bring SHA256SUMS up to date.
 
@@ -75,7 +80,9 @@ def ship(checkpoint: Path, name: str, folder: Path, data: Path | None, overwrite
 def training_facts(checkpoint: dict[str, Any]) -> dict[str, Any]:
     """What the metadata says of the training: data, split, recipe."""
     recipe = checkpoint["recipe"]
+    averaged = {"averaged": checkpoint["averaged"]} if "averaged" in checkpoint else {}
     return {
+        **averaged,
         "recipe": recipe["name"],
         "epochs": checkpoint["epoch"],
         "sets": [*recipe["data"]["sets"], *(Path(csv).name for csv in recipe["data"]["csv"])],
@@ -127,6 +134,7 @@ def card(name: str, path: Path, model: LandmarkNet, training: dict[str, Any], fi
         f"- size: {count_macs(model) / 1e6:.1f} million multiply-accumulates, {parameters:.2f} million parameters",
         f"- file: {path.name}, {path.stat().st_size:,} bytes, SHA-256 {sha256_of(path)}",
         f"- recipe: train/recipes/{training['recipe']}.toml, {training['epochs']} epochs, seed {training['seed']}",
+        *([_AVERAGED.format(**training["averaged"])] if "averaged" in training else []),
         f"- checked: onnxruntime against torch at batch sizes {batches}, limit {TOLERANCE} px\n",
         "## Data\n",
         _DATA.format(**offset, more=_MORE.format(names=", ".join(more)) if more else ""),

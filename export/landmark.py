@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import logging
@@ -18,7 +17,7 @@ from torch import nn
 
 from fkp_live.errors import ExitCode, FkpError
 from fkp_live.runtime import open_session
-from train.model import LandmarkNet
+from train.model import LandmarkNet, fold_batch_norms
 
 SCHEMA = "fkp-landmarks/1"
 # Largest distance between the points of torch and of onnxruntime, in crop pixels.
@@ -37,18 +36,6 @@ class Shipped(nn.Module):
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         points, confidence = self.model(image)
         return points, confidence
-
-
-def fold_batch_norms(model: LandmarkNet) -> LandmarkNet:
-    """A copy in eval mode whose Conv-BatchNorm pairs are single convolutions."""
-    folded = copy.deepcopy(model).eval()
-    for block in folded.modules():
-        if isinstance(block, nn.Sequential) and len(block) >= 2 and isinstance(block[1], nn.BatchNorm2d):
-            convolution = block[0]
-            assert isinstance(convolution, nn.Conv2d)
-            block[0] = torch.nn.utils.fuse_conv_bn_eval(convolution, block[1])
-            block[1] = nn.Identity()
-    return folded
 
 
 def metadata(

@@ -144,7 +144,8 @@ def _walk(
                     # At once where nothing is known yet, or the first quarter would say 0 fps.
                     if now >= due or not hud.fps or len(result.faces) != hud.faces:
                         due = now + _HUD_SECONDS
-                        age = 1e3 * (now - frame.arrived)
+                        # Of a file it would tell how far the decoder has read ahead.
+                        age = 1e3 * (now - frame.arrived) if source.info.live else None
                         hud = Hud(fps, age, pipeline.provider, len(result.faces))
                     shown = options.hud and (viewer is None or viewer.hud)
                     # The clean picture has no further use, so it is painted in place.

@@ -14,6 +14,7 @@ COMMANDS = {
     "fetch": ("train.fetch", "download and unpack the official archive"),
     "view": ("train.view", "contact sheet of labelled faces"),
     "fit": ("train.fit", "train a network by a recipe"),
+    "average": ("train.average", "the mean of two networks' weights"),
     "evaluate": ("train.judge", "accuracy of an ONNX file or a checkpoint"),
     "offset": ("train.offset", "measure how far one set's labels sit from another's convention"),
     "label": ("train.label", "a trained network's points as a CSV data set"),

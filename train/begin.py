@@ -16,7 +16,7 @@ from torch.nn import functional
 from fkp_live.errors import UsageError
 from fkp_live.runtime import open_session
 from fkp_live.topology import N_POINTS
-from train.model import LandmarkNet, ModelOptions, build, read_checkpoint
+from train.model import LandmarkNet, ModelOptions, build, fold_batch_norms, read_checkpoint
 
 State = dict[str, Tensor]
 
@@ -43,6 +43,17 @@ def first_network(path: Path, crops: Tensor) -> LandmarkNet:
     network = LandmarkNet(options)
     _unfold(network, state, crops)
     return network
+
+
+def folded_network(path: Path) -> tuple[ModelOptions, State]:
+    """Options and weights, batch norms folded, of a checkpoint (its averaged weights) or of a shipped ONNX file.
+
+    Raises as `first_network` does.
+    """
+    if path.suffix == ".onnx":
+        return _read_onnx(path)
+    network = fold_batch_norms(first_network(path, torch.empty(0)))
+    return network.options, network.state_dict()
 
 
 def start_from(model: LandmarkNet, donor: LandmarkNet) -> None:

@@ -7,6 +7,7 @@ is differentiable. Other heads, strides and sizes are there for train/EXPERIMENT
 
 from __future__ import annotations
 
+import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,18 @@ class LandmarkNet(nn.Module):
 
 def _double(x: Tensor) -> Tensor:
     return functional.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+def fold_batch_norms(model: LandmarkNet) -> LandmarkNet:
+    """A copy in eval mode whose Conv-BatchNorm pairs are single convolutions."""
+    folded = copy.deepcopy(model).eval()
+    for block in folded.modules():
+        if isinstance(block, nn.Sequential) and len(block) >= 2 and isinstance(block[1], nn.BatchNorm2d):
+            convolution = block[0]
+            assert isinstance(convolution, nn.Conv2d)
+            block[0] = torch.nn.utils.fuse_conv_bn_eval(convolution, block[1])
+            block[1] = nn.Identity()
+    return folded
 
 
 def save_checkpoint(path: Path, model: LandmarkNet, **extra: Any) -> None:
