@@ -42,7 +42,7 @@ from fkp_live.sources import open_source
 from fkp_live.types import FrameResult
 
 ROOT = Path(__file__).resolve().parents[1]
-READ_AHEAD, QUEUED = 4, 24  # as in fkp_live.reading and fkp_live.sinks
+READ_AHEAD, QUEUED = 4, 16  # as in fkp_live.reading and fkp_live.sinks
 CODING = {"crf": "23", "preset": "veryfast"}
 
 

@@ -311,7 +311,7 @@ def test_failing_encoder_raises_in_the_caller(tmp_path: Path, monkeypatch: pytes
     assert not (tmp_path / "o.mp4").exists()
 
 
-@pytest.mark.parametrize(("width", "height", "frames", "most"), [(160, 96, 40, 26), (3840, 2160, 10, 6)])
+@pytest.mark.parametrize(("width", "height", "frames", "most"), [(160, 96, 40, 18), (3840, 2160, 10, 6)])
 def test_the_encoder_s_queue_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int, height: int, frames: int, most: int
 ) -> None:
