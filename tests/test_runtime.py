@@ -14,8 +14,9 @@ import pytest
 from analytic import centroid_network, metadata
 
 from fkp_live import runtime
-from fkp_live.detect import YuNet
+from fkp_live.detect import YuNet, landmark_boxes
 from fkp_live.errors import ExitCode, ModelError, ProviderError
+from fkp_live.landmark import LandmarkNetwork
 from fkp_live.runtime import Backend, create_session, models_dir, open_session, resolve_model
 
 YUNET = models_dir() / "yunet.onnx"
@@ -140,6 +141,10 @@ def test_every_provider_that_is_listed_here(provider: str, astronaut: np.ndarray
     found = YuNet(session).detect(astronaut)
     np.testing.assert_allclose(found.boxes, expected.boxes, atol=0.5)
     np.testing.assert_allclose(found.keypoints, expected.keypoints, atol=0.5)
+    boxes = landmark_boxes(expected.boxes)
+    for name in ("fkp68", "fkp68-tiny", "fkp68-int8"):
+        here, there = (LandmarkNetwork(open_session(resolve_model(name), p)) for p in ("cpu", provider))
+        np.testing.assert_allclose(there(astronaut, boxes).points, here(astronaut, boxes).points, atol=0.5)
 
 
 def test_tensorrt_leaves_the_rest_to_cuda_and_loads_its_libraries() -> None:
