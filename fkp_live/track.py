@@ -20,9 +20,8 @@ from fkp_live.geometry import CropSpec, Matrix
 from fkp_live.topology import N_POINTS, REGIONS
 from fkp_live.types import FaceBox, FloatArray, Image, Landmarks
 
-# Mean confidence that a new face needs, and below which a followed one is gone: of 1,500 crops without a face 9 reach
-# 0.35, 8 reach 0.5, and 11 reach 0.3. A face that the detector passed over twice in a row has to be as
-# convincing as a new one.
+# Mean confidence that a new face needs, and below which a followed one is gone. A face that the detector passed over
+# twice in a row has to be as convincing as a new one.
 BIRTH, DEATH = 0.35, 0.3
 _DOUBTED = 2
 # A lost face keeps its id for a new find near its predicted place for so many seconds, never beyond a cut.
