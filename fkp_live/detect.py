@@ -17,8 +17,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fkp_live.metadata import DETECTOR
 from fkp_live.planes import Planes
-from fkp_live.runtime import DETECTOR, Session
+from fkp_live.runtime import Session
 from fkp_live.types import FaceBox, FloatArray, Image
 
 STRIDES = (8, 16, 32)

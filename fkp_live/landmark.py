@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from fkp_live import geometry
 from fkp_live.geometry import CropSpec, Matrix
+from fkp_live.metadata import LANDMARKS
 from fkp_live.planes import Planes
-from fkp_live.runtime import LANDMARKS, Session
+from fkp_live.runtime import Session
 from fkp_live.topology import N_POINTS
 from fkp_live.types import FloatArray, Image, Landmarks
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.resources
-import json
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -23,10 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fkp_live.errors import ModelError, ProviderError
+from fkp_live.metadata import DETECTOR, LANDMARKS, read_metadata
 
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt", "openvino", "coreml", "directml")
-LANDMARKS, DETECTOR = "fkp-landmarks/1", "fkp-detector/1"
-METADATA_PREFIX = "fkp."
 
 _CPU = "CPUExecutionProvider"
 _CUDA = "CUDAExecutionProvider"
@@ -50,6 +48,11 @@ _CURES = {
     "directml": "Needs Windows: pip uninstall onnxruntime && pip install onnxruntime-directml.",
     "cpu": "pip install --force-reinstall onnxruntime.",
 }
+
+# Where a provider computes outside of main memory: its device, as onnxruntime's I/O binding names it.
+_DEVICES = {"cuda": "cuda", "tensorrt": "cuda", "directml": "dml"}
+# Shapes of the input (numbers of faces, sizes of the reduced picture) whose buffers are kept on the device.
+_KEPT_SHAPES = 16
 
 Outputs = list[NDArray[np.float32]]
 ProviderSpec = str | tuple[str, dict[str, Any]]
@@ -105,6 +108,48 @@ class Backend:
     preload: Callable[[], None] = _preload_cuda
 
 
+class Binding:
+    """Runs of a session through I/O binding: buffers on the device for what goes in and out, kept for each shape.
+
+    Not for use from several threads at once.
+
+    Parameters
+    ----------
+    ort : an ``onnxruntime.InferenceSession``
+    device : "cuda", "dml" or "cpu"
+    """
+
+    def __init__(self, ort: Any, device: str) -> None:
+        self._ort, self._device = ort, device
+        self._kept: dict[Any, tuple[Any, dict[str, Any]]] = {}
+
+    def run(self, inputs: Mapping[str, NDArray[Any]], outputs: Sequence[str]) -> Outputs:
+        """As `Session.run`."""
+        key = (*outputs, *((name, array.shape) for name, array in inputs.items()))
+        if key not in self._kept:
+            if len(self._kept) == _KEPT_SHAPES:
+                self._kept.clear()
+            self._kept[key] = self._bound(inputs, outputs)
+        binding, buffers = self._kept[key]
+        for name, array in inputs.items():
+            buffers[name].update_inplace(np.ascontiguousarray(array))
+        self._ort.run_with_iobinding(binding)
+        results: Outputs = binding.copy_outputs_to_cpu()
+        return results
+
+    def _bound(self, inputs: Mapping[str, NDArray[Any]], outputs: Sequence[str]) -> Any:
+        from onnxruntime import OrtValue
+
+        binding = self._ort.io_binding()
+        buffers = {}
+        for name, array in inputs.items():
+            buffers[name] = OrtValue.ortvalue_from_shape_and_type(array.shape, array.dtype.type, self._device)
+            binding.bind_ortvalue_input(name, buffers[name])
+        for name in outputs:
+            binding.bind_output(name, self._device)  # allocated by the first run, used again later
+        return binding, buffers
+
+
 @dataclass(frozen=True, eq=False)
 class Session:
     """An open model and the provider that really runs it.
@@ -116,6 +161,8 @@ class Session:
     provider : provider that runs, one of `PROVIDERS` except "auto"
     note : one line: what was taken, and why not the others
     metadata : the ``fkp.*`` keys of the file, decoded, without the prefix
+    ort : the ``onnxruntime.InferenceSession``
+    binding : what `run` goes through where the provider computes on a device of its own
     """
 
     path: Path
@@ -124,6 +171,7 @@ class Session:
     note: str
     metadata: Mapping[str, Any]
     ort: Any = field(repr=False)
+    binding: Binding | None = field(default=None, repr=False)
 
     @cached_property
     def sha256(self) -> str:
@@ -132,6 +180,8 @@ class Session:
 
     def run(self, inputs: dict[str, NDArray[Any]], outputs: Sequence[str] | None = None) -> Outputs:
         """Outputs in the order of ``outputs`` (default: the file's own order) for inputs by name."""
+        if self.binding is not None:
+            return self.binding.run(inputs, outputs or [value.name for value in self.ort.get_outputs()])
         results: Outputs = self.ort.run(outputs, inputs)
         return results
 
@@ -289,6 +339,9 @@ def _provider_specs(provider: str, threads: int) -> list[ProviderSpec]:
     if provider == "openvino":
         # On CPUs with AMX it would otherwise compute in bfloat16, too coarse for points within a pixel.
         return [(name, {"precision": "ACCURACY", "num_of_threads": str(threads)}), _CPU]
+    if provider == "cuda":
+        # The default search for the fastest convolution would halt a stream at every new number of faces.
+        return [(name, {"cudnn_conv_algo_search": "HEURISTIC"}), _CPU]
     return [name, _CPU]
 
 
@@ -309,12 +362,30 @@ def _why_not_running(ort: Any, provider: str) -> str:
     return ""
 
 
-def _trial_input(value: Any) -> NDArray[Any]:
+def _trial_input(value: Any, seed: int = 0) -> NDArray[Any]:
     # A symbolic batch becomes 1, a symbolic height or width the least multiple of 32 with several cells.
     shape = [
         side if isinstance(side, int) else (1 if axis == 0 else 64) for axis, side in enumerate(value.shape)
     ]
-    return np.zeros(shape, np.uint8 if "uint8" in value.type else np.float32)
+    noise = np.random.default_rng(seed).integers(0, 256, shape)
+    return noise.astype(np.uint8 if "uint8" in value.type else np.float32)
+
+
+def _bind(ort: Any, provider: str) -> tuple[Binding | None, str]:
+    """I/O binding of a provider with a device of its own, if it gives what a plain run gives; else why not."""
+    if provider not in _DEVICES:
+        return None, ""
+    binding = Binding(ort, _DEVICES[provider])
+    names = [value.name for value in ort.get_outputs()]
+    try:
+        for seed in (0, 1):  # the second run shows that the buffers take what is new
+            inputs = {value.name: _trial_input(value, seed) for value in ort.get_inputs()}
+            pairs = zip(binding.run(inputs, names), ort.run(names, inputs), strict=True)
+            if not all(np.allclose(bound, plain, rtol=1e-2, atol=1e-2) for bound, plain in pairs):
+                return None, "; without I/O binding, which gave other values"
+    except Exception as error:  # onnxruntime has no common base class for its errors
+        return None, f"; without I/O binding ({_first_line(error)})"
+    return binding, ""
 
 
 def _check_file(path: Path) -> None:
@@ -343,83 +414,5 @@ def _first_line(error: Exception) -> str:
 
 
 def _session(path: Path, asked: str, provider: str, note: str, ort: Any) -> Session:
-    return Session(path, asked, provider, note, read_metadata(path, ort), ort)
-
-
-def read_metadata(path: Path, ort: Any) -> dict[str, Any]:
-    """The ``fkp.*`` metadata of an open model, decoded and checked against its schema and graph.
-
-    Raises
-    ------
-    ModelError
-        If there is none, if it is of another schema, or if it says what this program cannot do.
-    """
-    hint = "Expected was a model written by 'python -m export', or a shipped one."
-    metadata: dict[str, Any] = {}
-    for key, value in ort.get_modelmeta().custom_metadata_map.items():
-        if key.startswith(METADATA_PREFIX):
-            try:
-                metadata[key.removeprefix(METADATA_PREFIX)] = json.loads(value)
-            except json.JSONDecodeError:
-                raise ModelError(f"{path}: the metadata {key} is not JSON: {value[:60]!r}.", hint) from None
-    schema = metadata.get("schema")
-    if schema not in (LANDMARKS, DETECTOR):
-        found = "no metadata fkp.schema" if schema is None else f"fkp.schema {schema!r}"
-        raise ModelError(
-            f"{path} is an ONNX model with {found}; expected was {LANDMARKS} or {DETECTOR}.", hint
-        )
-    inputs = [value.name for value in ort.get_inputs()]
-    outputs = [value.name for value in ort.get_outputs()]
-    for what, is_right, expected in _expectations(metadata, inputs, outputs):
-        if not is_right:
-            raise ModelError(f"{path}: the metadata fkp.{what} is not as expected: {expected}.", hint)
-    return metadata
-
-
-def _expectations(
-    metadata: Mapping[str, Any], inputs: list[str], outputs: list[str]
-) -> list[tuple[str, bool, str]]:
-    """(key, whether it is as this program needs it, what it should be) for both schemas."""
-
-    def entry(key: str) -> Mapping[str, Any]:
-        value = metadata.get(key)
-        return value if isinstance(value, Mapping) else {}
-
-    def is_number(value: Any, least: float) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool) and least <= value < 1e4
-
-    image, crop, output, points = entry("input"), entry("crop"), entry("output"), entry("points")
-    as_fed = {"layout": "NCHW", "dtype": "float32", "color": "BGR", "mean": [0, 0, 0], "std": [1, 1, 1]}
-    checks = [
-        ("input", all(image.get(key) == value for key, value in as_fed.items()), json.dumps(as_fed)),
-        ("input.name", [image.get("name")] == inputs, f"the graph's only input, {inputs}"),
-    ]
-    if metadata["schema"] == LANDMARKS:
-        names: tuple[str, ...] = ("points", "confidence")
-        size = image.get("size")
-        checks += [
-            (
-                "points",
-                points.get("markup") == "ibug68" and points.get("count") == 68,
-                "markup ibug68, count 68",
-            ),
-            (
-                "input.size",
-                isinstance(size, int) and is_number(size, 8),
-                "side of the crop in pixels, at least 8",
-            ),
-            (
-                "crop",
-                crop.get("kind") == "square" and is_number(crop.get("margin"), 0),
-                "kind square and a margin",
-            ),
-            ("output.unit", output.get("unit") == "crop pixels", "crop pixels"),
-        ]
-    else:
-        names = ("score", "box", "keypoints")
-        checks.append(("output.strides", output.get("strides") == [8, 16, 32], "[8, 16, 32]"))
-    for name in names:
-        checks.append(
-            (f"output.{name}", output.get(name) in outputs, f"one of the graph's outputs, {outputs}")
-        )
-    return checks
+    binding, without = _bind(ort, provider)
+    return Session(path, asked, provider, note + without, read_metadata(path, ort), ort, binding)

@@ -1,0 +1,92 @@
+"""What a model file says of itself: the ``fkp.*`` metadata, read and checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fkp_live.errors import ModelError
+
+LANDMARKS, DETECTOR = "fkp-landmarks/1", "fkp-detector/1"
+METADATA_PREFIX = "fkp."
+
+
+def read_metadata(path: Path, ort: Any) -> dict[str, Any]:
+    """The ``fkp.*`` metadata of an open model, decoded and checked against its schema and graph.
+
+    Raises
+    ------
+    ModelError
+        If there is none, if it is of another schema, or if it says what this program cannot do.
+    """
+    hint = "Expected was a model written by 'python -m export', or a shipped one."
+    metadata: dict[str, Any] = {}
+    for key, value in ort.get_modelmeta().custom_metadata_map.items():
+        if key.startswith(METADATA_PREFIX):
+            try:
+                metadata[key.removeprefix(METADATA_PREFIX)] = json.loads(value)
+            except json.JSONDecodeError:
+                raise ModelError(f"{path}: the metadata {key} is not JSON: {value[:60]!r}.", hint) from None
+    schema = metadata.get("schema")
+    if schema not in (LANDMARKS, DETECTOR):
+        found = "no metadata fkp.schema" if schema is None else f"fkp.schema {schema!r}"
+        raise ModelError(
+            f"{path} is an ONNX model with {found}; expected was {LANDMARKS} or {DETECTOR}.", hint
+        )
+    inputs = [value.name for value in ort.get_inputs()]
+    outputs = [value.name for value in ort.get_outputs()]
+    for what, is_right, expected in _expectations(metadata, inputs, outputs):
+        if not is_right:
+            raise ModelError(f"{path}: the metadata fkp.{what} is not as expected: {expected}.", hint)
+    return metadata
+
+
+def _expectations(
+    metadata: Mapping[str, Any], inputs: list[str], outputs: list[str]
+) -> list[tuple[str, bool, str]]:
+    """(key, whether it is as this program needs it, what it should be) for both schemas."""
+
+    def entry(key: str) -> Mapping[str, Any]:
+        value = metadata.get(key)
+        return value if isinstance(value, Mapping) else {}
+
+    def is_number(value: Any, least: float) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool) and least <= value < 1e4
+
+    image, crop, output, points = entry("input"), entry("crop"), entry("output"), entry("points")
+    as_fed = {"layout": "NCHW", "dtype": "float32", "color": "BGR", "mean": [0, 0, 0], "std": [1, 1, 1]}
+    checks = [
+        ("input", all(image.get(key) == value for key, value in as_fed.items()), json.dumps(as_fed)),
+        ("input.name", [image.get("name")] == inputs, f"the graph's only input, {inputs}"),
+    ]
+    if metadata["schema"] == LANDMARKS:
+        names: tuple[str, ...] = ("points", "confidence")
+        size = image.get("size")
+        checks += [
+            (
+                "points",
+                points.get("markup") == "ibug68" and points.get("count") == 68,
+                "markup ibug68, count 68",
+            ),
+            (
+                "input.size",
+                isinstance(size, int) and is_number(size, 8),
+                "side of the crop in pixels, at least 8",
+            ),
+            (
+                "crop",
+                crop.get("kind") == "square" and is_number(crop.get("margin"), 0),
+                "kind square and a margin",
+            ),
+            ("output.unit", output.get("unit") == "crop pixels", "crop pixels"),
+        ]
+    else:
+        names = ("score", "box", "keypoints")
+        checks.append(("output.strides", output.get("strides") == [8, 16, 32], "[8, 16, 32]"))
+    for name in names:
+        checks.append(
+            (f"output.{name}", output.get(name) in outputs, f"one of the graph's outputs, {outputs}")
+        )
+    return checks
