@@ -132,7 +132,8 @@ def _providers() -> list[str]:
         else:
             runs = "runs" if provider == session.provider else f"runs as {session.provider}"
             _line(f"provider {provider}", runs)
-    _line("network of streams", stream_model("auto"))
+            if provider == "auto":
+                _line("network of streams", stream_model(session.provider))
     return broken
 
 

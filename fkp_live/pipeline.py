@@ -183,10 +183,14 @@ class Pipeline(_Engine):
         detector: FaceDetector | None = None,
         network: Network | None = None,
     ) -> None:
-        self.options = options or PipelineOptions()
-        if self.options.model is None:
-            self.options = replace(self.options, model=stream_model(self.options.provider))
+        options = options or PipelineOptions()
+        usual = options.model is None
+        self.options = replace(options, model=stream_model(options.provider)) if usual else options
         super().__init__(self.options, detector, network)
+        if usual and self.provider == "cpu" and self.options.model != stream_model("cpu"):
+            # Another provider was listed, but does not run: then it is the CPU's own network that is wanted.
+            self.options = replace(options, model=stream_model("cpu"))
+            super().__init__(self.options, self.detector)
         # The shipped networks also read a video's planes; what a caller brings is given BGR.
         self._planar = detector is None and network is None
         self._tracker = Tracker(

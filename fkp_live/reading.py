@@ -23,6 +23,7 @@ Frames = Generator[Frame, None, None]
 
 _READ_AHEAD = 4  # decoded frames waiting for the consumer
 _STALLED = 6.0  # seconds to wait for a reader that hangs in a stalled device or network
+_CLOCK_SLACK = 1.0  # seconds that a sender's clock may gain on ours from frame to frame; more is a jump
 
 
 class Handoff(Generic[T]):
@@ -190,6 +191,36 @@ class Source:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class LiveClock:
+    """Seconds since the first frame of a live stream, always growing.
+
+    By the sender's time stamps, so that frames that piled up on the way keep their distances; by arrival where there
+    is none, and over a jump (a sender that began anew, a counter that ran over).
+
+    Parameters
+    ----------
+    base : seconds of one unit of the time stamps; None if they are not the sender's
+    """
+
+    def __init__(self, base: Fraction | None) -> None:
+        self._base = base
+        self._stamp: float | None = None
+        self._arrived: float | None = None
+        self._time = 0.0
+
+    def __call__(self, pts: int | None, arrived: float) -> float:
+        """Time of the frame with this time stamp that came at ``arrived`` (``time.perf_counter()``)."""
+        stamp = None if pts is None or self._base is None else float(pts * self._base)
+        if self._arrived is not None:
+            step = waited = arrived - self._arrived
+            if stamp is not None and self._stamp is not None:
+                sent = stamp - self._stamp
+                step = sent if 0.0 < sent <= waited + _CLOCK_SLACK else waited
+            self._time += step
+        self._stamp, self._arrived = stamp, arrived
+        return self._time
 
 
 def primed(frames: Frames, error: Callable[[], InputError]) -> tuple[Frame, Frames]:

@@ -233,7 +233,7 @@ def stream_model(provider: str) -> str:
 
     Parameters
     ----------
-    provider : as asked for, one of `PROVIDERS`
+    provider : as asked for, or as it runs; one of `PROVIDERS`
     """
     listed = set(available_providers())
     on_cpu = provider == "cpu" or (

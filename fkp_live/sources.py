@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from fkp_live.capture import PICTURE_SUFFIXES, check_file, is_glob, open_camera, open_pictures
 from fkp_live.errors import InputError, UsageError
 from fkp_live.planes import ColourSpace, PlanarFrame, Planes
-from fkp_live.reading import Frames, Source, SourceInfo, primed
+from fkp_live.reading import Frames, LiveClock, Source, SourceInfo, primed
 from fkp_live.types import Frame, Image
 
 __all__ = ["Source", "SourceInfo", "open_source"]
@@ -45,6 +45,8 @@ _EARLY_END = 0.5  # seconds of declared duration that may be missing before a fi
 _DECLARES_DURATION = {"mov", "mp4", "matroska", "webm"}
 _INDEXED = _DECLARES_DURATION | {"avi", "flv"}
 _FULL_RANGE = 2  # of samples: black is 0, not 16
+# Live formats whose time stamps are the sender's; those of the others (mpjpeg) are the demuxer's guess.
+_SENDERS_CLOCK = {"rtsp", "rtp", "sdp", "mpegts", "flv", "hls", "dash", "matroska", "webm", "mov", "mp4"}
 _TEXT_FORMATS = {"tty", "adf", "bin", "idf", "xbin"}  # ffmpeg draws text files as films of a terminal
 _CURE_DAMAGED = "Copy or download the file again; what was read before that point is valid."
 
@@ -69,7 +71,7 @@ def open_source(
 
     `Frame.index` counts from 0 at the first frame read (live: captured, so a gap shows what was dropped);
     `Frame.time` stays on the source's own clock, with `start` too. Live sources: seconds since the first
-    frame.
+    frame, on the sender's clock where the stream carries it, else by arrival.
 
     Raises
     ------
@@ -233,14 +235,13 @@ class _Video:
         return PlanarFrame(planes, convert, index, seconds, time.perf_counter(), pts, base)
 
     def live_frames(self) -> Frames:
-        """Frames of a stream, stamped on arrival: the pts of a live stream is often the demuxer's guess."""
-        opened: float | None = None
+        """Frames of a stream, by the sender's clock where the format carries it, else by their arrival."""
+        clock = LiveClock(self._time_base() if self.kinds & _SENDERS_CLOCK else None)
         index = 0
         try:
             for picture in self._decoded():
                 arrived = time.perf_counter()
-                opened = arrived if opened is None else opened
-                yield Frame(self._to_bgr(picture), index, arrived - opened, arrived)
+                yield Frame(self._to_bgr(picture), index, clock(picture.pts, arrived), arrived)
                 index += 1
         finally:
             self.container.close()

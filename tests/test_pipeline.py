@@ -13,6 +13,7 @@ import skimage.data
 from shapes import World, face_at
 
 import fkp_live
+from fkp_live import runtime
 from fkp_live.geometry import box_of
 from fkp_live.pipeline import FaceLandmarker, Pipeline, PipelineOptions
 from fkp_live.runtime import models_dir, stream_model
@@ -267,6 +268,21 @@ def test_a_moving_face_keeps_its_id_and_its_points(astronaut: Image) -> None:
     assert pipeline.provider == "cpu"
     assert pipeline.model_name == stream_model("cpu")
     assert len(pipeline.model_sha256) == 64
+
+
+@has_model
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_a_provider_that_only_is_listed_does_not_cost_the_cpu_its_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runtime, "has_vnni", lambda: True)
+    names = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: names)
+    pipeline = Pipeline()
+    assert (pipeline.provider, pipeline.model_name) == ("cpu", "fkp68-int8")
+    assert "cuda is listed but does not run" in pipeline.note
+    assert pipeline.options.model == "fkp68-int8"
+    assert Pipeline(PipelineOptions(model="fkp68")).model_name == "fkp68"
 
 
 @has_model
