@@ -7,7 +7,7 @@ sample for sample as it was decoded.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -87,17 +87,18 @@ class Planes:
     Attributes
     ----------
     brightness, blue, red : views of ``samples``
+    halves : blue and red in one view, (2, H / 2, W / 2)
     shape : (H, W, 3), as of the same picture in BGR
     """
 
-    __slots__ = ("blue", "brightness", "colour", "red", "samples", "shape")
+    __slots__ = ("blue", "brightness", "colour", "halves", "red", "samples", "shape")
 
     def __init__(self, samples: NDArray[np.uint8], colour: ColourSpace) -> None:
         height, width = samples.shape[0] * 2 // 3, samples.shape[1]
         self.samples, self.colour, self.shape = samples, colour, (height, width, 3)
         self.brightness = samples[:height]
-        half = samples[height:].reshape(2, height // 2, width // 2)
-        self.blue, self.red = half[0], half[1]
+        self.halves = samples[height:].reshape(2, height // 2, width // 2)
+        self.blue, self.red = self.halves[0], self.halves[1]
 
     @classmethod
     def of(cls, image: Image, colour: ColourSpace) -> Planes:
@@ -116,19 +117,33 @@ class Planes:
     def reduced(self, size: tuple[int, int], method: int) -> Image:
         """The picture as BGR at ``size`` (width, height), by OpenCV's ``method``."""
         planes = (self.brightness, self.blue, self.red)
-        return self._join(*(cv2.resize(plane, size, interpolation=method) for plane in planes))
+        return self._in_bgr(_merged([cv2.resize(plane, size, interpolation=method) for plane in planes]))
 
     def warp(self, matrix: Matrix, size: int) -> Image:
         """The (size, size, 3) BGR crop under an affine, as `geometry.warp` cuts it from BGR."""
+        if halvings := geometry.halvings_for(matrix):
+            # Averages of 2 x 2 brightness samples lie where the samples of colour do, so one warp takes all three.
+            region, onto = geometry.blocks_under(matrix, size, self.brightness.shape, halvings, start=2)
+            if region is not None:
+                half = tuple(slice(part.start // 2, part.stop // 2) for part in region)
+                averages = [geometry.halved(self.brightness[region], halvings)]
+                averages += [geometry.halved(plane[half], halvings - 1) for plane in (self.blue, self.red)]
+                outside = (BLACK, NO_COLOUR, NO_COLOUR)
+                return self._in_bgr(geometry.warp_as_it_is(_merged(averages), onto, size, outside))
         halved = geometry.compose(matrix, _ONTO_FULL)
-        return self._join(
+        crops = (
             geometry.warp(self.brightness, matrix, size, BLACK),
             geometry.warp(self.blue, halved, size, NO_COLOUR),
             geometry.warp(self.red, halved, size, NO_COLOUR),
         )
+        return self._in_bgr(_merged(crops))
 
-    def _join(self, *planes: NDArray[Any]) -> Image:
-        return np.asarray(cv2.transform(cv2.merge(planes), self.colour.to_bgr), np.uint8)
+    def _in_bgr(self, samples: Image) -> Image:
+        return np.asarray(cv2.transform(samples, self.colour.to_bgr), np.uint8)
+
+
+def _merged(planes: Sequence[NDArray[Any]]) -> Image:
+    return np.asarray(cv2.merge(planes), np.uint8)
 
 
 class PlanarFrame(Frame):

@@ -56,7 +56,7 @@ def test_matrices_that_nobody_here_knows_are_refused() -> None:
 
 
 @pytest.mark.parametrize("colour", [BT601, BT709])
-@pytest.mark.parametrize("scale", [1.3, 0.6, 0.2])
+@pytest.mark.parametrize("scale", [1.3, 0.6, 0.4, 0.2, 0.1])
 def test_crops_are_those_of_the_whole_picture(astronaut: Image, colour: ColourSpace, scale: float) -> None:
     planes = Planes.of(astronaut, colour)
     turn = geometry.rotation(0.2)
@@ -66,9 +66,32 @@ def test_crops_are_those_of_the_whole_picture(astronaut: Image, colour: ColourSp
     assert np.abs(crop.astype(int) - expected).mean() < 2.0
 
 
-def test_outside_the_picture_is_black(astronaut: Image) -> None:
-    crop = Planes.of(astronaut, BT709).warp(np.array([[1.0, 0, 200], [0, 1.0, 200]]), 112)
-    assert crop.max() == 0
+@pytest.mark.parametrize("scale", [0.7, 0.3, 0.13])
+@pytest.mark.parametrize("shift", [0.0, 0.31, 1.0])
+def test_a_coloured_spot_is_where_it_is_in_the_whole_picture(scale: float, shift: float) -> None:
+    """To a twentieth of a pixel, in brightness as in colour."""
+    rows, columns = np.mgrid[:1000, :1200]
+    x, y = 611.4, 487.7
+    spot = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * (6 / scale) ** 2))
+    picture = np.full((1000, 1200, 3), 40.0)
+    picture[..., 2] += 200 * spot
+    matrix = geometry.compose(
+        np.array([[scale, 0.0, 56 - scale * x + shift], [0.0, scale, 56 - scale * y]]), geometry.rotation(0.0)
+    )
+    crop = Planes.of(picture.astype(np.uint8), BT601).warp(matrix, 112).astype(float)
+    v, u = np.mgrid[:112, :112]
+    for weights in (crop[..., 2] - crop[..., 0], crop.sum(-1) - crop[:4, :4].sum(-1).mean()):
+        found = np.array([(u * weights).sum(), (v * weights).sum()]) / weights.sum()
+        np.testing.assert_allclose(found, geometry.apply(matrix, [[x, y]])[0], atol=0.05)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.2])
+def test_outside_the_picture_is_black(astronaut: Image, scale: float) -> None:
+    planes = Planes.of(astronaut, BT709)
+    assert planes.warp(np.array([[scale, 0, 200], [0, scale, 200]]), 112).max() == 0
+    half = planes.warp(np.array([[scale, 0, 56], [0, scale, 0]]), 112)
+    assert half[:, :54].max() == 0
+    assert half[:100, 60:100].max(-1).mean() > 50
 
 
 def test_reduced_copies_are_those_of_the_whole_picture(astronaut: Image) -> None:
