@@ -11,14 +11,17 @@ import argparse
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from statistics import median
+from types import FrameType
 from typing import Any
 
 from fkp_live import __version__
@@ -82,7 +85,8 @@ def main(words: Sequence[str]) -> int:
     if options.json is not None:
         inputs = [] if options.video is None else [options.video]
         check_output(options.json, overwrite=options.overwrite, inputs=inputs)
-    report = measure(options)
+    with _stopped_like_ctrl_c():
+        report = measure(options)
     say(table(report))
     if old is not None:
         say("\n" + comparison(old, report))
@@ -90,6 +94,20 @@ def main(words: Sequence[str]) -> int:
         write_report(options.json, report)
         say(f"\nwritten: {options.json}")
     return int(ExitCode.OK)
+
+
+@contextmanager
+def _stopped_like_ctrl_c() -> Iterator[None]:
+    """SIGTERM as KeyboardInterrupt inside the ``with`` block, so that no trial goes on alone."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def parse(words: Sequence[str]) -> BenchOptions:

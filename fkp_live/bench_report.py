@@ -171,7 +171,27 @@ def read_report(path: Path) -> dict[str, Any]:
     missing = {"created", "host", "versions", "settings", "results", "stability"} - set(report)
     if missing:
         raise InputError(f"{path} lacks {', '.join(sorted(missing))}.", hint)
+    if not _is_whole(report):
+        raise InputError(f"{path} has results that are not ours, or no longer whole.", hint)
     return dict(report)
+
+
+def _is_whole(report: Report) -> bool:
+    """Whether all that a comparison reads is there and of its kind."""
+    for part, words, figures in (
+        ("results", (("case",), ("provider", "running"), ("model", "sha256")), _COMPARED),
+        ("stability", (("provider", "running"),), _COMPARED_STABILITY),
+    ):
+        rows = report[part]
+        if not isinstance(rows, list):
+            return False
+        for row in rows:
+            numbers = [_at(row, keys) for _, keys, _ in figures]
+            if not all(isinstance(_at(row, keys), str) for keys in words):
+                return False
+            if not all(number is None or isinstance(number, int | float) for number in numbers):
+                return False
+    return True
 
 
 def write_report(path: Path, report: Report) -> None:

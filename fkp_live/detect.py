@@ -9,6 +9,7 @@ follow it (about 5 degrees for a face that is turned by 30).
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -78,7 +79,7 @@ def landmark_boxes(boxes: FloatArray) -> FloatArray:
 
 
 class YuNet:
-    """The shipped face detector.
+    """The shipped face detector. May be used from several threads, which take turns: buffers are kept between calls.
 
     Parameters
     ----------
@@ -124,6 +125,7 @@ class YuNet:
         self._most_size = most_size
         self._overlap = overlap
         self._canvases: dict[tuple[int, int], _Canvas] = {}
+        self._lock = threading.Lock()
 
     def __call__(self, image: Image | Planes) -> list[FaceBox]:
         """Landmark boxes of the faces in (H, W, 3) uint8 BGR, or the planes of a video, best score first."""
@@ -140,7 +142,8 @@ class YuNet:
                 f"image is {image.dtype} of shape {image.shape}, expected was uint8 (H, W, 3), BGR"
             )
         sizes = self.working_sizes(image.shape[1], image.shape[0])
-        looks = [self._look(image, size) for size in sizes]
+        with self._lock:
+            looks = [self._look(image, size) for size in sizes]
         boxes, points, scores = (np.concatenate(part) for part in zip(*looks, strict=True))
         if len(scores) > 1:
             corners = boxes.copy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 import cv2
@@ -20,7 +21,7 @@ from fkp_live.types import FloatArray, Image, Landmarks
 class LandmarkNetwork:
     """A network of schema ``fkp-landmarks/1``.
 
-    Not for use from several threads at once: the input buffer is kept between calls.
+    May be used from several threads, which take turns: buffers are kept between calls.
 
     Parameters
     ----------
@@ -46,6 +47,7 @@ class LandmarkNetwork:
         self.spec = CropSpec(size, float(session.metadata["crop"]["margin"]))
         self._batch = np.empty((1, 3, size, size), np.float32)
         self._planes = [np.empty((size, size), np.uint8) for _ in range(3)]
+        self._lock = threading.Lock()
 
     def __call__(self, image: Image, boxes: ArrayLike) -> Landmarks:
         """Points of the faces in ``boxes``, in one batched run.
@@ -77,23 +79,27 @@ class LandmarkNetwork:
             raise ValueError(
                 f"image is {image.dtype} of shape {image.shape}, expected was uint8 (H, W, 3), BGR"
             )
-        count = len(matrices)
-        if count == 0:
+        if not matrices:
             return Landmarks(np.empty((0, N_POINTS, 2), np.float32), np.empty((0, N_POINTS), np.float32))
+        with self._lock:
+            points, confidence = self._session.run({self._input: self._fill(image, matrices)}, self._outputs)
+        return Landmarks(geometry.apply(geometry.invert(np.stack(matrices)), points), confidence)
+
+    def _fill(self, image: Image | Planes, matrices: Sequence[Matrix]) -> FloatArray:
+        """The crops as (N, 3, S, S) float32, in a buffer that the next call takes again."""
+        count, size = len(matrices), self.spec.size
         if count > len(self._batch):
             self._batch = np.empty((count, *self._batch.shape[1:]), np.float32)
         for target, matrix in zip(self._batch, matrices, strict=False):
             # Splitting bytes and widening plane by plane is the fastest way from HWC uint8 to CHW float32: 7
             # us at 112x112, where one transposed copy takes 16 and blobFromImage 19.
-            size = self.spec.size
             crop = (
                 image.warp(matrix, size) if isinstance(image, Planes) else geometry.warp(image, matrix, size)
             )
             cv2.split(crop, self._planes)
             for channel, plane in enumerate(self._planes):
                 target[channel] = plane
-        points, confidence = self._session.run({self._input: self._batch[:count]}, self._outputs)
-        return Landmarks(geometry.apply(geometry.invert(np.stack(matrices)), points), confidence)
+        return self._batch[:count]
 
 
 def check_boxes(boxes: ArrayLike) -> FloatArray:

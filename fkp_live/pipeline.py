@@ -110,11 +110,20 @@ class _Engine:
 class FaceLandmarker(_Engine):
     """68 points of every face in single pictures, without memory from one to the next.
 
+    May be used from several threads, which take turns at the networks; with one of its own each they do not wait.
+
     Parameters
     ----------
     provider, max_faces, threads, min_face : see `PipelineOptions`
     model : name of a shipped landmark network, path of an .onnx file, or None for fkp68
     detector, network : used instead of the shipped ones
+
+    Raises
+    ------
+    ValueError
+        If ``max_faces`` is less than 1.
+    ModelError, ProviderError
+        See `runtime.open_session`.
     """
 
     def __init__(
@@ -128,6 +137,8 @@ class FaceLandmarker(_Engine):
         detector: FaceDetector | None = None,
         network: Network | None = None,
     ) -> None:
+        if max_faces is not None and max_faces < 1:
+            raise ValueError(f"max_faces is {max_faces}, expected was 1 or more, or None")
         options = PipelineOptions(provider, model, max_faces, min_face=min_face, threads=threads)
         super().__init__(options, detector, network)
         self.max_faces = max_faces
@@ -152,7 +163,7 @@ class FaceLandmarker(_Engine):
         for find, points, confidence in zip(finds, found.points, found.confidence, strict=True):
             if confidence.mean() >= BIRTH:
                 faces.append(_face(points, points, confidence, geometry.box_of(points), find.score, None))
-        faces.sort(key=lambda face: -_area(face))
+        faces.sort(key=_area, reverse=True)
         return faces[: self.max_faces]
 
     def landmarks(self, image: Image, boxes: ArrayLike) -> FloatArray:
@@ -233,10 +244,11 @@ class Pipeline(_Engine):
         tracked = perf_counter()
         smooth = [self._smoother(track.id, track.points, time) for track in tracks]
         smoothed = perf_counter()
-        faces = tuple(
+        faces = [
             _face(points, track.points, track.confidence, geometry.box_of(points), track.score, track.id)
             for points, track in zip(smooth, tracks, strict=True)
-        )
+        ]
+        faces.sort(key=_area, reverse=True)
         timings = {
             "detect": detected - start,
             "landmark": located - cropped,
@@ -244,7 +256,7 @@ class Pipeline(_Engine):
             "smooth": smoothed - tracked,
             "measure": perf_counter() - smoothed,
         }
-        return FrameResult(frame, faces, finds is not None, timings)
+        return FrameResult(frame, tuple(faces), finds is not None, timings)
 
 
 _NOBODY = Landmarks(np.empty((0, 68, 2), np.float32), np.empty((0, 68), np.float32))

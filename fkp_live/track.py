@@ -41,8 +41,9 @@ _VELOCITY_SECONDS = 0.05
 # Largest growth or shrinking of a face between two frames, least side in pixels, limits of width over height,
 # and the share of points that must lie inside the picture.
 _GROWTH, _LEAST_SIDE, _ASPECT, _INSIDE = 1.6, 8.0, (0.35, 2.5), 0.5
-# A find belongs to a face if they overlap by this much or their centres are this close (in sides of it).
-_SAME_IOU, _SAME_DISTANCE = 0.2, 0.5
+# A find belongs to a face if they overlap by this much or their centres are this close (in sides of it). After a cut it
+# must be in the very place, or it is somebody else.
+_SAME_IOU, _SAME_DISTANCE, _SAME_AFTER_CUT = 0.2, 0.5, 0.6
 # A face whose crop overlaps its find by less is looked for where the detector says.
 _REANCHOR_IOU = 0.4
 # Two tracks on one face: overlap of the boxes, and how much farther from its own path (in sides) the thief
@@ -296,9 +297,9 @@ class Tracker:
                 same = distance < 2 * _SAME_DISTANCE + (time - track.time)
                 costs[i] = np.where(same & (ratio < _GROWTH), 2.0 + distance, np.inf)
             else:
-                same = overlap > _SAME_IOU
+                same = overlap > _SAME_AFTER_CUT
                 if not self._cut:
-                    same |= (distance < _SAME_DISTANCE) & (ratio < 2 * _GROWTH)
+                    same = (overlap > _SAME_IOU) | (distance < _SAME_DISTANCE) & (ratio < 2 * _GROWTH)
                 costs[i] = np.where(same, 1.0 - overlap + distance, np.inf)
         return costs
 

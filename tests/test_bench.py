@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 import json
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -279,6 +282,54 @@ def test_another_case_is_not_compared(report: dict[str, Any]) -> None:
     assert "demo on cpu: not in the old file" in said
     assert "nothing to compare: the old file holds other.mp4 on cpu" in said
     assert "fps" not in said
+
+
+@pytest.mark.parametrize(
+    ("part", "rows"),
+    [
+        ("results", [{}]),
+        ("results", {"case": 1}),
+        ("results", [None]),
+        ("stability", [{"provider": "cpu"}]),
+        ("stability", None),
+    ],
+)
+def test_a_file_of_ours_that_was_damaged_is_refused(
+    tmp_path: Path, report: dict[str, Any], part: str, rows: object
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({**report, part: rows}))
+    with pytest.raises(FkpError, match="no longer whole") as failure:
+        read_report(path)
+    assert failure.value.exit_code == 3
+
+
+def test_figures_that_are_no_numbers_are_refused(tmp_path: Path, report: dict[str, Any]) -> None:
+    wrong = copy.deepcopy(report)
+    wrong["results"][0]["fps"]["median"] = "fast"
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(wrong))
+    with pytest.raises(FkpError, match="no longer whole"):
+        read_report(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs POSIX signals")
+def test_a_bench_that_is_told_to_stop_leaves_no_process(tmp_path: Path) -> None:
+    words = ["-m", "fkp_live", "bench", "--faces", "1", "--max-frames", "100000", "--no-stability"]
+    with subprocess.Popen(
+        [sys.executable, *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert "1 face on auto" in process.stderr.readline()
+        time.sleep(0.5)  # the trial has been started by then, or soon is
+        process.terminate()
+        assert process.wait(20) == 130
+        with pytest.raises(ProcessLookupError):
+            os.killpg(process.pid, 0)  # nobody of its group is left
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"schema": "fkp-bench/1"}', '{"schema": 1}'])

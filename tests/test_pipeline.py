@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import cv2
@@ -71,6 +72,17 @@ def test_two_faces_come_largest_first_with_all_that_is_known() -> None:
     assert not result.detected
     assert set(result.timings) == {"detect", "landmark", "track", "smooth", "measure"}
     assert min(result.timings.values()) >= 0
+
+
+def test_the_largest_face_is_that_of_the_largest_box() -> None:
+    world = World()
+    wide = (face_at(0, 0) * [1.3, 1.0] + [150, 200]).astype(
+        np.float32
+    )  # the longer side, but not the larger area
+    square = face_at(400, 200, 70.0)
+    lefts = [round(400 - 0.82 * 70), round(150 - 1.3 * 0.82 * 60)]
+    for result in _walk(_pipeline(world), world, [[wide, square]] * 3):
+        assert [round(float(face.box[0])) for face in result.faces] == lefts
 
 
 def test_the_detector_looks_at_the_first_frame_and_then_rarely() -> None:
@@ -233,6 +245,27 @@ def test_the_mirrored_picture_has_the_mirrored_points(astronaut: Image, landmark
 
 
 @has_model
+@has_model
+def test_threads_may_share_a_landmarker(astronaut: Image, landmarker: FaceLandmarker) -> None:
+    images = [np.roll(astronaut, 12 * k, 1) for k in range(8)]
+    alone = [landmarker(image)[0] for image in images]
+    boxes = [face.box for face in alone]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(landmarker, images * 5))
+        points = list(pool.map(landmarker.landmarks, images * 5, boxes * 5))
+    for k, (found, given) in enumerate(zip(together, points, strict=True)):
+        (face,) = found
+        np.testing.assert_array_equal(face.points, alone[k % 8].points)
+        np.testing.assert_array_equal(given, landmarker.landmarks(images[k % 8], boxes[k % 8]))
+
+
+@pytest.mark.parametrize("most", [0, -1])
+def test_less_than_one_face_is_refused(most: int) -> None:
+    world = World()
+    with pytest.raises(ValueError, match=f"max_faces is {most}"):
+        FaceLandmarker(max_faces=most, detector=world.detector, network=world)
+
+
 def test_a_box_given_needs_no_detector(astronaut: Image, landmarker: FaceLandmarker) -> None:
     (face,) = landmarker(astronaut)
     points = landmarker.landmarks(astronaut, np.stack([face.box, face.box + 2]))

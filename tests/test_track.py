@@ -157,6 +157,15 @@ def test_a_cut_ends_every_face_and_starts_new_ids() -> None:
     assert not any(t.id in (1, 2) for t in scene.tracker.tracks)
 
 
+@pytest.mark.parametrize("aside", [25, 45])
+def test_somebody_nearby_after_a_cut_is_somebody_else(aside: int) -> None:
+    """Faces of 98 px: the boxes overlap by 0.6 and 0.4."""
+    scene = Scene()
+    scene.steps(5, face_at(150, 150))
+    scene.image = 255 - GREY
+    assert list(scene.step(face_at(150 + aside, 150))) == [2]
+
+
 def test_a_flash_does_not_cost_the_id() -> None:
     scene = Scene()
     scene.steps(5, face_at(150, 150))
