@@ -120,12 +120,11 @@ def draw(
     for order, face in enumerate(faces):
         colour = _PALETTE[(order if face.id is None else face.id - 1) % len(_PALETTE)]
         size = float(max(face.box[2] - face.box[0], face.box[3] - face.box[1]))
-        width = max(1, round(size / 220))
         corners = _corners(face.box, size)
         if box:
-            canvas.brackets(*corners, round(_CORNER * size), colour, width)
+            canvas.brackets(*corners, round(_CORNER * size), colour, _width(size))
         if contours:
-            canvas.lines(face.points, _LINES, colour, width)
+            canvas.lines(face.points, _LINES, colour, size)
         if points:
             _paint_points(canvas, face.points, face.confidence, size)
         if ids and face.id is not None:
@@ -143,10 +142,10 @@ class _Canvas:
         self.height, self.width = image.shape[:2]
 
     def lines(
-        self, points: FloatArray, lines: Sequence[NDArray[np.intp]], colour: Colour, width: int
+        self, points: FloatArray, lines: Sequence[NDArray[np.intp]], colour: Colour, size: float
     ) -> None:
-        """Open lines through points (K, 2), each given by their numbers."""
-        _stroke(self.image, _chosen(_fixed(points), lines), False, colour, width)
+        """Open lines through points (K, 2) of a face of ``size`` pixels, each given by their numbers."""
+        _stroke(self.image, _chosen(_fixed(points), lines), False, colour, _width(size))
 
     def dots(self, points: FloatArray, colour: Colour, width: int) -> None:
         """Round dots ``width`` pixels wide."""
@@ -185,10 +184,13 @@ class _PlanarCanvas(_Canvas):
         return _samples(self._space, colour)
 
     def lines(
-        self, points: FloatArray, lines: Sequence[NDArray[np.intp]], colour: Colour, width: int
+        self, points: FloatArray, lines: Sequence[NDArray[np.intp]], colour: Colour, size: float
     ) -> None:
         bright, *tints = self._samples(colour)
+        width = _width(size)
         _stroke(self.image, _chosen(_fixed(points), lines), False, bright, width)
+        if size < _DOTTED:
+            return  # at half the size the colour of the lines would fill eyes and mouth
         halved = _chosen(_fixed(_halved(points)), lines)
         for plane, tint in zip(self.halves, tints, strict=True):
             _stroke(plane, halved, False, tint, (width + 1) // 2, cv2.LINE_8)
@@ -225,6 +227,11 @@ class _PlanarCanvas(_Canvas):
             offset = _offset(text, height, tint)[: (rows + 1) // 2, : (columns + 1) // 2]
             half = plane[y // 2 : y // 2 + offset.shape[0], x // 2 : x // 2 + offset.shape[1]]
             half[:] = cv2.addWeighted(half, _PLATE, offset, 1.0, 0.0)
+
+
+def _width(size: float) -> int:
+    """Of the strokes on a face of ``size`` pixels."""
+    return max(1, round(size / 220))
 
 
 def _halved(points: FloatArray) -> FloatArray:

@@ -124,6 +124,20 @@ def test_painting_looks_as_it_does_on_bgr_and_touches_nothing_else(astronaut: Im
     assert (in_face | (where[:, 0] < 40)).all()
 
 
+@pytest.mark.parametrize("grey", [0, 128, 255])
+@pytest.mark.parametrize(("eyes", "is_coloured"), [(25.0, False), (90.0, True)])
+def test_lines_of_small_faces_show_without_colour(grey: int, eyes: float, is_coloured: bool) -> None:
+    """At half the size their colour would fill eyes and mouth."""
+    planes = Planes.of(np.full((480, 640, 3), grey, np.uint8), BT601)
+    shown = face(300, 200, eyes)
+    draw(planes, [shown], box=False, ids=False)
+    on_the_lines = np.abs(planes.halves.astype(int) - 128).max((1, 2)) > 20
+    assert on_the_lines.any() == is_coloured
+    for x, y in np.rint(shown.points).astype(int):
+        around = planes.brightness[y - 3 : y + 4, x - 3 : x + 4].astype(int)
+        assert around.max() - around.min() > 40
+
+
 @pytest.mark.parametrize("x", [-30.0, 0.0, 511.0, 560.0])
 def test_faces_over_the_edge_are_painted_as_far_as_they_are_there(astronaut: Image, x: float) -> None:
     for eyes in (20.0, 80.0):
