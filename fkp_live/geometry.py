@@ -17,6 +17,7 @@ Matrix = NDArray[np.float64]
 
 # Below this scale a bilinear warp skips source pixels (aliasing shows as jitter), so the region is shrunk first.
 _SHRINK_BELOW = 0.5
+_TOO_LONG = 2**15 - 1  # OpenCV warps pictures of shorter sides only
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,9 @@ def warp_as_it_is(
     image: NDArray[np.uint8], matrix: Matrix, size: int, outside: int | tuple[int, ...] = 0
 ) -> NDArray[np.uint8]:
     """A bilinear warp and nothing else, for one that does not reduce; see `warp`."""
+    if max(image.shape[:2]) >= _TOO_LONG:
+        region, matrix = blocks_under(matrix, size, image.shape[:2], halvings=0)
+        image = image[region or np.s_[:1, :1]]  # of a crop beside the picture any pixel is outside
     crop = cv2.warpAffine(
         image,
         matrix,

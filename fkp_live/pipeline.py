@@ -19,7 +19,7 @@ from fkp_live.detect import USUAL_FACE, USUAL_SIZE, FaceDetector, YuNet
 from fkp_live.geometry import CropSpec, Matrix
 from fkp_live.landmark import LandmarkNetwork, check_boxes
 from fkp_live.measure import head_pose, measures
-from fkp_live.planes import PlanarFrame
+from fkp_live.planes import Planes
 from fkp_live.runtime import Session, open_session, resolve_model, stream_model
 from fkp_live.smooth import LandmarkSmoother
 from fkp_live.track import BIRTH, Tracker, level_matrix
@@ -223,12 +223,12 @@ class Pipeline(_Engine):
             If the picture is not (H, W, 3) uint8.
         """
         time = frame.time
-        image: Any
-        if self._planar and isinstance(frame, PlanarFrame):
-            image, seen = frame.planes, frame.planes.brightness
+        image: Any = frame.picture if self._planar else frame.image
+        if isinstance(image, Planes):
+            seen = image.brightness
         else:
-            image = seen = frame.image
             check_image(image)
+            seen = image
         start = perf_counter()
         finds: list[FaceBox] | None = (
             self.detector(image) if self._tracker.wants_detection(seen, time) else None

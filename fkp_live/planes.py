@@ -154,13 +154,17 @@ class PlanarFrame(Frame):
     planes : the picture; whoever paints on it must have no further use of `image`
     convert : makes `image`
 
-    The rest as in `Frame`.
+    The rest as in `Frame`. Copies (`copy`, `pickle`, `dataclasses.replace`) are a plain `Frame`.
     """
 
     __slots__ = ("_convert", "_image", "planes")
     planes: Planes
     _convert: Callable[[], Image]
     _image: Image | None
+
+    def __new__(cls, *args: Any, **values: Any) -> Any:
+        # `dataclasses.replace` makes its copy from the fields of a Frame, and that is what it gets.
+        return Frame(**values) if "image" in values else super().__new__(cls)
 
     def __init__(
         self,
@@ -177,6 +181,9 @@ class PlanarFrame(Frame):
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
+    def __reduce__(self) -> tuple[type[Frame], tuple[Any, ...]]:
+        return Frame, (self.image, self.index, self.time, self.arrived, self.pts, self.time_base)
+
     @property
     def image(self) -> Image:
         """(H, W, 3) uint8, BGR."""
@@ -184,3 +191,13 @@ class PlanarFrame(Frame):
             object.__setattr__(self, "_image", self._convert())
         assert self._image is not None
         return self._image
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nobody was given `image` so far; who was may have changed it, and the planes know nothing of that."""
+        return self._image is None
+
+    @property
+    def picture(self) -> Image | Planes:
+        """`planes` while `image` is untouched, else `image`."""
+        return self.planes if self.untouched else self.image

@@ -7,6 +7,7 @@ failure too.
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
@@ -103,6 +104,8 @@ class SourceInfo:
     time_base : unit of `Frame.pts` in seconds, None for live sources
     start : seconds cut off at the front by request
     colour : of the file's own samples, None where frames come as BGR only
+    origin : seconds on the source's clock at which a player begins; not 0 in a file whose clock starts later
+    pixel_aspect : width of a pixel over its height, in the pictures as they are handed out; None: square, or unknown
     """
 
     name: str
@@ -117,12 +120,15 @@ class SourceInfo:
     time_base: Fraction | None = None
     start: float = 0.0
     colour: ColourSpace | None = None
+    origin: float = 0.0
+    pixel_aspect: Fraction | None = None
 
 
 class Source:
     """An iterator of `Frame` and a context manager. Made by `open_source`.
 
-    `close` may be called from any thread; whoever waits for a frame then sees the end of the iteration.
+    `close` may be called from any thread; whoever waits for a frame then sees the end of the iteration. A source that
+    is dropped without it stops reading too, as soon as the garbage collector comes by.
     """
 
     def __init__(
@@ -138,22 +144,12 @@ class Source:
         # Counted here and not by the reader, because a live one reads frames that nobody ever sees.
         self._left = max_frames
         self._handoff: Handoff[Frame] = Handoff(1 if info.live else _READ_AHEAD, newest_only=info.live)
+        # The thread knows nothing of the source: if it did, it would keep alive what it waits for.
+        weakref.finalize(self, self._handoff.cancel)
         self._thread = threading.Thread(
-            target=self._pump, args=(frames,), name="fkp-live reader", daemon=True
+            target=_pump, args=(frames, self._handoff), name="fkp-live reader", daemon=True
         )
         self._thread.start()
-
-    def _pump(self, frames: Frames) -> None:
-        error: BaseException | None = None
-        try:
-            for frame in frames:
-                if not self._handoff.put(frame):
-                    break
-        except BaseException as exc:  # it is raised again, in the consumer
-            error = exc
-        finally:
-            frames.close()
-            self._handoff.finish(error)
 
     @property
     def dropped(self) -> int:
@@ -191,6 +187,19 @@ class Source:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _pump(frames: Frames, handoff: Handoff[Frame]) -> None:
+    error: BaseException | None = None
+    try:
+        for frame in frames:
+            if not handoff.put(frame):
+                break
+    except BaseException as exc:  # it is raised again, in the consumer
+        error = exc
+    finally:
+        frames.close()
+        handoff.finish(error)
 
 
 class LiveClock:

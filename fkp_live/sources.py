@@ -8,34 +8,40 @@ newest frame is kept, so that a slow consumer skips frames instead of falling be
 from __future__ import annotations
 
 import errno
-import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING
 
 # cv2 before av, always: the other way round cv2.imshow hangs for ever on Linux. av is imported in functions
 # only.
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from fkp_live.capture import PICTURE_SUFFIXES, check_file, is_glob, open_camera, open_pictures
+from fkp_live.capture import (
+    check_file,
+    holds_pictures,
+    open_camera,
+    open_pictures,
+    resolve,
+    without_password,
+)
+from fkp_live.decoded import Converter, colour_of, samples_of
 from fkp_live.errors import InputError, UsageError
-from fkp_live.planes import ColourSpace, PlanarFrame, Planes
+from fkp_live.planes import PlanarFrame, Planes
 from fkp_live.reading import Frames, LiveClock, Source, SourceInfo, primed
-from fkp_live.types import Frame, Image
+from fkp_live.types import Frame
 
 __all__ = ["Source", "SourceInfo", "open_source"]
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.error import FFmpegError
+    from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
@@ -44,7 +50,7 @@ _EARLY_END = 0.5  # seconds of declared duration that may be missing before a fi
 # Containers whose header tells the true duration; elsewhere it is an estimate and proves nothing.
 _DECLARES_DURATION = {"mov", "mp4", "matroska", "webm"}
 _INDEXED = _DECLARES_DURATION | {"avi", "flv"}
-_FULL_RANGE = 2  # of samples: black is 0, not 16
+_JUMP = 0.5  # seconds; what a clock goes back by less is disorder, not another beginning
 # Live formats whose time stamps are the sender's; those of the others (mpjpeg) are the demuxer's guess.
 _SENDERS_CLOCK = {"rtsp", "rtp", "sdp", "mpegts", "flv", "hls", "dash", "matroska", "webm", "mov", "mp4"}
 _TEXT_FORMATS = {"tty", "adf", "bin", "idf", "xbin"}  # ffmpeg draws text files as films of a terminal
@@ -63,8 +69,8 @@ def open_source(
 
     Parameters
     ----------
-    spec : camera number (int or digits), file, folder or glob of pictures, or URL (http, https, rtsp, udp, …). A URL
-        that has a duration (a video file on a server) is read like a file, any other one is live.
+    spec : camera number (int, or digits where no such file is), file, folder or glob of pictures, or URL (http, https,
+        rtsp, udp, …). A URL that has a duration (a video file on a server) is read like a file, any other one is live.
     start, end : seconds from the beginning of a video file; frames with ``start <= time < end`` are read
     max_frames : stop after so many frames
     mirror : flip left and right, as in a looking glass
@@ -79,20 +85,18 @@ def open_source(
     UsageError : a range that makes no sense
     """
     _check_range(start, end, max_frames)
-    text = str(spec)
+    where = resolve(spec)
     ranged = start is not None or end is not None
     note: Callable[[], str] = str
-    if text.isdecimal() or isinstance(spec, int):
-        info, frames = open_camera(int(text))
-    elif re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text) and not text.startswith("file://"):
-        info, frames, note = _open_video(text, _without_password(text), start, end, remote=True)
+    if isinstance(where, int):
+        info, frames = open_camera(where)
+    elif isinstance(where, str):
+        info, frames, note = _open_video(where, without_password(where), start, end, remote=True)
+    elif holds_pictures(where):
+        info, frames, note = open_pictures(where)
     else:
-        path = Path(unquote(urlsplit(text).path) if text.startswith("file://") else text).expanduser()
-        if path.is_dir() or path.suffix.lower() in PICTURE_SUFFIXES or is_glob(path):
-            info, frames = open_pictures(path)
-        else:
-            check_file(path)
-            info, frames, note = _open_video(str(path), path.name, start, end)
+        check_file(where)
+        info, frames, note = _open_video(str(where), where.name, start, end)
     if ranged and info.path is None:
         frames.close()
         raise UsageError(
@@ -117,15 +121,9 @@ def _check_range(start: float | None, end: float | None, max_frames: int | None)
 def _mirrored(frames: Frames) -> Frames:
     try:
         for frame in frames:
-            image = np.asarray(cv2.flip(frame.image, 1), np.uint8)
-            yield Frame(image, frame.index, frame.time, frame.arrived, frame.pts, frame.time_base)
+            yield replace(frame, image=np.asarray(cv2.flip(frame.image, 1), np.uint8))
     finally:
         frames.close()
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _open_video(
@@ -134,14 +132,14 @@ def _open_video(
     video = _Video(where, name, remote)
     try:
         frames = video.live_frames() if video.live else video.frames(start, end)
-        first, frames = primed(frames, lambda: video.nothing(start))
+        first, frames = primed(frames, lambda: video.nothing(start, end))
     except BaseException:
         video.container.close()
         raise
-    height, width = first.image.shape[:2]
+    height, width = first.picture.shape[:2]
     fps = float(video.rate) if video.rate else None
     info = SourceInfo(
-        name, width, height, fps=fps, live=video.live, path=None if video.live else where, start=start or 0.0
+        name, width, height, fps=fps, live=video.live, pixel_aspect=video.pixel_aspect, start=start or 0.0
     )
     if not video.live:
         seconds = video.duration
@@ -153,6 +151,8 @@ def _open_video(
             info,
             frames=count or None,
             duration=seconds,
+            path=where,
+            origin=video.origin,
             has_audio=bool(video.container.streams.audio),
             time_base=first.time_base,
             colour=first.planes.colour if isinstance(first, PlanarFrame) else None,
@@ -165,22 +165,31 @@ class _Video:
 
     def __init__(self, where: str, name: str, remote: bool) -> None:
         self.name = name
-        self.container = _open_container(where, name, remote)
+        self._where, self._remote = where, remote
+        self._to_bgr = Converter()
+        self._to_bgr_late = Converter()  # in the consumer's thread
+        self._open()
+        duration = self.container.duration
+        self.duration = None if duration is None else duration / 1e6
+        self.rate = self.stream.average_rate or self.stream.guessed_rate
+        # Where the file's clock begins, in seconds; a player shows this moment as 0.
+        self.origin = max(self.container.start_time or 0, 0) / 1e6
+        self._last: float | None = None  # time of the last picture decoded
+
+    def _open(self) -> None:
+        """The container from its beginning, and the counts of what is found in it."""
+        self.container = _open_container(self._where, self.name, self._remote)
         self.kinds = set(self.container.format.name.split(","))
         try:
             self.stream = self._picture_stream()
         except BaseException:
             self.container.close()
             raise
-        duration = self.container.duration
-        self.duration = None if duration is None else duration / 1e6
-        self.live = remote and (duration is None or not where.lower().startswith("http"))
-        self.rate = self.stream.average_rate or self.stream.guessed_rate
+        by_http = self._where.startswith("http")
+        self.live = self._remote and (self.container.duration is None or not by_http)
         # Frame threads are the faster ones; but each holds a frame back, which a live picture cannot afford.
         self.stream.thread_type = "SLICE" if self.live else "AUTO"
-        self._to_bgr = _Converter()
-        self._to_bgr_late = _Converter()  # in the consumer's thread
-        self._damaged = 0
+        self._damaged = self._jumps = 0
         self._broken_end = False
 
     def _picture_stream(self) -> VideoStream:
@@ -196,27 +205,48 @@ class _Video:
             f"{self.name} holds {what}, but a video is needed.", "Give a file with a video track."
         )
 
-    def nothing(self, start: float | None) -> InputError:
+    @property
+    def pixel_aspect(self) -> Fraction | None:
+        """Width of a pixel over its height, as pictures are handed out; None: square, or unknown."""
+        aspect = self.stream.sample_aspect_ratio
+        if not aspect or aspect == 1:
+            return None
+        return 1 / aspect if self._to_bgr.quarter_turned else aspect
+
+    def nothing(self, start: float | None, end: float | None) -> InputError:
         if start and self.duration is not None and start >= self.duration:
             return InputError(
                 f"{self.name} lasts {self.duration:.2f} s, but --start asks for {start} s.",
                 "Give a smaller --start.",
             )
+        if self._last is not None:
+            given = " and ".join(f"{n} {v}" for n, v in (("--start", start), ("--end", end)) if v is not None)
+            return InputError(
+                f"{self.name} has no frame in the range that {given} leaves; "
+                f"the nearest is at {self._last - self.origin:.3f} s.",
+                "Give a wider range.",
+            )
         return InputError(f"No picture could be decoded from {self.name}.", _CURE_DAMAGED)
 
     def note(self) -> str:
-        return f"{self._damaged} damaged packets of {self.name} were skipped" if self._damaged else ""
+        told = []
+        if self._damaged:
+            told.append(f"{self._damaged} damaged packets of {self.name} were skipped")
+        if self._jumps:
+            times = "once" if self._jumps == 1 else f"{self._jumps} times"
+            told.append(f"the clock of {self.name} jumped back {times}; its parts were joined")
+        return "; ".join(told)
 
     def frames(self, start: float | None, end: float | None) -> Frames:
         """Frames of a file whose time lies in the range, then a check that the file was all there."""
-        base, origin = self._time_base(), self._origin()
+        base, origin = self._time_base(), self.origin
         # Half a tick, so that a time printed and typed in again means the frame it was printed for.
         slack = float(base) / 2 + 5e-7
         first, last = origin + (start or 0.0) - slack, float("inf") if end is None else origin + end - slack
         index = 0
         try:
             for pts, picture in self._stamped(self._decoded_from(origin + start if start else None), base):
-                seconds = float(pts * base)
+                self._last = seconds = float(pts * base)
                 if seconds >= last:
                     return
                 if seconds >= first:
@@ -226,11 +256,10 @@ class _Video:
             self.container.close()
 
     def _frame(self, picture: VideoFrame, index: int, seconds: float, pts: int, base: Fraction) -> Frame:
-        colour = _colour_of(picture)
+        colour = colour_of(picture)
         if colour is None or self._to_bgr.matrix_of(picture) is not None:
             return Frame(self._to_bgr(picture), index, seconds, time.perf_counter(), pts, base)
-        # A copy: the decoder goes on to refer to its own.
-        planes = Planes(np.asarray(picture.to_ndarray(), np.uint8), colour)
+        planes = Planes(samples_of(picture), colour)
         convert = partial(self._to_bgr_late, picture)
         return PlanarFrame(planes, convert, index, seconds, time.perf_counter(), pts, base)
 
@@ -249,18 +278,22 @@ class _Video:
     def _time_base(self) -> Fraction:
         return self.stream.time_base or Fraction(1, 90_000)
 
-    def _origin(self) -> float:
-        """Where the file's clock begins, in seconds; a player shows this moment as 0."""
-        return max(self.container.start_time or 0, 0) / 1e6
-
     def _stamped(self, pictures: Iterator[VideoFrame], base: Fraction) -> Iterator[tuple[int, VideoFrame]]:
+        """Pictures with their time stamps; a clock that begins anew (joined files) goes on from where it was."""
         step = max(round(1 / (self.rate * base)), 1) if self.rate else 1
-        previous = -step
+        previous: int | None = None
+        shift = 0
         for picture in pictures:
             # Some containers (AVI) know only the decoding time, raw streams none at all.
-            stamps = (picture.pts, picture.dts, previous + step)
-            previous = next(stamp for stamp in stamps if stamp is not None)
-            yield previous, picture
+            told = picture.dts if picture.pts is None else picture.pts
+            due = 0 if previous is None else previous + step
+            stamp = due if told is None else told + shift
+            if previous is not None and (previous - stamp) * base > _JUMP:
+                shift += due - stamp
+                stamp = due
+                self._jumps += 1
+            previous = stamp
+            yield stamp, picture
 
     def _decoded_from(self, target: float | None) -> Iterator[VideoFrame]:
         """Pictures from the key frame before ``target`` seconds on (None: from the beginning)."""
@@ -270,26 +303,44 @@ class _Video:
             yield from self._decoded()
             return
         base = self._time_base()
-        for back in (0.0, 10.0, 60.0, float("inf")):
-            wanted = max(target - back, 0.0)
+        for back in (0.0, 10.0, 60.0):
+            if target <= back:
+                break
             with suppress(FFmpegError, OSError):  # not seekable: read on from where it stands, the beginning
-                self.container.seek(int(wanted / base), stream=self.stream)
+                self.container.seek(int((target - back) / base), stream=self.stream)
             pictures = self._decoded()
             first = next(pictures, None)
             # Without an index a seek may land behind the target: then begin further ahead of it.
-            if wanted == 0.0 or (first is not None and first.pts is not None and first.pts * base <= target):
-                if first is not None:
-                    yield first
-                    yield from pictures
+            if first is not None and first.pts is not None and first.pts * base <= target:
+                yield first
+                yield from pictures
                 return
+            pictures.close()
+        # After a seek that found nothing, some files give nothing any more.
+        self.container.close()
+        self._open()
+        yield from self._decoded()
 
-    def _decoded(self) -> Iterator[VideoFrame]:
+    def _packets(self) -> Iterator[Packet]:
+        """All packets of the container, then empty ones, which make decoders give what they hold back."""
+        from av.packet import Packet
+
+        try:
+            yield from self.container.demux()
+        except IndexError:
+            # PyAV stumbles over a stream that appeared on the way, but not before everything is read.
+            flush = Packet()
+            flush.stream = self.stream
+            yield flush
+
+    def _decoded(self) -> Generator[VideoFrame, None, None]:
+        """Pictures from where the container stands to its end, then a check that this was the end."""
         from av.error import EOFError as AvEOFError
         from av.error import FFmpegError
 
         reached = 0.0
         try:
-            for packet in self.container.demux():
+            for packet in self._packets():
                 if packet.pts is not None and packet.time_base is not None:
                     reached = max(reached, float((packet.pts + (packet.duration or 0)) * packet.time_base))
                 if packet.stream is not self.stream:
@@ -299,7 +350,7 @@ class _Video:
                     if packet.is_corrupt and self.kinds & _INDEXED:
                         continue  # half a frame: to decode it could cost the good one before
                 try:
-                    yield from packet.decode()  # type: ignore[misc]
+                    yield from self.stream.decode(packet)
                 except AvEOFError:
                     break
                 except FFmpegError:
@@ -317,14 +368,14 @@ class _Video:
                 ) from exc
             stuck = f"{self.name} cannot be read on after {reached:.2f} s: {reason}."
             raise InputError(stuck, _CURE_DAMAGED) from exc
-        if not self.live:
+        if reached and not self.live:
             self._check_end(reached)
 
     def _check_end(self, reached: float) -> None:
         """The demuxer of a truncated file often just ends: hold what came against what was declared."""
         declared = 0.0
         if self.kinds & _DECLARES_DURATION and self.duration is not None:
-            declared = self._origin() + self.duration
+            declared = self.origin + self.duration
         if declared - reached > _EARLY_END:
             raise InputError(
                 f"{self.name} ends early: it declares {declared:.2f} s, its data stops at {reached:.2f} s.",
@@ -362,62 +413,3 @@ def _reason(error: FFmpegError, timeout: float) -> str:
     if isinstance(error, ExitError):
         return f"nothing came for {timeout:.0f} s"
     return error.strerror or type(error).__name__
-
-
-def _colour_of(picture: VideoFrame) -> ColourSpace | None:
-    """Of a picture that can be handed on in its planes, None of any other."""
-    odd = picture.width % 2 or picture.height % 2
-    if picture.format.name != "yuv420p" or odd or picture.color_range == _FULL_RANGE:
-        return None
-    colour = ColourSpace(picture.colorspace, picture.color_primaries, picture.color_trc)
-    return colour if colour.known else None
-
-
-class _Converter:
-    """Decoded pictures to upright BGR; keeps the scaler's tables and the display matrix between frames."""
-
-    def __init__(self) -> None:
-        from av.video.reformatter import VideoReformatter
-
-        self._reformatter = VideoReformatter()
-        self._rotation: int | None = None
-        self._matrix: np.ndarray | None = None
-
-    def __call__(self, picture: VideoFrame) -> Image:
-        # One thread: starting more for every picture costs more than they save beside an encoder.
-        converted = self._reformatter.reformat(picture, format="bgr24", threads=1)
-        image = np.asarray(converted.to_ndarray(), np.uint8)
-        matrix = self.matrix_of(picture)
-        return image if matrix is None else _upright(image, matrix)
-
-    def matrix_of(self, picture: VideoFrame) -> np.ndarray | None:
-        """The picture's display matrix, None where it has none."""
-        rotation = getattr(picture, "rotation", 0)
-        if rotation != self._rotation:
-            # Only where it changes: a picture asked for its side data is in a cycle with them from then on, and
-            # keeps its memory until the garbage collector comes by (100 MB more at 640x480).
-            self._rotation, self._matrix = rotation, _display_matrix(picture)
-        return self._matrix
-
-
-def _display_matrix(picture: VideoFrame) -> np.ndarray | None:
-    side_data: Any = picture.side_data
-    try:
-        return np.frombuffer(bytes(side_data["DISPLAYMATRIX"]), "=i4")
-    except KeyError:
-        return None
-
-
-def _upright(image: Image, matrix: Sequence[int] | np.ndarray) -> Image:
-    """Apply a display matrix (9 numbers) as far as it is quarter turns and mirroring, as players do.
-
-    It takes stored (p, q) to shown (a p + c q, b p + d q), up to scale and shift; a, b, c, d are its numbers
-    0, 1, 3 and 4 (ISO/IEC 14496-12, 8.3.2; libavutil/display.h).
-    """
-    a, b, c, d = (int(matrix[i]) for i in (0, 1, 3, 4))
-    turned: NDArray[Any] = image
-    if abs(b) + abs(c) > abs(a) + abs(d):
-        turned, a, d = cv2.transpose(turned), c, b
-    if a < 0 or d < 0:
-        turned = cv2.flip(turned, -1 if a < 0 and d < 0 else 1 if a < 0 else 0)
-    return np.asarray(turned, np.uint8)

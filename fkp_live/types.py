@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from fkp_live.planes import Planes
 
 FloatArray = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -35,6 +39,11 @@ class Frame:
     arrived: float
     pts: int | None = None
     time_base: Fraction | None = None
+
+    @property
+    def picture(self) -> Image | Planes:
+        """`image` in the form that costs the least: a video's frame has it in planes (see `planes.PlanarFrame`)."""
+        return self.image
 
 
 @dataclass(frozen=True, slots=True, eq=False)

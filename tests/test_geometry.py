@@ -103,6 +103,24 @@ def test_a_picture_without_resampling_stays_as_it_is() -> None:
     np.testing.assert_array_equal(geometry.warp(image, np.array([[1.0, 0, 0], [0, 1, 0]]), 112), image)
 
 
+@pytest.mark.parametrize("side", [100, 250, 900], ids=["enlarged", "reduced", "shrunk first"])
+@pytest.mark.parametrize("tall", [False, True])
+def test_a_crop_of_a_picture_too_long_for_opencv_is_that_of_its_end(side: int, tall: bool) -> None:
+    long, short = np.zeros((1000, 34_000, 3), np.uint8), np.zeros((1000, 2_000, 3), np.uint8)
+    long[:, -1000:] = short[:, -1000:] = np.random.default_rng(0).integers(0, 256, (1000, 1000, 3))
+    if tall:
+        long, short = long.transpose(1, 0, 2), short.transpose(1, 0, 2)
+    for along, across in ((1040, 60), (1700, 900), (900, -200)):
+        x, y = (across, along) if tall else (along, across)
+        box = np.array([x, y, x + side, y + side])
+        shift = np.tile([0, 32_000] if tall else [32_000, 0], 2)
+        crop = geometry.warp(long, geometry.crop_matrix(box + shift, SPEC), SPEC.size)
+        expected = geometry.warp(short, geometry.crop_matrix(box, SPEC), SPEC.size)
+        np.testing.assert_allclose(crop, expected.astype(int), atol=1)
+    nowhere = geometry.warp(long, geometry.crop_matrix([50_000, 50_000, 50_100, 50_100], SPEC), SPEC.size)
+    assert nowhere.max() == 0
+
+
 def test_overlap() -> None:
     boxes = [[0, 0, 10, 10], [5, 0, 15, 10], [20, 20, 30, 30]]
     overlap = geometry.iou(boxes, boxes)

@@ -18,6 +18,8 @@ from fkp_live import runtime
 from fkp_live.geometry import box_of
 from fkp_live.pipeline import FaceLandmarker, Pipeline, PipelineOptions
 from fkp_live.runtime import models_dir, stream_model
+from fkp_live.scenes import demo_clip
+from fkp_live.sources import open_source
 from fkp_live.topology import CHIN, MIRROR, NOSE_TIP, REGIONS
 from fkp_live.types import Frame, FrameResult, Image
 
@@ -130,6 +132,15 @@ def test_a_face_that_comes_back_is_not_smoothed_towards_where_it_was() -> None:
     back = next(result.faces[0] for result in results[9:] if result.faces)
     assert back.id == 1
     np.testing.assert_array_equal(back.points, back.raw)
+
+
+@has_model
+def test_what_a_caller_paints_on_a_videos_frame_is_what_is_looked_at() -> None:
+    with open_source(demo_clip(), max_frames=2) as source:
+        seen, hidden = source
+    hidden.image[:] = 0
+    for frame, faces in ((seen, 1), (hidden, 0)):
+        assert len(Pipeline(PipelineOptions(provider="cpu")).process(frame).faces) == faces
 
 
 def test_reset_starts_another_stream() -> None:

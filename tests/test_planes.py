@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import copy
+import dataclasses
+import pickle
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -153,6 +156,50 @@ def test_a_file_comes_in_planes_and_is_bgr_when_asked() -> None:
     assert image is frame.image
     assert image.shape == frame.planes.shape
     assert np.abs(image.astype(int) - frame.planes.bgr()).mean() < 2.0
+
+
+def demo_frame() -> PlanarFrame:
+    with open_source(DEMO, max_frames=1) as source:
+        frame = next(source)
+    assert isinstance(frame, PlanarFrame)
+    return frame
+
+
+def test_the_picture_of_a_frame_is_its_image_as_soon_as_somebody_was_given_it(astronaut: Image) -> None:
+    frame = demo_frame()
+    assert frame.untouched
+    assert frame.picture is frame.planes
+    frame.image[:] = 0
+    assert not frame.untouched
+    assert frame.picture is frame.image
+    assert frame.image.max() == 0
+    assert Frame(astronaut, 0, 0.0, 0.0).picture is astronaut
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [copy.copy, copy.deepcopy, lambda frame: pickle.loads(pickle.dumps(frame)), dataclasses.replace],
+    ids=["copy", "deepcopy", "pickle", "replace"],
+)
+def test_copies_of_a_frame_are_plain_and_the_same(copied: Callable[[Frame], Frame]) -> None:
+    frame = demo_frame()
+    other = copied(frame)
+    assert type(other) is Frame
+    assert np.array_equal(other.image, frame.image)
+    for name in ("index", "time", "arrived", "pts", "time_base"):
+        assert getattr(other, name) == getattr(frame, name)
+
+
+def test_frames_and_results_with_other_values() -> None:
+    frame = demo_frame()
+    assert dataclasses.replace(frame, time=7.0).time == 7.0
+    mirrored = dataclasses.replace(frame, image=frame.image[:, ::-1])
+    assert np.array_equal(mirrored.image[:, ::-1], frame.image)
+    assert mirrored.pts == frame.pts
+    result = FrameResult(frame, (), timings={"detect": 0.1})
+    for other in (pickle.loads(pickle.dumps(result)), copy.deepcopy(result)):
+        assert np.array_equal(other.frame.image, frame.image)
+        assert other.timings == result.timings
 
 
 @pytest.mark.parametrize("cut", [{"mirror": True}])

@@ -230,6 +230,25 @@ def test_start_behind_the_end(make_clip: MakeClip, tmp_path: Path) -> None:
         open_source(path, start=5)
 
 
+@pytest.mark.parametrize(
+    ("cut", "says"),
+    [
+        ({"start": 0.98}, r"no frame in the range that --start 0\.98 leaves; the nearest is at 0\.967 s"),
+        (
+            {"start": 0.51, "end": 0.52},
+            r"that --start 0\.51 and --end 0\.52 leaves; the nearest is at 0\.533 s",
+        ),
+    ],
+)
+def test_a_range_between_two_frames(
+    make_clip: MakeClip, tmp_path: Path, cut: dict[str, float], says: str
+) -> None:
+    path = make_clip(tmp_path / "a.mp4", 30)
+    with pytest.raises(InputError, match=says) as caught:
+        open_source(path, **cut)
+    assert "again" not in caught.value.hint  # nothing is damaged
+
+
 @pytest.mark.parametrize("name", ["t.mp4", "t.mkv", "t.avi"])
 def test_truncated_file_gives_what_it_has_then_says_so(
     make_clip: MakeClip, tmp_path: Path, name: str
@@ -266,6 +285,122 @@ def test_damage_in_the_middle_is_passed_over_and_told(make_clip: MakeClip, tmp_p
     assert 40 <= len(frames) < 60
     assert frames[-1].time == pytest.approx(59 / 30, abs=1e-3)
     assert "damaged" in source.note
+
+
+# clocks and containers
+
+
+def joined(path: Path, *parts: Path) -> Path:
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+def test_parts_of_a_joined_stream_follow_each_other_in_time(make_clip: MakeClip, tmp_path: Path) -> None:
+    """The clock of the second part begins anew; B-frames, which are stored out of order, are no jump."""
+    part = make_clip(tmp_path / "part.ts", 40, options={"bf": "3", "g": "20"})
+    with open_source(joined(tmp_path / "j.ts", part, part, part)) as source:
+        frames = list(source)
+        assert source.note == "the clock of j.ts jumped back 2 times; its parts were joined"
+    assert [number_of(f.image) for f in frames] == [*range(40)] * 3
+    assert [f.time - source.info.origin for f in frames] == pytest.approx(np.arange(120) / 30, abs=1e-3)
+    exact = [f.pts * f.time_base for f in frames if f.pts is not None and f.time_base is not None]
+    assert [float(stamp) for stamp in exact] == pytest.approx([f.time for f in frames])
+
+
+def test_a_gap_in_the_clock_stays(make_clip: MakeClip, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "gap.ts", 20, pts=[*range(10), *range(100, 110)])
+    with open_source(path) as source:
+        times = [frame.time for frame in source]
+        assert source.note == ""
+    assert times[10] - times[9] == pytest.approx(91 / 30, abs=1e-3)
+
+
+def test_a_stream_that_appears_on_the_way_costs_no_picture(make_clip: MakeClip, tmp_path: Path) -> None:
+    noise = list(np.random.default_rng(0).integers(0, 256, (60, 96, 160, 3), np.uint8))
+    silent = make_clip(tmp_path / "silent.ts", noise, options={"bf": "3", "crf": "10"})
+    sound = make_clip(tmp_path / "sound.ts", 40, sound="aac", options={"bf": "3"})
+    times = 6_000_000 // silent.stat().st_size + 1  # ffmpeg looks at the first 5 MB before it begins
+    frames = read(joined(tmp_path / "appears.ts", *[silent] * times, sound))
+    assert len(frames) == times * 60 + 40
+
+
+def test_a_demuxer_that_stumbles_at_the_end_costs_no_picture(
+    make_clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As PyAV does where a stream has appeared on the way, if the memory behind its list of streams is not 0."""
+    opened = sources._open_container
+
+    class Stumbling:
+        def __init__(self, container: Any) -> None:
+            self._container = container
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._container, name)
+
+        def demux(self) -> Any:
+            yield from itertools.takewhile(lambda packet: packet.size, self._container.demux())
+            raise IndexError("list index out of range")
+
+    monkeypatch.setattr(sources, "_open_container", lambda *args: Stumbling(opened(*args)))
+    path = make_clip(tmp_path / "a.ts", 40, options={"bf": "3"})
+    assert [number_of(f.image) for f in read(path)] == list(range(40))
+
+
+def test_where_a_player_begins_is_told(make_clip: MakeClip, tmp_path: Path) -> None:
+    with open_source(make_clip(tmp_path / "a.ts", 5)) as source:
+        assert 0.0 < source.info.origin == pytest.approx(next(source).time, abs=1e-3)
+    with open_source(make_clip(tmp_path / "a.mp4", 5)) as source:
+        assert source.info.origin == 0.0
+
+
+@pytest.mark.parametrize(
+    ("rotation", "aspect", "expected"),
+    [
+        (0, "16/11", "16/11"),
+        (90, "16/11", "11/16"),
+        (180, "16/11", "16/11"),
+        (0, "1/1", None),
+        (90, "0/1", None),
+    ],
+)
+def test_oblong_pixels_are_told_as_they_are_handed_out(
+    make_clip: MakeClip, tmp_path: Path, rotation: int, aspect: str, expected: str | None
+) -> None:
+    options = {"sar": aspect} if aspect != "0/1" else None
+    path = make_clip(tmp_path / "a.mp4", 3, rotation=rotation, options=options, codec="libx264")
+    with open_source(path) as source:
+        assert source.info.pixel_aspect == (Fraction(expected) if expected else None)
+
+
+def test_a_raw_stream_is_cut_although_it_cannot_seek(make_clip: MakeClip, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.h264", 60, rate=25, options={"g": "15"})
+    frames = read(path, start=0.6, end=1.0)
+    assert [number_of(f.image) for f in frames] == list(range(15, 25))
+    assert [f.time for f in frames] == pytest.approx(np.arange(15, 25) / 25, abs=1e-3)
+
+
+def test_a_seek_that_finds_nothing_is_made_good(
+    make_clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in Matroska files that begin before 0: after a seek they give nothing any more."""
+    opened = sources._open_container
+
+    class Spent:
+        def __init__(self, container: Any) -> None:
+            self._container, self._spent = container, False
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._container, name)
+
+        def seek(self, *args: Any, **options: Any) -> None:
+            self._spent = True
+
+        def demux(self) -> Any:
+            return iter(()) if self._spent else self._container.demux()
+
+    monkeypatch.setattr(sources, "_open_container", lambda *args: Spent(opened(*args)))
+    path = make_clip(tmp_path / "a.mkv", 60)
+    assert [number_of(f.image) for f in read(path, start=1.0)] == list(range(30, 60))
 
 
 # pictures
@@ -476,6 +611,17 @@ def test_failing_reader_ends_the_consumer_with_its_own_message(
         for _ in source:
             seen += 1
     assert seen == 10
+
+
+def test_a_source_that_is_dropped_lets_go_of_its_file(make_clip: MakeClip, tmp_path: Path) -> None:
+    source = open_source(make_clip(tmp_path / "a.mp4", 60))
+    next(source)
+    thread = source._thread
+    assert thread.is_alive()
+    del source
+    gc.collect()
+    thread.join(5)
+    assert not thread.is_alive()
 
 
 def test_leaving_in_the_middle_leaves_no_thread(make_clip: MakeClip, tmp_path: Path) -> None:
