@@ -28,7 +28,7 @@ from fkp_live import __version__
 from fkp_live.bench_report import SCHEMA, comparison, read_report, table, write_report
 from fkp_live.console import say
 from fkp_live.errors import ExitCode, FkpError
-from fkp_live.options import PROVIDERS, Help, Parser, file_path, filled, whole_number
+from fkp_live.options import MOST_THREADS, PROVIDERS, Help, Parser, file_path, filled, whole_number
 from fkp_live.outputs import check_output
 
 MOST_FACES = 100
@@ -81,9 +81,15 @@ def main(words: Sequence[str]) -> int:
         benchmark of ours, or an output that cannot be written; all that can be is said before measuring.
     """
     options = parse(words)
+    # Not at the top, because ``--help`` and a mistyped option answer at once.
+    from fkp_live.capture import local_files
+    from fkp_live.runtime import resolve_model
+
     old = None if options.compare is None else read_report(options.compare)
     if options.json is not None:
-        inputs = [] if options.video is None else [options.video]
+        inputs = [] if options.video is None else local_files(options.video)
+        if options.model is not None:
+            inputs.append(resolve_model(options.model))
         check_output(options.json, overwrite=options.overwrite, inputs=inputs)
     with _stopped_like_ctrl_c():
         report = measure(options)
@@ -91,7 +97,7 @@ def main(words: Sequence[str]) -> int:
     if old is not None:
         say("\n" + comparison(old, report))
     if options.json is not None:
-        write_report(options.json, report)
+        write_report(options.json, report, overwrite=options.overwrite)
         say(f"\nwritten: {options.json}")
     return int(ExitCode.OK)
 
@@ -150,7 +156,11 @@ def parser() -> argparse.ArgumentParser:
     provider.add_argument("--providers", type=_providers, metavar="A,B", help="several, taking turns")
     group.add_argument("--model", type=filled, help="name of a shipped landmark network, or an .onnx file")
     group.add_argument(
-        "--threads", type=whole_number(1), default=1, metavar="N", help="threads of a CPU provider"
+        "--threads",
+        type=whole_number(1, MOST_THREADS),
+        default=1,
+        metavar="N",
+        help="threads of a CPU provider",
     )
 
     group = made.add_argument_group("how often")
@@ -249,11 +259,14 @@ def _check(options: BenchOptions) -> None:
 def _cases(options: BenchOptions) -> dict[str, dict[str, Any]]:
     if options.faces:
         return {f"{n} face{'s' if n > 1 else ''}": {"faces": n} for n in options.faces}
+    from fkp_live.capture import without_password
+
     if options.video is None:
         from fkp_live.scenes import demo_clip
 
         return {"demo": {"video": str(demo_clip())}}
-    return {options.video if "://" in options.video else Path(options.video).name: {"video": options.video}}
+    url = "://" in options.video
+    return {without_password(options.video) if url else Path(options.video).name: {"video": options.video}}
 
 
 def _trial(options: BenchOptions, name: str, provider: str, **what: Any) -> dict[str, Any]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from fkp_live.errors import InputError, OutputError
-from fkp_live.outputs import places
+from fkp_live.errors import InputError
+from fkp_live.outputs import write_text
 
 SCHEMA = "fkp-bench/1"
 Report = Mapping[str, Any]
@@ -194,18 +193,12 @@ def _is_whole(report: Report) -> bool:
     return True
 
 
-def write_report(path: Path, report: Report) -> None:
-    """Write the report as JSON; a file of that name is replaced only by a whole one.
+def write_report(path: Path, report: Report, *, overwrite: bool) -> None:
+    """Write the report as JSON.
 
     Raises
     ------
     OutputError
         If it cannot be written.
     """
-    target, partial = places(path)
-    try:
-        partial.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        os.replace(partial, target)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"{path} cannot be written: {error.strerror}.", "Choose another folder.") from error
+    write_text(path, json.dumps(report, indent=1, allow_nan=False) + "\n", overwrite=overwrite)

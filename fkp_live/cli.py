@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from fkp_live.console import say, silence
+from fkp_live.console import flush, open_closed_streams, say, silence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,13 +24,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words or os.environ.get("FKP_DEBUG", "") not in ("", "0")
+    open_closed_streams()
     try:
-        code = _dispatch(words)
-        sys.stdout.flush()
+        try:
+            code = _dispatch(words)
+        except SystemExit as exit_:
+            # argparse's way out after --help.
+            code = exit_.code if isinstance(exit_.code, int) else 0
+        flush()
         return code
-    except SystemExit as exit_:
-        # argparse's way out after --help.
-        return exit_.code if isinstance(exit_.code, int) else 0
     except KeyboardInterrupt:
         return _interrupted()
     except BrokenPipeError:
@@ -45,7 +47,7 @@ def _dispatch(words: list[str]) -> int:
     if words == ["--version"]:
         from fkp_live import __version__
 
-        print(f"fkp-live {__version__}")
+        say(f"fkp-live {__version__}")
         return 0
     if words[:1] == ["bench"]:
         from fkp_live.bench import main as bench

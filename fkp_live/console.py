@@ -1,4 +1,7 @@
-"""Saying things on stdout and stderr, also when nobody listens any more."""
+"""Saying things on stdout and stderr, also when nobody listens any more.
+
+Results on stdout count: where they cannot be delivered the command fails. What is said on stderr never fails it.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,66 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
 
+    from fkp_live.errors import OutputError
+
 
 def say(text: str, stream: TextIO | None = None) -> None:
-    """Print a line to ``stream``, stdout by default. A reader that has gone (``| head``) is no failure."""
+    """Print a line to ``stream``, stdout by default. A reader that has gone (``| head``) is no failure.
+
+    Raises
+    ------
+    OutputError
+        If stdout does not take it, such as a full disk.
+    """
     stream = sys.stdout if stream is None else stream
     try:
-        print(text, file=stream, flush=True)
+        print(printable(text, stream), file=stream, flush=True)
     except BrokenPipeError:
         silence(stream)
+    except OSError as error:
+        silence(stream)
+        if stream is not sys.stderr:
+            raise _undelivered(error) from error
+
+
+def flush() -> None:
+    """Deliver what was printed to stdout. Raises BrokenPipeError if its reader has gone, else as `say`."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        silence(sys.stdout)
+        raise _undelivered(error) from error
+
+
+def _undelivered(error: OSError) -> OutputError:
+    from fkp_live.errors import OutputError
+
+    return OutputError(
+        f"Standard output does not take the results: {error.strerror}.", "Files that were written are whole."
+    )
+
+
+def printable(text: str, stream: TextIO) -> str:
+    """``text`` with what the stream's encoding lacks, and undecodable bytes of names, written as \\u...."""
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def silence(stream: TextIO) -> None:
     """Send all that still comes to nowhere, the interpreter's own flush at its end included."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def open_closed_streams() -> None:
+    """Open to nowhere what was closed of stdin, stdout and stderr before Python began (``>&-``).
+
+    Else the next file opened would take that number, and a library that prints would write into it.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115

@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 
 from fkp_live import __version__
+from fkp_live.console import say
 from fkp_live.errors import ExitCode, FkpError
 from fkp_live.runtime import (
     PROVIDERS,
@@ -48,16 +49,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _cameras()
     problem = screen_problem()
     _line("screen", "yes" if problem is None else f"none: {problem}")
-    print()
+    say("")
     if broken:
-        print("Broken: " + "; ".join(broken))
+        say("Broken: " + "; ".join(broken))
         return int(ExitCode.FAILURE)
-    print("All that is needed works.")
+    say("All that is needed works.")
     return int(ExitCode.OK)
 
 
 def _line(what: str, found: str) -> None:
-    print(f"{what:<24}{found}")
+    say(f"{what:<24}{found}")
 
 
 def _versions() -> list[str]:

@@ -93,7 +93,7 @@ class Hud:
         return parts
 
 
-Picture = TypeVar("Picture", Image, Planes)
+Picture = TypeVar("Picture", bound=Image | Planes)
 
 
 def draw(

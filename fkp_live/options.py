@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from fkp_live.errors import UsageError
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt", "openvino", "coreml", "directml")
 SMOOTHING = ("off", "light", "medium", "strong")
 DETECT_EVERY = 15
+MOST_THREADS = 1024
 
 _SWITCH = {"True": "on", "False": "off"}
 
@@ -130,9 +132,9 @@ def _check(options: Options, live: bool) -> None:
             f"--start {options.start:g} is not before --end {options.end:g}.",
             "Both are seconds from the beginning.",
         )
-    seen: dict[Path, str] = {}
+    seen: dict[str, str] = {}
     for option, path in options.outputs.items():
-        first = seen.setdefault(path.resolve(), option)
+        first = seen.setdefault(os.path.realpath(path), option)
         if first != option:
             raise UsageError(f"{first} and {option} name the same file, {path}.", "Give each its own.")
     if options.headless and not options.outputs:
@@ -228,7 +230,11 @@ def parser() -> argparse.ArgumentParser:
         "CPUs that are made for it)",
     )
     group.add_argument(
-        "--threads", type=whole_number(1), default=1, metavar="N", help="threads of a CPU provider"
+        "--threads",
+        type=whole_number(1, MOST_THREADS),
+        default=1,
+        metavar="N",
+        help="threads of a CPU provider",
     )
     group.add_argument(
         "--debug", action=flag, default=False, help="show where an unexpected failure came from"
@@ -236,16 +242,17 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def whole_number(least: int) -> Callable[[str], int]:
-    """For argparse: a whole number from ``least`` up."""
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """For argparse: a whole number from ``least`` up, to ``most`` where there is one."""
 
     def whole(text: str) -> int:
         try:
             number = int(text)
         except ValueError:
             number = least - 1
-        if number < least:
-            raise argparse.ArgumentTypeError(f"expected was a whole number from {least} up, not {text!r}")
+        if number < least or (most is not None and number > most):
+            end = "up" if most is None else f"to {most}"
+            raise argparse.ArgumentTypeError(f"expected was a whole number from {least} {end}, not {text!r}")
         return number
 
     return whole

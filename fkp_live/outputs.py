@@ -1,15 +1,18 @@
 """What every output has in common: a name that is checked first, and a partial file until it is whole.
 
 A file under the name that was asked for is always whole: it is written as ``<stem>.partial<suffix>`` beside
-its target and renamed in `close`. `abort` is for a failure in the middle: the file is closed, keeps its
-partial name where anything was written, and a target that existed before is left as it was.
+its target (``<stem>.partial-2<suffix>`` and so on where that exists) and renamed in `close`. `abort` is for a
+failure in the middle: the file is closed, keeps its partial name where anything was written, and a target
+that existed before is left as it was.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -17,6 +20,8 @@ from typing import Protocol
 from fkp_live.errors import FkpError, OutputError
 from fkp_live.planes import Planes
 from fkp_live.types import FrameResult, Image
+
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 class Sink(Protocol):
@@ -56,7 +61,24 @@ def check_output(
     ------
     OutputError
     """
-    path = Path(path)
+    try:
+        _check(Path(path), overwrite, inputs, others, suffixes)
+    except OSError as exc:
+        # A name too long, a folder that may not be entered: whatever is looked at first meets it.
+        raise OutputError(
+            f"{path} cannot be written: {exc.strerror}.", "Choose another name or another folder."
+        ) from exc
+
+
+def _check(
+    path: Path,
+    overwrite: bool,
+    inputs: Iterable[str | Path],
+    others: Iterable[str | Path],
+    suffixes: Collection[str],
+) -> None:
+    if _real(path).is_dir():
+        raise OutputError(f"{path} is a folder, but a file name is needed.", "Add a file name to it.")
     if suffixes and path.suffix.lower() not in suffixes:
         raise OutputError(
             f"{path} has {f'the extension {path.suffix}' if path.suffix else 'no extension'}, "
@@ -64,8 +86,8 @@ def check_output(
             f"Name it {path.with_suffix(next(iter(suffixes))).name}.",
         )
     target, partial = places(path)
-    if target.is_dir():
-        raise OutputError(f"{path} is a folder, but a file name is needed.", "Add a file name to it.")
+    if target.is_symlink():
+        raise OutputError(f"{path} is a link that leads back to itself.", "Choose another name.")
     for read in map(Path, inputs):
         if _same_file(target, read):
             raise OutputError(f"{path} is the input itself and would be destroyed.", "Choose another name.")
@@ -85,6 +107,8 @@ def check_output(
             raise OutputError(f"{path} is write-protected.", "Choose another name or change its mode.")
     if not target.parent.is_dir():
         raise OutputError(f"There is no folder {path.parent} to write {path.name} to.", "Create it first.")
+    with suppress(FileNotFoundError):
+        os.lstat(partial)  # too long a name, even where the target's is not
     try:
         # Permissions, read-only disks and quotas: only trying tells.
         with tempfile.TemporaryFile(dir=target.parent):
@@ -95,8 +119,40 @@ def check_output(
 
 def places(path: Path) -> tuple[Path, Path]:
     """The real file behind a name (links followed) and the name it has while it is being written."""
-    target = Path(os.path.realpath(path.expanduser()))
+    target = _real(path)
     return target, target.with_name(f"{target.stem}.partial{target.suffix}")
+
+
+def _real(path: Path) -> Path:
+    # os.path and not Path, because that raises where "~name" is nobody's home; then it is a name like any other.
+    return Path(os.path.realpath(os.path.expanduser(path)))
+
+
+def _created(first: Path) -> Path:
+    """An empty file that was not there before: ``first``, or its name with -2, -3 and so on."""
+    path, number = first, 1
+    while True:
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            return path
+        except FileExistsError:
+            number += 1
+            path = first.with_name(f"{first.stem}-{number}{first.suffix}")
+
+
+def _rename_to_new(path: Path, target: Path) -> None:
+    """Rename without ever replacing a file. FileExistsError if ``target`` is there."""
+    try:
+        os.link(path, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        # No hard links here (FAT, some network disks): then as nearly as can be had.
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        os.rename(path, target)
+    else:
+        os.unlink(path)
 
 
 def _same_file(a: Path, b: Path) -> bool:
@@ -112,18 +168,35 @@ class FileSink:
     def __init__(self, path: str | Path, overwrite: bool, suffixes: Collection[str] = ()) -> None:
         check_output(path, overwrite=overwrite, suffixes=suffixes)
         self.path = Path(path)
-        self._target, self._partial = places(self.path)
+        self._overwrite = overwrite
+        self._target, first = places(self.path)
+        try:
+            self._partial = _created(first)
+        except OSError as exc:
+            raise self._failed(exc) from exc
 
     @property
     def kept(self) -> Path | None:
         """The partial file, None where there is none (any more)."""
-        return self.path.with_name(self._partial.name) if self._partial.exists() else None
+        if not os.path.exists(self._partial):
+            return None
+        beside = self.path.with_name(self._partial.name)
+        # Not beside a link, or with a ~ in its name.
+        return beside if _same_file(beside, self._partial) else self._partial
 
     def _commit(self) -> None:
         try:
-            os.replace(self._partial, self._target)
+            if self._overwrite:
+                os.replace(self._partial, self._target)
+            else:
+                _rename_to_new(self._partial, self._target)
+        except FileExistsError as exc:
+            raise OutputError(
+                f"{self.path} came into being while it was written, and is not replaced.",
+                f"The finished file is {self.kept}.",
+            ) from exc
         except OSError as exc:
-            hint = f"The finished file is {self._partial}."
+            hint = f"The finished file is {self.kept}."
             raise OutputError(f"{self.path} cannot be replaced: {exc.strerror}.", hint) from exc
 
     def _discard(self) -> None:
@@ -133,7 +206,11 @@ class FileSink:
         if isinstance(exc, FkpError):
             return exc
         reason = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
-        return OutputError(f"{self.path} cannot be written: {reason}.", "Check the space left on the disk.")
+        full = getattr(exc, "errno", None) in _FULL
+        return OutputError(
+            f"{self.path} cannot be written: {reason}.",
+            "Make room on the disk, or choose another one." if full else "",
+        )
 
     def close(self) -> None:
         raise NotImplementedError
@@ -148,3 +225,14 @@ class FileSink:
             self.close()
         else:
             self.abort()
+
+
+def write_text(path: Path, text: str, *, overwrite: bool) -> None:
+    """Write a text file as a whole, or not at all. Raises OutputError as `check_output`, or if there is no room."""
+    file = FileSink(path, overwrite)
+    try:
+        file._partial.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        file._discard()
+        raise file._failed(exc) from exc
+    file._commit()

@@ -19,12 +19,14 @@ from typing import Any
 import cv2
 
 from fkp_live import __version__
-from fkp_live.console import say, silence
+from fkp_live.capture import local_files
+from fkp_live.console import printable, say, silence
 from fkp_live.draw import Hud, draw
 from fkp_live.errors import ExitCode, InputError, UsageError
 from fkp_live.options import Options
 from fkp_live.pipeline import Pipeline, PipelineOptions
-from fkp_live.planes import PlanarFrame, Planes
+from fkp_live.planes import Planes
+from fkp_live.runtime import resolve_model
 from fkp_live.sinks import VIDEO_FORMATS, CsvSink, JsonlSink, Sink, VideoSink, check_output
 from fkp_live.sources import Source, SourceInfo, open_source
 from fkp_live.stats import FrameRate, RunStats
@@ -150,8 +152,8 @@ def _walk(
                     shown = options.hud and (viewer is None or viewer.hud)
                     # The clean picture has no further use, so it is painted in place.
                     painted = hud if shown else None
-                    if viewer is None and isinstance(frame, PlanarFrame):
-                        picture = draw(frame.planes, result.faces, painted)
+                    if viewer is None:
+                        picture = draw(frame.picture, result.faces, painted)
                     else:
                         picture = shot = draw(frame.image, result.faces, painted)
             if sinks:
@@ -166,7 +168,9 @@ def _walk(
 
 
 def _check_outputs(options: Options, spec: int | str) -> None:
-    inputs = [] if isinstance(spec, int) else [spec]
+    inputs = local_files(spec)
+    if options.model is not None:
+        inputs.append(resolve_model(options.model))
     checked: list[Path] = []
     for option, path in options.outputs.items():
         suffixes = VIDEO_FORMATS if option == "--out" else ()
@@ -217,13 +221,16 @@ def _header(options: Options, info: SourceInfo, pipeline: Pipeline) -> dict[str,
 def _settled(sink: Sink) -> Iterator[Sink]:
     """Close the sink when the run ends well or is stopped, abort it when the run fails."""
     try:
-        yield sink
+        try:
+            yield sink
+        except BaseException:
+            sink.abort()
+            raise
+        sink.close()
     except BaseException as error:
-        sink.abort()
-        if sink.kept is not None:
+        if sink.kept is not None and str(sink.kept) not in str(error):
             error.add_note(f"What was written until then is in {sink.kept}.")
         raise
-    sink.close()
 
 
 @contextmanager
@@ -248,7 +255,7 @@ def _after_the_encoder() -> Iterator[None]:
 
 
 class _Stops:
-    """Ctrl-C and SIGTERM: asked for at any time, obeyed where nothing is torn.
+    """Ctrl-C, SIGTERM and a terminal that closes: asked for at any time, obeyed where nothing is torn.
 
     While the run waits for a frame, a signal raises KeyboardInterrupt; while a frame is worked on or files
     are closed, it is only noted.
@@ -260,7 +267,11 @@ class _Stops:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> _Stops:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        # Windows has none, and under nohup it stays ignored.
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            numbers.append(signal.SIGHUP)
+        for number in numbers:
             self._before[number] = signal.signal(number, self._note)
         return self
 
@@ -364,13 +375,17 @@ class _Progress:
         # In a log file one line every few seconds will do.
         interval = 0.1 if sys.stderr.isatty() else 5.0
         self._bar = tqdm(
-            total=self._total, desc=self._name, unit="frame", mininterval=interval, dynamic_ncols=True
+            total=self._total,
+            desc=printable(self._name, sys.stderr),
+            unit="frame",
+            mininterval=interval,
+            dynamic_ncols=True,
         )
 
     def _attempt(self, what: Callable[[], object]) -> None:
         try:
             what()
-        except BrokenPipeError:
+        except OSError:
             silence(sys.stderr)
 
 

@@ -5,9 +5,7 @@ See `outputs` for what all of them have in common: the checks, and the partial f
 
 from __future__ import annotations
 
-import math
 import threading
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fkp_live.errors import OutputError
 from fkp_live.outputs import FileSink, Sink, check_output
-from fkp_live.planes import ColourSpace, PlanarFrame, Planes
+from fkp_live.planes import ColourSpace, Planes
 from fkp_live.reading import Handoff, SourceInfo
+from fkp_live.sound import Sound
 from fkp_live.tables import CsvSink, JsonlSink
 from fkp_live.types import FrameResult, Image
 
@@ -28,14 +28,21 @@ __all__ = ["VIDEO_FORMATS", "CsvSink", "JsonlSink", "Sink", "VideoSink", "check_
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
-    from av.packet import Packet
     from av.video.stream import VideoStream
 
 VIDEO_FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
-_MUXER_OPTIONS = {
+_MOV_OPTIONS = {
     # A late start is written in this unit; the default, 1/1000 s, would be up to half a millisecond off.
-    "mp4": {"movie_timescale": "90000"},
-    "mov": {"movie_timescale": "90000"},
+    "movie_timescale": "90000",
+    # Written as fragments, from key frame to key frame, that reach the disk at once, so that a file which is cut off by
+    # whatever it is plays up to there; made an ordinary file in the end. Only a delayed header knows of a late start.
+    # (Fragments of so many seconds would be wrong: their last pictures can fall out of the edit list.)
+    "movflags": "hybrid_fragmented+delay_moov",
+    "flush_packets": "1",
+}
+_MUXER_OPTIONS = {
+    "mp4": _MOV_OPTIONS,
+    "mov": _MOV_OPTIONS,
     # An encoder's run-in sounds before 0; by default everything else would be moved to the right instead.
     "matroska": {"avoid_negative_ts": "disabled"},
 }
@@ -45,7 +52,9 @@ _MUXER_OPTIONS = {
 _QUEUED, _LEAST_QUEUED, _QUEUED_BYTES = 16, 4, 48 << 20
 _LIVE_BASE = Fraction(1, 90_000)  # unit of time where the source has none of its own
 _FINEST_BASE = 1_000_000  # ticks a second that encoder and containers take without trouble
+_FRONT = 64  # bytes of an MP4 file in which all lies that a trailer changes
 _DEFAULT_RATE = Fraction(30)
+_LARGEST_SIDE = 16_384  # pixels that x264 takes
 
 
 class VideoSink(FileSink):
@@ -59,13 +68,13 @@ class VideoSink(FileSink):
     crf : x264's constant rate factor, less is better and larger
     preset : x264's preset, from ultrafast to veryslow
 
-    Pictures that come with ``pts`` keep them, so a late start or an uneven rate comes out as it went in.
-    After a cut at the front (``info.start``) and for live sources the first picture is at 0, and the sound
-    is moved by as much; it ends with the last picture unless the source was read to its end. A side of odd
-    length grows by one repeated row or column, because 4:2:0 video has none; coordinates stay valid. A
-    picture of another size than ``info`` is scaled into it. `write` returns as soon as a BGR picture is
-    converted: the caller may paint on it again. Planes are taken over as they are, and with them the
-    source's colours, untouched where nothing was painted.
+    Pictures that come with ``pts`` keep them, so a late start or an uneven rate comes out as it went in; the
+    output begins where a player begins (``info.origin``). After a cut at the front (``info.start``) and for
+    live sources the first picture is at 0, and the sound is moved by as much; it ends with the last picture
+    unless the source was read to its end. A side of odd length grows by one repeated row or column, because
+    4:2:0 video has none; coordinates stay valid. A picture of another size than ``info`` is scaled into it.
+    `write` returns as soon as a BGR picture is converted: the caller may paint on it again. Planes are taken
+    over as they are, and with them the source's colours, untouched where nothing was painted.
 
     Attributes
     ----------
@@ -84,9 +93,16 @@ class VideoSink(FileSink):
         crf: int = 23,
         preset: str = "veryfast",
     ) -> None:
+        self._size = (info.width + info.width % 2, info.height + info.height % 2)
+        if max(self._size) > _LARGEST_SIDE:
+            raise OutputError(
+                f"Pictures of {info.width}x{info.height} cannot be written to {path}: H.264 ends at {_LARGEST_SIDE} "
+                "pixels a side.",
+                "Scale them first, or write numbers only (leave --out away).",
+            )
         super().__init__(path, overwrite, VIDEO_FORMATS)
         self.note = ""
-        self._size = (info.width + info.width % 2, info.height + info.height % 2)
+        self._pixel_aspect = info.pixel_aspect
         self._colour = info.colour or ColourSpace()
         self._base = info.time_base or _LIVE_BASE
         if self._base.denominator > _FINEST_BASE:
@@ -95,11 +111,11 @@ class VideoSink(FileSink):
         self._rebased = info.live or info.start > 0.0
         self._options = {"crf": str(crf), "preset": preset}
         self._last_ticks: int | None = None
-        self._first_ticks = 0
+        self._zero_ticks = round(info.origin / self._base)  # on the source's clock, what is 0 in the file
         self._closed = False
         self._error: BaseException | None = None
         self._interrupted: KeyboardInterrupt | None = None
-        self._sound: _Sound | None = None
+        self._sound: Sound | None = None
         try:
             self._open(audio_from)
         except Exception as exc:
@@ -123,6 +139,8 @@ class VideoSink(FileSink):
             stream.width, stream.height = self._size
             stream.pix_fmt = "yuv420p"
             stream.codec_context.time_base = self._base
+            if self._pixel_aspect is not None:
+                stream.codec_context.sample_aspect_ratio = self._pixel_aspect
             stream.codec_context.colorspace, stream.codec_context.color_range = self._colour.matrix, 1
             stream.codec_context.color_primaries = self._colour.primaries
             stream.codec_context.color_trc = self._colour.transfer
@@ -130,7 +148,7 @@ class VideoSink(FileSink):
 
         self._container, self._stream = container()
         if audio_from is not None:
-            self._sound = _Sound(str(audio_from), self._container)
+            self._sound = Sound(str(audio_from), self._container, cut=self._rebased)
             self.note = self._sound.note
         try:
             self._container.start_encoding()
@@ -148,14 +166,14 @@ class VideoSink(FileSink):
         """Queue one picture (the painted one, or the frame's own). Raises what the encoder failed with."""
         frame = result.frame
         if picture is None:
-            picture = frame.planes if isinstance(frame, PlanarFrame) else frame.image
+            picture = frame.picture
         if frame.pts is None or frame.time_base is None:
             ticks = round(frame.time / self._base)
         else:
             ticks = round(frame.pts * frame.time_base / self._base)
-        if self._last_ticks is None:
-            self._first_ticks = ticks if self._rebased else 0
-        ticks -= self._first_ticks
+        if self._last_ticks is None and self._rebased:
+            self._zero_ticks = ticks
+        ticks -= self._zero_ticks
         if self._last_ticks is not None:
             ticks = max(ticks, self._last_ticks + 1)  # two pictures cannot share a time stamp in a file
         self._last_ticks = ticks
@@ -176,6 +194,8 @@ class VideoSink(FileSink):
     def _encode_all(self) -> None:
         from av.video.frame import VideoFrame
 
+        # PyAV takes a buffer's height for a multiple of 4, which would move the colours of others; copies are safe.
+        framed: Any = VideoFrame.from_ndarray if self._size[1] % 4 else VideoFrame.from_numpy_buffer
         seconds: float | None = None
         ticks: int | None = None
         step = max(round(1 / (self._rate * self._base)), 1)
@@ -184,22 +204,36 @@ class VideoSink(FileSink):
                 while (item := self._pictures.get()) is not None:
                     step = item[0] - ticks if ticks is not None else step
                     ticks, seconds, planes = item
-                    picture: Any = VideoFrame.from_numpy_buffer(planes, format="yuv420p")
+                    picture: Any = framed(planes, format="yuv420p")
                     picture.pts, picture.time_base = ticks, self._base
                     self._container.mux(self._stream.encode(picture))
                     if self._sound is not None:
-                        self._sound.copy_until(seconds, float(self._first_ticks * self._base))
+                        self._sound.copy_until(seconds, float(self._zero_ticks * self._base))
                 self._container.mux(self._stream.encode(None))
                 if self._sound is not None and seconds is not None:
-                    origin = float(self._first_ticks * self._base)
+                    origin = float(self._zero_ticks * self._base)
                     self._sound.finish(seconds, float(step * self._base), origin)
             finally:
-                self._container.close()
+                self._finish()
                 if self._sound is not None:
                     self._sound.close()
         except BaseException as exc:  # it is raised again, in the caller
             self._error = exc
             self._pictures.cancel()
+
+    def _finish(self) -> None:
+        """Write the trailer. For MP4 it begins by turning the fragments at the front into one block of samples.
+
+        If no room is left for their index they would be lost, so the front is put back.
+        """
+        with self._partial.open("rb") as file:
+            front = file.read(_FRONT)
+        try:
+            self._container.close()
+        except BaseException:
+            with self._partial.open("r+b") as file:
+                file.write(front)
+            raise
 
     def _raise_error(self) -> None:
         self._thread.join()
@@ -255,91 +289,3 @@ def _fit(image: Image, size: tuple[int, int]) -> Image:
         image, inner, interpolation=cv2.INTER_AREA
     )
     return canvas
-
-
-class _Sound:
-    """Copies the sound packets of a file into an output, never far ahead of the pictures."""
-
-    def __init__(self, path: str, output: OutputContainer) -> None:
-        import av
-
-        self._output = output
-        self._input = av.open(path if "://" in path else f"file:{path}", "r")
-        self.streams: dict[int, Any] = {}
-        self.note = ""
-        for stream in self._input.streams.audio:
-            try:
-                self.streams[stream.index] = output.add_stream_from_template(stream)
-            except ValueError:
-                codec = stream.codec_context.name if stream.codec_context else "unknown"
-                name = Path(path).name
-                self.note = f"the sound of {name} ({codec}) does not fit into this container and was left out"
-        # Pictures are read past as well: they tell whether the last one written was the source's last.
-        pictures = self._input.streams.video[:1]
-        wanted = [s for s in self._input.streams.audio if s.index in self.streams]
-        self._packets: Iterator[Packet[Any]] = self._input.demux((*wanted, *pictures)) if wanted else iter(())
-        self._next: Packet[Any] | None = None
-        self._picture_time = -math.inf
-        self._last_dts: dict[int, int] = {}
-
-    def _peek(self) -> Packet[Any] | None:
-        """The next sound packet; notes the times of the pictures in between."""
-        from av.error import FFmpegError
-
-        try:
-            while self._next is None:
-                packet = next(self._packets, None)
-                if packet is None:
-                    return None
-                if packet.dts is None and packet.pts is None:
-                    continue
-                if packet.stream.type == "video":
-                    if not packet.is_discard:
-                        self._picture_time = max(self._picture_time, _seconds(packet))
-                    continue
-                self._next = packet
-        except FFmpegError as exc:
-            self.note = f"the sound was copied only in part: {exc.strerror}"
-            self._packets = iter(())
-        return self._next
-
-    def copy_until(self, end: float, origin: float) -> None:
-        """Copy what sounds before ``end``, in seconds of the input; its ``origin`` is 0 of the output."""
-        while (packet := self._peek()) is not None and _seconds(packet) < end:
-            self._next = None
-            self._copy(packet, origin)
-
-    def finish(self, last: float, duration: float, origin: float) -> None:
-        """Copy all that is left if ``last`` is the time of the last picture, else to that picture's end."""
-        self.copy_until(last + duration, origin)
-        slack, held = duration / 2, []
-        while self._picture_time <= last + slack and (packet := self._peek()) is not None:
-            held.append(packet)
-            self._next = None
-        if self._picture_time <= last + slack:
-            for packet in held:
-                self._copy(packet, origin)
-
-    def _copy(self, packet: Packet[Any], origin: float) -> None:
-        target = self.streams[packet.stream.index]
-        shift = round(origin / packet.time_base)
-        pts, dts = _stamp(packet) - shift, (_stamp(packet) if packet.dts is None else packet.dts) - shift
-        if origin > 0.0 and pts < 0:
-            return  # sounds before the cut
-        if dts <= self._last_dts.get(target.index, dts - 1):
-            return  # no container takes time running backwards
-        self._last_dts[target.index] = dts
-        packet.pts, packet.dts, packet.stream = pts, dts, target
-        self._output.mux(packet)
-
-    def close(self) -> None:
-        self._input.close()
-
-
-def _stamp(packet: Packet[Any]) -> int:
-    stamp = packet.dts if packet.pts is None else packet.pts
-    return 0 if stamp is None else stamp
-
-
-def _seconds(packet: Packet[Any]) -> float:
-    return float(_stamp(packet) * packet.time_base)

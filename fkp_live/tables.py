@@ -26,10 +26,14 @@ class _TextSink(FileSink):
         super().__init__(path, overwrite)
         self._written = 0
         try:
-            self._file = self._partial.open("w", encoding="utf-8", newline="\n")
+            # UTF-8 has no place for the undecodable bytes of a file's name. Written as \udcff they are JSON.
+            self._file = self._partial.open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
             self._file.write(header)
-        except OSError as exc:
-            raise self._failed(exc) from exc
+        except BaseException as exc:
+            self._discard()
+            if isinstance(exc, OSError):
+                raise self._failed(exc) from exc
+            raise
 
     def _lines(self, result: FrameResult) -> Iterator[str]:
         raise NotImplementedError

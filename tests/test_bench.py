@@ -313,6 +313,26 @@ def test_figures_that_are_no_numbers_are_refused(tmp_path: Path, report: dict[st
         read_report(path)
 
 
+def test_a_password_is_not_written_down() -> None:
+    (case,) = bench._cases(bench.parse(["--video", "http://me:secret@127.0.0.1:1/a.mp4"]))
+    assert case == "http://127.0.0.1:1/a.mp4"
+
+
+def test_the_figures_destroy_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(bench, "measure", lambda options: report)
+    clip, partial = tmp_path / "a.mp4", tmp_path / "a.partial.json"
+    clip.write_bytes(demo_clip().read_bytes())
+    partial.write_text("mine")
+    assert main(["bench", "--video", clip.as_uri(), "--json", str(clip), "--overwrite"]) == 6
+    assert clip.read_bytes() == demo_clip().read_bytes()
+    assert main(["bench", "--json", str(tmp_path / "a.json")]) == 0
+    assert read_report(tmp_path / "a.json") == report
+    assert partial.read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "a.mp4", "a.partial.json"]
+
+
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs POSIX signals")
 def test_a_bench_that_is_told_to_stop_leaves_no_process(tmp_path: Path) -> None:
     words = ["-m", "fkp_live", "bench", "--faces", "1", "--max-frames", "100000", "--no-stability"]

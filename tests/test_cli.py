@@ -99,6 +99,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_screen: None) -> Pa
         ("--demo --csv a.csv --smooth x", "--smooth"),
         ("--demo --csv a.csv --provider gpu", "--provider"),
         ("--demo --csv a.csv --threads 0", "--threads"),
+        ("--demo --csv a.csv --threads 2147483648", "--threads"),
         ("--demo --csv a.csv --start nan", "--start"),
         ("--demo --csv a.csv --start -1", "--start"),
         ("--demo --csv a.csv --end inf", "--end"),
@@ -108,6 +109,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_screen: None) -> Pa
         ("--camera 0 --csv a.csv --end 1", "--end"),
         ("--demo --out a.mp4 --csv a.mp4", "--csv"),
         ("--demo --csv a.txt --jsonl ./b/../a.txt", "--jsonl"),
+        ("--demo --out a.mp4 --csv ./a.mp4", "--csv"),
         ("--demo --headless", "--headless"),
         ("--demo", "--out"),
         ("--demo --csv a.csv --no-headless", "--no-headless"),
@@ -359,6 +361,11 @@ def bad(here: Path, make_clip: Callable[..., Path]) -> Path:
     (here / "cut.mp4").write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
     (here / "text.onnx").write_text("no network")
     (here / "link.mp4").symlink_to("whole.mp4")
+    (here / "loop.csv").symlink_to("loop.csv")
+    (here / "pictures").mkdir()
+    for number in range(2):
+        cv2.imwrite(str(here / "pictures" / f"{number}.png"), numbered(number))
+    shutil.copy(runtime.resolve_model("fkp68-tiny"), here / "mine.onnx")
     return here
 
 
@@ -384,13 +391,27 @@ def bad(here: Path, make_clip: Callable[..., Path]) -> Path:
         ("--video whole.mp4 --out whole.mp4 --overwrite", 6, "input"),
         ("--video whole.mp4 --out link.mp4 --overwrite", 6, "input"),
         ("--video whole.mp4 --out folder", 6, "folder"),
+        ("--video file://{here}/whole.mp4 --out whole.mp4 --overwrite", 6, "is the input itself"),
+        ("--video ~/whole.mp4 --out whole.mp4 --overwrite", 6, "is the input itself"),
+        ("--video pictures --jsonl pictures/1.png --overwrite", 6, "is the input itself"),
+        ("--video pictures/*.png --jsonl pictures/1.png --overwrite", 6, "is the input itself"),
+        ("--video whole.mp4 --model mine.onnx --jsonl mine.onnx --overwrite", 6, "is the input itself"),
+        ("--video whole.mp4 --jsonl loop.csv", 6, "loop.csv"),
+        ("--video whole.mp4 --out /", 6, "folder"),
     ],
 )
 def test_failures_have_their_code_and_one_message(
-    bad: Path, capsys: pytest.CaptureFixture[str], no_thread_left: None, words: str, code: int, said: str
+    bad: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    no_thread_left: None,
+    words: str,
+    code: int,
+    said: str,
 ) -> None:
-    before = {path: path.stat().st_size for path in bad.iterdir()}
-    assert call(words, "--csv", "a.csv", "--headless", "--quiet") == code
+    monkeypatch.setenv("HOME", str(bad))
+    before = {path: path.lstat().st_size for path in bad.rglob("*")}
+    assert call(words.format(here=bad), "--csv", "a.csv", "--headless", "--quiet") == code
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("fkp-live: ")
@@ -399,7 +420,7 @@ def test_failures_have_their_code_and_one_message(
     assert "Traceback" not in err
     # Nothing that looks finished, and what was there is as it was.
     assert not (bad / "a.csv").exists()
-    assert {path: path.stat().st_size for path in before} == before
+    assert {path: path.lstat().st_size for path in bad.rglob("*")} == before
 
 
 def test_a_failure_in_the_middle_keeps_the_target_and_a_playable_part(
@@ -450,10 +471,74 @@ def test_a_closed_stderr_does_no_harm(here: Path) -> None:
     assert process.returncode == 0
 
 
+def through_shell(words: str, how: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """``fkp-live`` with its streams redirected as the shell does it."""
+    return subprocess.run(
+        ["sh", "-c", f'exec "$0" -m fkp_live {words} {how}', sys.executable],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        timeout=120,
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [
+        (">&-", 0),
+        ("2>&-", 0),
+        ("<&- >&- 2>&-", 0),
+        ("2>/dev/full", 0),
+        (">/dev/full", 6),
+        (">/dev/full 2>&1", 6),
+    ],
+)
+def test_files_are_whole_whatever_becomes_of_the_streams(here: Path, how: str, code: int) -> None:
+    done = through_shell("--demo --max-frames 2 --out a.mp4 --csv a.csv --headless", how)
+    assert done.returncode == code, done.stderr
+    assert len(rows_of(here / "a.csv")) == 2
+    assert frames_of(here / "a.mp4") == 2
+    assert sorted(path.name for path in here.iterdir()) == ["a.csv", "a.mp4"]
+    assert b"Traceback" not in done.stderr
+    assert b"Exception ignored" not in done.stderr
+    # What belongs on one stream does not turn up on the other.
+    assert (b"written: a.csv" in done.stdout) == (">&-" not in how.replace("2>&-", "") and not code)
+    assert b"network" not in done.stdout
+    if how == ">/dev/full":
+        assert b"Standard output does not take the results: No space left" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_version_that_nobody_can_read_is_a_failure(unbuffered: str) -> None:
+    done = through_shell("--version", ">/dev/full", PYTHONUNBUFFERED=unbuffered)
+    assert done.returncode == 6
+    assert b"No space left" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are any bytes on Linux only")
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_names_that_cannot_be_printed_are_written_all_the_same(here: Path, encoding: str) -> None:
+    clip = os.fsdecode(b"b\xff.mp4")
+    shutil.copy(demo_clip(), here / clip)
+    (here / "日本").mkdir()
+    words = ("--video", clip, "--jsonl", "日本/n.jsonl", "--max-frames", 2, "--headless")
+    process = launched(*words, env={"PYTHONIOENCODING": encoding})
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    assert ("written: 日本/n.jsonl" if encoding == "utf-8" else "written: \\u65e5\\u672c/n.jsonl") in out
+    header, *frames = lines_of(here / "日本" / "n.jsonl")
+    assert len(frames) == 2
+    assert header["source"]["name"] == clip
+
+
 # ----- being stopped
 
+STOPS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+
+@pytest.mark.parametrize("number", STOPS)
 def test_a_signal_ends_the_run_at_a_whole_frame(
     here: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -479,7 +564,7 @@ def test_a_signal_ends_the_run_at_a_whole_frame(
     assert not list(here.glob("*.partial.*"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", STOPS)
 def test_a_stalled_camera_can_be_stopped(
     here: Path, mjpeg_server: Callable[..., Any], number: signal.Signals
 ) -> None:
@@ -512,6 +597,18 @@ def test_signals_are_noted_where_something_could_be_torn() -> None:
         # Python runs the handler in here.
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP on Windows")
+def test_under_nohup_a_terminal_may_close() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with _Stops() as stops:
+            signal.raise_signal(signal.SIGHUP)
+            assert not stops.asked
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 # ----- the window

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fkp_live import runtime, sinks, sources
+from fkp_live import runtime, sinks, sound, sources
 from fkp_live.cli import main
 from fkp_live.pipeline import Pipeline
 from fkp_live.sources import open_source
@@ -83,7 +83,7 @@ def test_whoever_fails_in_the_middle_ends_the_run(
 ) -> None:
     owner, name = {
         "reader": (sources._Video, "_frame"),
-        "writer": (sinks._Sound, "copy_until"),
+        "writer": (sound.Sound, "copy_until"),
         "provider": (runtime.Session, "run"),
     }[who]
     out, table = tmp_path / "out.mp4", tmp_path / "out.csv"
@@ -102,3 +102,16 @@ def test_whoever_fails_in_the_middle_ends_the_run(
     monkeypatch.undo()
     with open_source(tmp_path / "out.partial.mp4") as rest:
         assert 10 <= sum(1 for _ in rest) <= 21
+
+
+def test_a_file_that_cannot_be_finished_is_named_and_the_others_are_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], no_thread_left: None
+) -> None:
+    cursed(monkeypatch, sinks.VideoSink, "_finish", OSError(28, "No space left on device"), 0)
+    out, table = tmp_path / "out.mp4", tmp_path / "out.csv"
+    words = ["--demo", "--max-frames", "5", "--out", str(out), "--csv", str(table), "--headless", "--quiet"]
+    assert main(words) == 6
+    err = capsys.readouterr().err
+    assert "Make room on the disk" in err
+    assert f"What was written until then is in {tmp_path / 'out.partial.mp4'}" in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "out.partial.mp4"]

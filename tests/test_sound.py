@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2  # noqa: F401
+import numpy as np
+import pytest
+
+from fkp_live.sinks import VideoSink
+from fkp_live.sources import open_source
+from fkp_live.types import FrameResult
+
+MakeClip = Callable[..., Path]
+pytestmark = [pytest.mark.usefixtures("no_thread_left"), pytest.mark.timeout(60)]
+
+
+def copied(path: Path, out: Path) -> str:
+    """Source to video sink with nothing between; the sink's note."""
+    with open_source(path) as source, VideoSink(out, source.info, audio_from=path) as sink:
+        for frame in source:
+            sink.write(FrameResult(frame, ()), None)
+    return sink.note
+
+
+def samples(path: Path) -> np.ndarray:
+    """The first sound track, decoded, (channels, n)."""
+    import av
+
+    with av.open(str(path)) as container:
+        parts = [frame.to_ndarray().reshape(-1, 2) for frame in container.decode(audio=0)]
+    return np.concatenate(parts).T
+
+
+def again(path: Path, out: Path, languages: list[str]) -> Path:
+    """The same clip with its sound once for each of ``languages``."""
+    import av
+
+    with av.open(str(path)) as source, av.open(str(out), "w") as target:
+        picture, heard = source.streams.video[0], source.streams.audio[0]
+        streams: dict[int, list[Any]] = {picture.index: [target.add_stream_from_template(picture)]}
+        streams[heard.index] = [target.add_stream_from_template(heard) for _ in languages]
+        for stream, language in zip(streams[heard.index], languages, strict=True):
+            stream.metadata["language"] = language
+        for packet in source.demux():
+            if packet.dts is not None:
+                pts, dts, base = packet.pts, packet.dts, packet.time_base
+                for stream in streams[packet.stream.index]:
+                    packet.stream = stream
+                    packet.pts, packet.dts, packet.time_base = pts, dts, base
+                    target.mux(packet)
+    return out
+
+
+@pytest.mark.parametrize("container", [".avi", ".mkv"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_pcm_that_names_no_speakers_is_taken_along(
+    make_clip: MakeClip, tmp_path: Path, container: str, suffix: str
+) -> None:
+    path = make_clip(tmp_path / f"in{container}", 30, sound="pcm_s16le")
+    out = tmp_path / f"out{suffix}"
+    assert copied(path, out) == ""
+    assert np.array_equal(samples(out), samples(path))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_languages_are_kept(make_clip: MakeClip, tmp_path: Path, suffix: str) -> None:
+    import av
+
+    path = again(make_clip(tmp_path / "a.mp4", 30, sound="aac"), tmp_path / "in.mkv", ["eng", "ger"])
+    out = tmp_path / f"out{suffix}"
+    assert copied(path, out) == ""
+    with av.open(str(out)) as container:
+        assert [stream.language for stream in container.streams.audio] == ["eng", "ger"]
+
+
+def test_a_track_that_appears_in_the_middle_ends_nothing(make_clip: MakeClip, tmp_path: Path) -> None:
+    def part(name: str, begin: int) -> Path:
+        pts = range(30 * begin, 30 * begin + 30)
+        return make_clip(tmp_path / name, 30, pts=pts, sound="aac", sound_start=float(begin))
+
+    parts = [part("a.ts", 0), again(part("b.ts", 1), tmp_path / "bb.ts", ["eng", "ger"]), part("c.ts", 2)]
+    # Null packets between them: FFmpeg looks at the beginning and at the end of a file when it opens it.
+    padding = bytes([0x47, 0x1F, 0xFF, 0x10, *[0xFF] * 184]) * 40_000
+    path = tmp_path / "in.ts"
+    path.write_bytes(padding.join(part.read_bytes() for part in parts))
+    assert copied(path, tmp_path / "out.mp4") == ""
+    assert samples(tmp_path / "out.mp4").shape[1] > 2.8 * 48_000
