@@ -21,14 +21,17 @@ import numpy as np
 import torch
 
 from benchmarks.cost import measure
+from benchmarks.script import result_file, run
 from export.landmark import export_onnx, metadata
-from fkp_live.errors import FkpError
+from fkp_live.errors import InputError, UsageError
 from fkp_live.geometry import box_of, compose, crop_matrix
+from fkp_live.metrics import failure_rate
+from fkp_live.options import whole_number
 from fkp_live.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 from train.data import FaceSet
 from train.fit import evaluation_crops, fit, nme_per_face
 from train.judge import TorchNetwork
-from train.model import LandmarkNet, count_macs, load_checkpoint, read_checkpoint
+from train.model import LandmarkNet, count_macs, load_checkpoint
 from train.recipe import Recipe, read_recipe, validation_sets
 from train.warps import random_warps
 
@@ -38,9 +41,8 @@ WARPED_FACES, WARPS = 100, 24
 def trained(recipe: Recipe, data: Path, folder: Path) -> LandmarkNet:
     """The network of a recipe, trained in ``folder`` as far as that has not been done yet."""
     checkpoint = folder / "last.pt"
-    resume = checkpoint.exists()
-    if not resume or read_checkpoint(checkpoint)["epoch"] < recipe.training.epochs:
-        fit(recipe, data, folder, torch.device("cpu"), resume)
+    # A finished one is read again too, so that a recipe that was changed since is refused.
+    fit(recipe, data, folder, torch.device("cpu"), checkpoint.exists())
     return load_checkpoint(checkpoint)
 
 
@@ -76,7 +78,7 @@ def judged(recipe: Recipe, model: LandmarkNet, data: Path) -> dict[str, Any]:
     sets = validation_sets(recipe, data)
     for name, faces in sets.items():
         errors = nme_per_face(model, *evaluation_crops(faces, model.crop_spec))
-        row |= {f"{name}_nme": float(errors.mean()), f"{name}_fr10": float(100 * (errors > 10).mean())}
+        row |= {f"{name}_nme": float(errors.mean()), f"{name}_fr10": 100 * failure_rate(errors, 10.0)}
     return row | {"jitter": warp_jitter(model, sets["wild_val"])}
 
 
@@ -94,24 +96,28 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--runs", type=Path, default=Path("runs/ablation"))
     parser.add_argument("--only", nargs="+", help="names of recipes, instead of all")
-    parser.add_argument("--rounds", type=int, default=200, help="of the time measurement")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--rounds", type=whole_number(1), default=200, help="of the time measurement")
+    parser.add_argument("--threads", type=whole_number(1), default=1)
+    parser.add_argument("--json", type=result_file)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     paths = sorted(args.recipes.glob("*.toml"), key=lambda path: (path.stem != "base", path.stem))
+    if not paths or paths[0].stem != "base":
+        raise InputError(f"There is no base.toml in {args.recipes}.", "All rows are compared with it.")
     if args.only:
+        if unknown := set(args.only) - {path.stem for path in paths}:
+            raise UsageError(f"There is no recipe {', '.join(sorted(unknown))} in {args.recipes}.")
         paths = [path for path in paths if path.stem in {"base", *args.only}]
+    recipes = {path: read_recipe(path) for path in paths}
+    for path, recipe in recipes.items():
+        if "wild_val" not in validation_sets(recipe, args.data):
+            raise UsageError(f"{path} is not judged on wild_val and the unseen persons, as the table is.")
     models, rows = dict[str, LandmarkNet](), dict[str, dict[str, Any]]()
-    try:
-        for path in paths:
-            recipe = read_recipe(path)
-            models[path.stem] = trained(recipe, args.data, args.runs / path.stem)
-            rows[path.stem] = judged(recipe, models[path.stem], args.data) | {"what": comment_of(path)}
-        for name, cost in costs(models, args.rounds).items():
-            rows[name]["cost"] = cost
-    except FkpError as error:
-        parser.exit(int(error.exit_code), f"error: {error}\n")
+    for path, recipe in recipes.items():
+        models[path.stem] = trained(recipe, args.data, args.runs / path.stem)
+        rows[path.stem] = judged(recipe, models[path.stem], args.data) | {"what": comment_of(path)}
+    for name, cost in costs(models, args.rounds).items():
+        rows[name]["cost"] = cost
     print("| recipe | what | epochs | M MACs | cost | wild val | FR10 | unseen | jitter |")
     print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
     for name, row in rows.items():
@@ -124,4 +130,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run(main)

@@ -36,6 +36,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks.script import result_file, run
+from fkp_live.errors import UsageError
+from fkp_live.options import whole_number
 from fkp_live.reading import Handoff
 from fkp_live.sinks import VideoSink
 from fkp_live.sources import open_source
@@ -135,7 +138,7 @@ def empty(source: Path, target: Path) -> float:
         return count / (time.perf_counter() - begun)
 
 
-def run(which: str, source: Path, target: Path) -> dict[str, float]:
+def one_run(which: str, source: Path, target: Path) -> dict[str, float]:
     """One run in a process of its own: its frames per second, and the seconds of the whole process."""
     words = {
         "product": [
@@ -170,7 +173,7 @@ def compare(clip: Clip, pairs: int, work: Path) -> dict[str, Any]:
     for number in range(pairs):
         # Every other round backwards, so that none always comes after the same one.
         for which in list(rounds)[:: 1 if number % 2 == 0 else -1]:
-            rounds[which].append(run(which, clip.path, work / f"{which}.mp4"))
+            rounds[which].append(one_run(which, clip.path, work / f"{which}.mp4"))
 
     def ratio(of: str, to: str) -> float:
         return median(a["fps"] / b["fps"] for a, b in zip(rounds[of], rounds[to], strict=True))
@@ -195,9 +198,9 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--videos", type=Path, help="folder with talking_head.mp4 and group.mp4")
-    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--pairs", type=whole_number(1), default=7)
     parser.add_argument("--only", default="", help="clips whose name contains this")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=result_file)
     parser.add_argument("--one", nargs=3, metavar=("WHICH", "SOURCE", "TARGET"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
@@ -221,10 +224,12 @@ def main() -> int:
                 f"{row['product / empty']:>14.3f}{row['whole']:>10.3f}",
                 flush=True,
             )
+    if not results:
+        raise UsageError(f"None of the clips has {arguments.only!r} in its name.")
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1) + "\n")
     return int(any(row["product / ceiling"] < row["bar"] for row in results))
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run(main)

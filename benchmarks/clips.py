@@ -32,6 +32,7 @@ import fkp_live
 from benchmarks.peers import bind_to_one_core, write_json
 from benchmarks.peers_worker import timed
 from benchmarks.rivals import NAMES, Rivals, add_arguments, ensure_env
+from fkp_live.capture import check_file
 from fkp_live.errors import ExitCode, FkpError, UsageError
 from fkp_live.metrics import inter_ocular
 from fkp_live.pipeline import Pipeline, PipelineOptions
@@ -200,6 +201,8 @@ def main() -> int:
     try:
         if min(*args.size, args.frames - WARM_UP) < 1:
             raise UsageError(f"--size is at least 1 1, --frames more than {WARM_UP}")
+        for path in args.clips:
+            check_file(path)
         bind_to_one_core()
         results = {}
         with Rivals(ensure_env(args.env, args.python), args.log) as rivals:

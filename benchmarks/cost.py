@@ -16,11 +16,11 @@ import argparse
 import json
 import platform
 import time
-from pathlib import Path
 
 import numpy as np
 
-from fkp_live.errors import FkpError
+from benchmarks.script import result_file, run, whole_numbers
+from fkp_live.options import whole_number
 from fkp_live.runtime import PROVIDERS, Session, models_dir, open_session, resolve_model, runtime_version
 
 
@@ -87,24 +87,20 @@ def main() -> int:
     )
     shipped = sorted(path.stem for path in models_dir().glob("fkp68*.onnx"))
     parser.add_argument("models", nargs="*", default=shipped, help=f"default: {' '.join(shipped)}")
-    parser.add_argument("--rounds", type=int, default=500)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--batches", help="numbers of faces at once, with commas")
+    parser.add_argument("--rounds", type=whole_number(1), default=500)
+    parser.add_argument("--threads", type=whole_number(1), default=1)
+    parser.add_argument("--batches", type=whole_numbers, help="numbers of faces at once, with commas")
     parser.add_argument("--provider", default="cpu", choices=PROVIDERS, help="with --batches (default: cpu)")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=result_file)
     args = parser.parse_args()
-    batches = [int(count) for count in args.batches.split(",")] if args.batches else []
-    try:
-        if batches:
-            figures = measure_batches(args.models, batches, args.provider, args.rounds, args.threads)
-        else:
-            figures = measure(args.models, args.rounds, args.threads)
-    except FkpError as error:
-        parser.exit(int(error.exit_code), f"error: {error}\n")
+    if args.batches:
+        figures = measure_batches(args.models, args.batches, args.provider, args.rounds, args.threads)
+    else:
+        figures = measure(args.models, args.rounds, args.threads)
     print(
         f"onnxruntime {runtime_version()}, {args.threads} thread(s), {args.rounds} rounds, {platform.machine()}"
     )
-    unit, yardstick = ("ms a face", "one at once") if batches else ("ms", "the detector")
+    unit, yardstick = ("ms a face", "one at once") if args.batches else ("ms", "the detector")
     for name, row in figures.items():
         print(f"{name:<24} {row['ms']:7.3f} {unit}   {row['ratio']:.2f} of {yardstick}")
     if args.json:
@@ -113,4 +109,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run(main)

@@ -20,7 +20,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.script import run
 from fkp_live.detect import FACE_SIDE, YuNet
+from fkp_live.errors import InputError
 from fkp_live.geometry import box_of, iou
 from fkp_live.runtime import models_dir, open_session
 from fkp_live.types import Image
@@ -60,14 +62,14 @@ def read(path: Path) -> Image:
     """A picture as (H, W, 3) uint8 BGR."""
     image = cv2.imread(str(path))
     if image is None:
-        raise FileNotFoundError(path)
+        raise InputError(f"{path} is missing, or no picture that can be read.")
     return image.astype(np.uint8, copy=False)
 
 
 def samples(root: Path) -> Iterator[Sample]:
     """Wild and Udacity training faces, padded in black so that none touches the border."""
-    val = set((root / "wild" / "val.txt").read_text().split())
-    unseen = tuple(f"{name}_" for name in (root / "udacity" / "unseen_persons.txt").read_text().split())
+    val = set((root / "wild" / "val.txt").read_text().splitlines())
+    unseen = tuple(f"{name}_" for name in (root / "udacity" / "unseen_persons.txt").read_text().splitlines())
     for source, table, folder, offset in (
         ("wild", "wild/keypoints.csv", "wild/images", 0.0),
         ("udacity", "udacity/training_frames_keypoints.csv", "udacity/training", 1.0),
@@ -174,7 +176,7 @@ def report(finds: list[Find]) -> None:
 def whole_pictures(root: Path) -> None:
     """Recall on the wild hold-out pictures as they are, by threshold; and the boxes beside the face."""
     session = open_session(models_dir() / "yunet.onnx", "cpu")
-    names = set((root / "wild" / "val.txt").read_text().split())
+    names = set((root / "wild" / "val.txt").read_text().splitlines())
     with (root / "wild" / "keypoints.csv").open(newline="") as file:
         rows = [row for row in list(csv.reader(file))[1:] if row[0] in names]
     for limit in THRESHOLDS:
@@ -228,4 +230,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

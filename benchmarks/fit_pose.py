@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fkp_live.measure
+from benchmarks.script import result_file, run
 from fkp_live.geometry import iou
 from fkp_live.measure import PoseMap, align, features
 from fkp_live.pipeline import FaceLandmarker
@@ -136,7 +137,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder that holds pose/")
     parser.add_argument("--model", help="landmark network (default: the shipped one)")
     parser.add_argument("--write", action="store_true", help="write fkp_live/assets/pose.npz")
-    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--json", type=result_file, help="write the figures here")
     options = parser.parse_args()
 
     faces, found = read_faces(options.data / "pose", FaceLandmarker(provider="cpu", model=options.model))
@@ -180,4 +181,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -8,12 +8,14 @@ frame is a crop of it, so there is no border to see; the motion is smooth and cl
 
 from __future__ import annotations
 
-import sys
+import argparse
 from fractions import Fraction
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from benchmarks.script import result_file
 
 TARGET = Path(__file__).parents[1] / "fkp_live" / "assets" / "demo.mp4"
 WIDTH, HEIGHT, RATE, SECONDS = 640, 480, 30, 6
@@ -56,4 +58,8 @@ def main(target: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else TARGET)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "target", type=result_file, nargs="?", default=TARGET, help="default: the one in the package"
+    )
+    main(parser.parse_args().target)

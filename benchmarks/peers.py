@@ -346,7 +346,7 @@ def main() -> int:
     )
     args = parser.parse_args()
     try:
-        if min(args.repeats, args.placing, args.limit or 1) < 1 or args.clips < 0:
+        if min(args.repeats, args.placing, 1 if args.limit is None else args.limit) < 1 or args.clips < 0:
             raise UsageError("--repeats, --placing and --limit are 1 or more, --clips 0 or more")
         bind_to_one_core()
         content = compare(args)

@@ -24,8 +24,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.script import result_file, run
 from fkp_live.geometry import box_of
 from fkp_live.metrics import inter_ocular, jitter, lag
+from fkp_live.options import whole_number
 from fkp_live.pipeline import FaceLandmarker, Pipeline, PipelineOptions
 from fkp_live.smooth import SMOOTHING, LandmarkSmoother
 from fkp_live.types import Frame, Image
@@ -102,10 +104,10 @@ def measure(photo: Photo, options: PipelineOptions, seed: int) -> dict[str, dict
         swing = 0.5 * np.sin(2 * np.pi * frequency * times)[:, None] * [1.0, 0.0]
         runs[frequency] = follow(photo, swing, options, seed + 1)
     figures: dict[str, dict[str, float]] = {level: {} for level in SMOOTHING}
-    for frequency, run in runs.items():
-        if run is None:
+    for frequency, one in runs.items():
+        if one is None:
             return None
-        raw, shifts = run
+        raw, shifts = one
         for level in SMOOTHING:
             points = smoothed(raw, level)
             if frequency == 0.0:
@@ -124,7 +126,7 @@ def photos(data: Path | None, count: int) -> Iterator[Photo]:
         image = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2BGR)
         yield Photo("astronaut", image, FaceLandmarker(provider="cpu")(image)[0].points.astype(np.float64))
         return
-    chosen = set((data / "wild" / "val.txt").read_text().split())
+    chosen = set((data / "wild" / "val.txt").read_text().splitlines())
     with (data / "wild" / "keypoints.csv").open(newline="") as file:
         rows = [row for row in list(csv.reader(file))[1:] if row[0] in chosen]
     faces = {row[0]: np.array(row[1:], np.float64).reshape(68, 2) for row in rows}
@@ -164,9 +166,11 @@ def main() -> None:
     """Measures and prints the table."""
     parser = argparse.ArgumentParser(description="jitter at rest and lag of the whole pipeline")
     parser.add_argument("--data", type=Path, help="folder that holds wild/ (default: the astronaut alone)")
-    parser.add_argument("--faces", type=int, default=20, help="how many faces of it (default: %(default)s)")
+    parser.add_argument(
+        "--faces", type=whole_number(1), default=20, help="how many faces of it (default: %(default)s)"
+    )
     parser.add_argument("--model", default="fkp68", help="landmark network (default: %(default)s)")
-    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--json", type=result_file, help="write the figures here")
     parser.add_argument("--card", type=Path, help="write the table into this model card")
     arguments = parser.parse_args()
     options = PipelineOptions(provider="cpu", model=arguments.model, smooth="off", max_faces=1)
@@ -200,4 +204,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -38,6 +38,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks.script import result_file, run
 from fkp_live import geometry
 from fkp_live.pipeline import Pipeline, PipelineOptions
 from fkp_live.runtime import open_session, resolve_model, stream_model
@@ -346,7 +347,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("what", nargs="*", metavar="WHAT", help=f"of {', '.join(MEASURES)}")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=result_file)
     parser.add_argument("--camera", type=float, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.camera:
@@ -369,4 +370,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run(main)
