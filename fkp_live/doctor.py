@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import platform
@@ -18,6 +17,7 @@ import cv2
 from fkp_live import __version__
 from fkp_live.console import say
 from fkp_live.errors import ExitCode, FkpError
+from fkp_live.options import Parser
 from fkp_live.runtime import (
     PROVIDERS,
     available_providers,
@@ -42,7 +42,7 @@ _CAMERAS = range(4)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the report; 0, or 1 where something that the product needs is broken."""
-    argparse.ArgumentParser(
+    Parser(
         prog="fkp-live doctor", description="What is installed, which providers really run, cameras, screen."
     ).parse_args(arguments)
     broken = [*_versions(), *_models(), *_providers()]

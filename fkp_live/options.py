@@ -205,7 +205,12 @@ def parser() -> argparse.ArgumentParser:
     group.add_argument("--quiet", action=flag, default=False, help="neither progress nor log, only results")
 
     group = made.add_argument_group("faces")
-    group.add_argument("--max-faces", type=whole_number(1), metavar="N", help="keep only the N largest faces")
+    group.add_argument(
+        "--max-faces",
+        type=whole_number(1),
+        metavar="N",
+        help="at most N faces, the largest new ones",
+    )
     group.add_argument(
         "--min-face",
         type=_positive,

@@ -24,6 +24,7 @@ Frames = Generator[Frame, None, None]
 
 _READ_AHEAD = 4  # decoded frames waiting for the consumer
 _STALLED = 6.0  # seconds to wait for a reader that hangs in a stalled device or network
+CLOCK_JUMP = 0.5  # seconds; what a clock of a file goes back by less is disorder, not another beginning
 _CLOCK_SLACK = 1.0  # seconds that a sender's clock may gain on ours from frame to frame; more is a jump
 
 
@@ -103,7 +104,7 @@ class SourceInfo:
     path : the file (or URL of a file) that was opened, None for cameras, live streams and pictures
     time_base : unit of `Frame.pts` in seconds, None for live sources
     start : seconds cut off at the front by request
-    colour : of the file's own samples, None where frames come as BGR only
+    colour : of the file's own samples; where frames come as BGR what that is written as again; None: not known
     origin : seconds on the source's clock at which a player begins; not 0 in a file whose clock starts later
     pixel_aspect : width of a pixel over its height, in the pictures as they are handed out; None: square, or unknown
     """
@@ -217,17 +218,23 @@ class LiveClock:
         self._base = base
         self._stamp: float | None = None
         self._arrived: float | None = None
-        self._time = 0.0
+        self._first = self._time = 0.0
 
     def __call__(self, pts: int | None, arrived: float) -> float:
         """Time of the frame with this time stamp that came at ``arrived`` (``time.perf_counter()``)."""
         stamp = None if pts is None or self._base is None else float(pts * self._base)
-        if self._arrived is not None:
-            step = waited = arrived - self._arrived
-            if stamp is not None and self._stamp is not None:
-                sent = stamp - self._stamp
-                step = sent if 0.0 < sent <= waited + _CLOCK_SLACK else waited
-            self._time += step
+        if self._arrived is None:
+            self._first = arrived
+        else:
+            sent = None if stamp is None or self._stamp is None else stamp - self._stamp
+            waited = arrived - self._arrived
+            if sent is None:
+                self._time += waited
+            elif 0.0 < sent <= waited + _CLOCK_SLACK:
+                self._time += sent
+            else:
+                # The pause before it can lie a frame back: what the parser held until more came.
+                self._time += max(waited, arrived - self._first - self._time)
         self._stamp, self._arrived = stamp, arrived
         return self._time
 

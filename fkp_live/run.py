@@ -210,7 +210,10 @@ def _sinks(options: Options, info: SourceInfo, pipeline: Pipeline) -> Iterator[S
 def _header(options: Options, info: SourceInfo, pipeline: Pipeline) -> dict[str, Any]:
     return {
         "version": __version__,
-        "source": {"name": info.name, "width": info.width, "height": info.height, "fps": info.fps},
+        "source": {
+            **{"name": info.name, "width": info.width, "height": info.height, "fps": info.fps},
+            "origin": info.origin,
+        },
         "model": {"name": pipeline.model_name, "sha256": pipeline.model_sha256},
         "provider": pipeline.provider,
         "options": options.as_dict(),

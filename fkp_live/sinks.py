@@ -44,7 +44,7 @@ _MUXER_OPTIONS = {
     "mp4": _MOV_OPTIONS,
     "mov": _MOV_OPTIONS,
     # An encoder's run-in sounds before 0; by default everything else would be moved to the right instead.
-    "matroska": {"avoid_negative_ts": "disabled"},
+    "matroska": {"avoid_negative_ts": "disabled", "flush_packets": "1"},
 }
 
 # Pictures waiting for the encoder: the more, the less a slow picture is felt on the other side (16 instead of 8 gave
@@ -102,7 +102,7 @@ class VideoSink(FileSink):
             )
         super().__init__(path, overwrite, VIDEO_FORMATS)
         self.note = ""
-        self._pixel_aspect = info.pixel_aspect
+        self._name, self._pixel_aspect = info.name, info.pixel_aspect
         self._colour = info.colour or ColourSpace()
         self._base = info.time_base or _LIVE_BASE
         if self._base.denominator > _FINEST_BASE:
@@ -148,15 +148,18 @@ class VideoSink(FileSink):
 
         self._container, self._stream = container()
         if audio_from is not None:
-            self._sound = Sound(str(audio_from), self._container, cut=self._rebased)
-            self.note = self._sound.note
+            try:
+                self._sound = Sound(str(audio_from), self._container, cut=self._rebased)
+                self.note = self._sound.note
+            except FFmpegError as exc:  # a server that gives it only once
+                self.note = f"the sound of {self._name} could not be read and was left out: {exc.strerror}"
         try:
             self._container.start_encoding()
         except (FFmpegError, ValueError):
             if self._sound is None or not self._sound.streams:
                 raise
             # The header may refuse a sound that the container's list of codecs allows.
-            self.note = f"the sound of {audio_from} does not fit into {self._target.suffix} and was left out"
+            self.note = f"the sound of {self._name} does not fit into {self._target.suffix} and was left out"
             self._sound.close()
             self._sound = None
             self._container, self._stream = container()
@@ -187,7 +190,7 @@ class VideoSink(FileSink):
             picture = picture.bgr()
         # Converted here: it halves what is queued, and is quicker than a copy and the encoder's own conversion.
         picture = _fit(picture, self._size)
-        if self._colour == ColourSpace():
+        if self._colour.matrix == ColourSpace().matrix:
             return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420), np.uint8)
         return Planes.of(picture, self._colour).samples
 
@@ -217,6 +220,7 @@ class VideoSink(FileSink):
                 self._finish()
                 if self._sound is not None:
                     self._sound.close()
+                    self.note = self._sound.note
         except BaseException as exc:  # it is raised again, in the caller
             self._error = exc
             self._pictures.cancel()

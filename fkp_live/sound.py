@@ -7,12 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fkp_live.reading import CLOCK_JUMP
+
 if TYPE_CHECKING:
     from av.audio.layout import AudioLayout
     from av.audio.stream import AudioStream
     from av.bitstream import BitStreamFilterContext
     from av.container import OutputContainer
     from av.packet import Packet
+
+
+_RUN_IN = 0.1  # seconds that a decoder may need before 0 until it is right
 
 
 class Sound:
@@ -56,6 +61,7 @@ class Sound:
         self._next: Packet[Any] | None = None
         self._picture_time = -math.inf
         self._last_dts: dict[int, int] = {}
+        self._decoded_at: dict[int, float] = {}
 
     def _peek(self) -> Packet[Any] | None:
         """The next sound packet; notes the times of the pictures in between."""
@@ -68,6 +74,11 @@ class Sound:
                     return None
                 if packet.dts is None and packet.pts is None:
                     continue
+                if self._decoded_at.get(packet.stream.index, -math.inf) - _decoding(packet) > CLOCK_JUMP:
+                    self.note = "the sound ends where the clock of the file jumped back"
+                    self._packets = iter(())
+                    return None
+                self._decoded_at[packet.stream.index] = _decoding(packet)
                 if packet.stream.type == "video":
                     if not packet.is_discard:
                         self._picture_time = max(self._picture_time, _seconds(packet))
@@ -104,6 +115,8 @@ class Sound:
         pts, dts = _stamp(packet) - shift, (_stamp(packet) if packet.dts is None else packet.dts) - shift
         if self._cut and pts < 0:
             return
+        if packet.is_discard and self._output.format.name == "matroska" and pts * packet.time_base < -_RUN_IN:
+            return  # hidden by an edit list, which this container has not
         if dts <= self._last_dts.get(target.index, dts - 1):
             return  # no container takes time running backwards
         self._last_dts[target.index] = dts
@@ -153,6 +166,10 @@ def _speakers(stream: AudioStream, container: str) -> AudioLayout | None:
 def _stamp(packet: Packet[Any]) -> int:
     stamp = packet.dts if packet.pts is None else packet.pts
     return 0 if stamp is None else stamp
+
+
+def _decoding(packet: Packet[Any]) -> float:
+    return float((_stamp(packet) if packet.dts is None else packet.dts) * packet.time_base)
 
 
 def _seconds(packet: Packet[Any]) -> float:

@@ -32,8 +32,8 @@ from fkp_live.capture import (
 )
 from fkp_live.decoded import Converter, colour_of, samples_of
 from fkp_live.errors import InputError, UsageError
-from fkp_live.planes import PlanarFrame, Planes
-from fkp_live.reading import Frames, LiveClock, Source, SourceInfo, primed
+from fkp_live.planes import ColourSpace, PlanarFrame, Planes
+from fkp_live.reading import CLOCK_JUMP, Frames, LiveClock, Source, SourceInfo, primed
 from fkp_live.types import Frame
 
 __all__ = ["Source", "SourceInfo", "open_source"]
@@ -50,9 +50,10 @@ _EARLY_END = 0.5  # seconds of declared duration that may be missing before a fi
 # Containers whose header tells the true duration; elsewhere it is an estimate and proves nothing.
 _DECLARES_DURATION = {"mov", "mp4", "matroska", "webm"}
 _INDEXED = _DECLARES_DURATION | {"avi", "flv"}
-_JUMP = 0.5  # seconds; what a clock goes back by less is disorder, not another beginning
 # Live formats whose time stamps are the sender's; those of the others (mpjpeg) are the demuxer's guess.
 _SENDERS_CLOCK = {"rtsp", "rtp", "sdp", "mpegts", "flv", "hls", "dash", "matroska", "webm", "mov", "mp4"}
+_IN_SEGMENTS = {"hls", "dash"}
+_LONGEST_WAIT = 0.5  # seconds between two pictures of a stream in segments; a slower one is shown faster
 _TEXT_FORMATS = {"tty", "adf", "bin", "idf", "xbin"}  # ffmpeg draws text files as films of a terminal
 _CURE_DAMAGED = "Copy or download the file again; what was read before that point is valid."
 
@@ -155,7 +156,7 @@ def _open_video(
             origin=video.origin,
             has_audio=bool(video.container.streams.audio),
             time_base=first.time_base,
-            colour=first.planes.colour if isinstance(first, PlanarFrame) else None,
+            colour=first.planes.colour if isinstance(first, PlanarFrame) else video.colour,
         )
     return info, frames, video.note
 
@@ -166,6 +167,7 @@ class _Video:
     def __init__(self, where: str, name: str, remote: bool) -> None:
         self.name = name
         self._where, self._remote = where, remote
+        self.colour: ColourSpace | None = None  # of pictures that are handed on as BGR
         self._to_bgr = Converter()
         self._to_bgr_late = Converter()  # in the consumer's thread
         self._open()
@@ -186,7 +188,8 @@ class _Video:
             self.container.close()
             raise
         by_http = self._where.startswith("http")
-        self.live = self._remote and (self.container.duration is None or not by_http)
+        # Senders of FLV declare a duration of 0.
+        self.live = self._remote and not (by_http and self.container.duration)
         # Frame threads are the faster ones; but each holds a frame back, which a live picture cannot afford.
         self.stream.thread_type = "SLICE" if self.live else "AUTO"
         self._damaged = self._jumps = 0
@@ -258,6 +261,7 @@ class _Video:
     def _frame(self, picture: VideoFrame, index: int, seconds: float, pts: int, base: Fraction) -> Frame:
         colour = colour_of(picture)
         if colour is None or self._to_bgr.matrix_of(picture) is not None:
+            self.colour = ColourSpace(primaries=picture.color_primaries, transfer=picture.color_trc)
             return Frame(self._to_bgr(picture), index, seconds, time.perf_counter(), pts, base)
         planes = Planes(samples_of(picture), colour)
         convert = partial(self._to_bgr_late, picture)
@@ -266,11 +270,16 @@ class _Video:
     def live_frames(self) -> Frames:
         """Frames of a stream, by the sender's clock where the format carries it, else by their arrival."""
         clock = LiveClock(self._time_base() if self.kinds & _SENDERS_CLOCK else None)
-        index = 0
+        index, opened = 0, time.perf_counter()
         try:
             for picture in self._decoded():
                 arrived = time.perf_counter()
-                yield Frame(self._to_bgr(picture), index, clock(picture.pts, arrived), arrived)
+                seconds = clock(picture.pts, arrived)
+                if self.kinds & _IN_SEGMENTS:
+                    # Seconds of film come at once: each picture in its turn, or all but the newest would be dropped.
+                    time.sleep(min(max(opened + seconds - arrived, 0.0), _LONGEST_WAIT))
+                    arrived = time.perf_counter()
+                yield Frame(self._to_bgr(picture), index, seconds, arrived)
                 index += 1
         finally:
             self.container.close()
@@ -284,11 +293,11 @@ class _Video:
         previous: int | None = None
         shift = 0
         for picture in pictures:
-            # Some containers (AVI) know only the decoding time, raw streams none at all.
-            told = picture.dts if picture.pts is None else picture.pts
+            # AVI knows only the decoding time, from which ffmpeg guesses others; raw streams know none at all.
+            told = picture.dts if picture.pts is None or "avi" in self.kinds else picture.pts
             due = 0 if previous is None else previous + step
             stamp = due if told is None else told + shift
-            if previous is not None and (previous - stamp) * base > _JUMP:
+            if previous is not None and (previous - stamp) * base > CLOCK_JUMP:
                 shift += due - stamp
                 stamp = due
                 self._jumps += 1

@@ -70,6 +70,13 @@ def test_a_jump_of_the_senders_clock_is_bridged_by_arrival(jump: int) -> None:
     assert all(b > a for a, b in itertools.pairwise(told))
 
 
+def test_a_pause_of_the_sender_is_not_lost() -> None:
+    """The last frame of the old sender comes only when the new one begins: the parser held it."""
+    clock = LiveClock(Fraction(1, 1000))
+    told = times(clock, (1000, 5.0), (1040, 5.04), (1080, 7.0), (40, 7.001), (80, 7.041))
+    assert told == pytest.approx([0.0, 0.04, 0.08, 2.001, 2.041])
+
+
 def test_a_stamp_that_is_missing_is_bridged_by_arrival() -> None:
     clock = LiveClock(Fraction(1, 1000))
     assert times(clock, (40, 1.0), (None, 1.05), (120, 1.08), (160, 1.20)) == pytest.approx(

@@ -75,6 +75,54 @@ def test_languages_are_kept(make_clip: MakeClip, tmp_path: Path, suffix: str) ->
         assert [stream.language for stream in container.streams.audio] == ["eng", "ger"]
 
 
+def test_sound_ends_where_recordings_were_joined(make_clip: MakeClip, tmp_path: Path) -> None:
+    """Pictures go on there; sound that went on unmoved would be out of step."""
+    part = make_clip(tmp_path / "a.ts", 45, sound="aac").read_bytes()
+    path, out = tmp_path / "in.ts", tmp_path / "out.mp4"
+    path.write_bytes(part + part)
+    assert "the sound ends where the clock of the file jumped back" in copied(path, out)
+    assert samples(out).shape[1] == pytest.approx(1.5 * 48_000, abs=5000)
+    with open_source(out) as source:
+        assert len(list(source)) == 90
+
+
+def test_sound_that_is_read_from_nowhere_is_left_out_and_told(make_clip: MakeClip, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "in.mp4", 10, sound="aac")
+    gone = "http://me:secret@127.0.0.1:9/in.mp4"  # nobody listens there
+    out = tmp_path / "out.mp4"
+    with open_source(path) as source, VideoSink(out, source.info, audio_from=gone) as sink:
+        for frame in source:
+            sink.write(FrameResult(frame, ()), None)
+    assert sink.note == "the sound of in.mp4 could not be read and was left out: Connection refused"
+    with open_source(out) as source:
+        assert len(list(source)) == 10
+
+
+def test_sound_that_an_edit_list_hides_stays_hidden_in_matroska(make_clip: MakeClip, tmp_path: Path) -> None:
+    import av
+
+    path, cut, out = (
+        make_clip(tmp_path / "a.mp4", 90, sound="aac"),
+        tmp_path / "cut.mp4",
+        tmp_path / "out.mkv",
+    )
+    with av.open(str(path)) as source, av.open(str(cut), "w") as target:
+        streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            if packet.dts is not None:
+                # As a cutter does that copies from 0.5 s on: what begins before 0 is written, and hidden.
+                moved = round(0.5 / packet.time_base)
+                packet.pts, packet.dts = packet.pts - moved, packet.dts - moved
+                packet.stream = streams[packet.stream.index]
+                target.mux(packet)
+    with av.open(str(cut)) as container:
+        assert sum(bool(packet.is_discard) for packet in container.demux(audio=0)) > 15
+    copied(cut, out)
+    with av.open(str(out)) as container:
+        assert container.start_time is not None
+        assert container.start_time / 1e6 > -0.11
+
+
 def test_a_track_that_appears_in_the_middle_ends_nothing(make_clip: MakeClip, tmp_path: Path) -> None:
     def part(name: str, begin: int) -> Path:
         pts = range(30 * begin, 30 * begin + 30)

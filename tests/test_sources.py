@@ -20,6 +20,7 @@ from conftest import MjpegServer, number_of, numbered
 
 from fkp_live import capture, sources
 from fkp_live.errors import InputError, UsageError
+from fkp_live.planes import ColourSpace
 from fkp_live.sources import Source, open_source
 from fkp_live.types import Frame, Image
 
@@ -63,6 +64,14 @@ def test_file_gives_every_frame_in_order(
     assert (source.info.width, source.info.height, source.info.fps) == (160, 96, 25.0)
     assert source.info.has_audio == (sound is not None)
     assert not source.info.live
+
+
+def test_b_frames_in_avi_come_in_order(make_clip: MakeClip, tmp_path: Path) -> None:
+    """AVI knows decoding times only, and what ffmpeg guesses from them goes back and forth."""
+    path = make_clip(tmp_path / "a.avi", 40, rate=25, options={"bf": "2", "b_strategy": "0"})
+    frames = read(path)
+    assert [number_of(f.image) for f in frames] == list(range(40))
+    assert np.diff([f.time for f in frames]) == pytest.approx(np.full(39, 0.04), abs=1e-3)
 
 
 def test_uneven_rate_and_late_start_are_kept_exactly(make_clip: MakeClip, tmp_path: Path) -> None:
@@ -569,6 +578,52 @@ def test_video_file_on_a_web_server_is_read_like_a_file(make_clip: MakeClip, tmp
     assert numbers == list(range(45))
     assert not source.info.live
     assert source.info.has_audio
+
+
+def test_a_stream_in_segments_is_shown_at_its_pace(make_clip: MakeClip, tmp_path: Path) -> None:
+    """HLS: a second of film comes at once, and is not dropped but for its newest picture."""
+    import functools
+    import http.server
+
+    import av
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    live = {"hls_time": "1", "hls_flags": "omit_endlist"}
+    with (
+        av.open(str(make_clip(tmp_path / "a.mp4", 75, rate=25, options={"g": "25"}))) as clip,
+        av.open(str(tmp_path / "a.m3u8"), "w", format="hls", options=live) as output,
+    ):
+        stream = output.add_stream_from_template(clip.streams.video[0])
+        for packet in clip.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                output.mux(packet)
+    handler = functools.partial(Quiet, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        with open_source(f"http://127.0.0.1:{server.server_port}/a.m3u8") as source:
+            assert source.info.live
+            frames = list(itertools.islice(source, 40))
+            dropped = source.dropped
+        server.shutdown()
+    assert dropped < 5
+    assert np.diff([f.time for f in frames]) == pytest.approx(
+        np.diff([f.index for f in frames]) / 25, abs=1e-3
+    )
+
+
+@pytest.mark.parametrize(("primaries", "transfer"), [(9, 18), (1, 1)])
+def test_turned_pictures_keep_what_their_colours_mean(
+    make_clip: MakeClip, tmp_path: Path, primaries: int, transfer: int
+) -> None:
+    """HDR of phones: the BGR of their pictures is still BT.2020 and HLG."""
+    tags = {"color_primaries": str(primaries), "color_trc": str(transfer)}
+    path = make_clip(tmp_path / "a.mp4", 5, rotation=90, options=tags)
+    with open_source(path) as source:
+        assert source.info.colour == ColourSpace(6, primaries, transfer)
 
 
 def test_camera_that_is_pulled_out(
