@@ -18,7 +18,7 @@ from fkp_live import geometry
 from fkp_live.detect import USUAL_FACE, USUAL_SIZE, FaceDetector, YuNet
 from fkp_live.geometry import CropSpec, Matrix
 from fkp_live.landmark import LandmarkNetwork, check_boxes
-from fkp_live.measure import head_pose, measures
+from fkp_live.measure import Blinks, head_pose, measures
 from fkp_live.planes import Planes
 from fkp_live.runtime import Session, open_session, resolve_model, stream_model
 from fkp_live.smooth import LandmarkSmoother
@@ -162,7 +162,8 @@ class FaceLandmarker(_Engine):
         faces = []
         for find, points, confidence in zip(finds, found.points, found.confidence, strict=True):
             if confidence.mean() >= BIRTH:
-                faces.append(_face(points, points, confidence, geometry.box_of(points), find.score, None))
+                pose, box = head_pose(points), geometry.box_of(points)
+                faces.append(Face(points, confidence, box, find.score, None, points, pose, measures(points)))
         faces.sort(key=_area, reverse=True)
         return faces[: self.max_faces]
 
@@ -208,11 +209,13 @@ class Pipeline(_Engine):
             self.network.spec, detect_every=self.options.detect_every, max_faces=self.options.max_faces
         )
         self._smoother = LandmarkSmoother(self.options.smooth)
+        self._blinks = Blinks()
 
     def reset(self) -> None:
         """Forgets every face, for another stream."""
         self._tracker.reset()
         self._smoother.reset()
+        self._blinks.reset()
 
     def process(self, frame: Frame) -> FrameResult:
         """The faces of the next frame, largest first.
@@ -241,13 +244,16 @@ class Pipeline(_Engine):
         tracks = self._tracker.update(found, (image.shape[1], image.shape[0]), time)
         for number in self._tracker.ended:
             self._smoother.forget(number)
+            self._blinks.forget(number)
         tracked = perf_counter()
         smooth = [self._smoother(track.id, track.points, time) for track in tracks]
         smoothed = perf_counter()
-        faces = [
-            _face(points, track.points, track.confidence, geometry.box_of(points), track.score, track.id)
-            for points, track in zip(smooth, tracks, strict=True)
-        ]
+        faces = []
+        for points, track in zip(smooth, tracks, strict=True):
+            pose, box = head_pose(points), geometry.box_of(points)
+            measured = self._blinks(track.id, measures(points), pose.yaw, time)
+            confidence = track.confidence
+            faces.append(Face(points, confidence, box, track.score, track.id, track.points, pose, measured))
         faces.sort(key=_area, reverse=True)
         timings = {
             "detect": detected - start,
@@ -273,17 +279,6 @@ def check_image(image: object) -> None:
             f"the picture has shape {image.shape} and type {image.dtype}, expected was (H, W, 3) uint8, BGR; "
             "cv2.cvtColor makes it from a grey picture or one with an alpha channel"
         )
-
-
-def _face(
-    points: FloatArray,
-    raw: FloatArray,
-    confidence: FloatArray,
-    box: FloatArray,
-    score: float,
-    number: int | None,
-) -> Face:
-    return Face(points, confidence, box, score, number, raw, head_pose(points), measures(points))
 
 
 def _area(face: Face) -> float:

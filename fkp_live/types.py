@@ -93,12 +93,19 @@ class Measures:
     """Openness of eyes and mouth, from the points.
 
     "Left" and "right" are the person's own. Ratios have no unit: height of the opening over its width.
+
+    Attributes
+    ----------
+    blink : whether the eyes are shut: in a stream by what is usual for this face (see `measure.Blinks`), in a single
+        picture by `eyes_open` alone, which misses most
+    eyes_open : of both eyes together, the wider one counting for more, as in a turned head the near one does
     """
 
     right_eye_open: float
     left_eye_open: float
     mouth_open: float
     blink: bool
+    eyes_open: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)

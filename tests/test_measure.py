@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from shapes import FRONTAL, face_at
 
-from fkp_live.measure import BLINK_BELOW, head_pose, measures
+from fkp_live.measure import BLINK_BELOW, Blinks, head_pose, measures
+from fkp_live.pipeline import Pipeline, PipelineOptions
+from fkp_live.sources import open_source
 from fkp_live.topology import MIRROR
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -112,6 +114,62 @@ def test_blink_is_both_eyes_shut() -> None:
     wink = _eyes(0.35)
     wink[36:42] = _eyes(0.05)[36:42]
     assert not measures(wink).blink
+
+
+def _blinks(*openness: float, rate: float = 30.0) -> list[bool]:
+    blinks = Blinks()
+    return [blinks(1, measures(_eyes(o)), 0.0, i / rate).blink for i, o in enumerate(openness)]
+
+
+def test_a_followed_face_blinks_by_its_own_measure() -> None:
+    """Where its eyes are shut the points of one face come down as far as those of another with narrow eyes."""
+    wide = _blinks(*[0.32] * 30, 0.26, 0.2, 0.19, 0.2, 0.27, *[0.32] * 10)
+    assert [i for i, blink in enumerate(wide) if blink] == [31, 32, 33]
+    assert not any(_blinks(*[0.2] * 60))
+    assert any(_blinks(*[0.22] * 30, *[0.155] * 3))
+    assert all(_blinks(*[0.1] * 5))
+
+
+def test_eyes_that_stay_shut_are_shut_for_seconds_and_narrower_ones_become_usual() -> None:
+    shut = _blinks(*[0.32] * 30, *[0.18] * 60)
+    assert all(shut[30:75])
+    narrowed = _blinks(*[0.32] * 30, *np.linspace(0.32, 0.22, 120), *[0.22] * 300)
+    assert not any(narrowed[-200:])
+
+
+def test_what_eyes_look_like_from_the_side_is_not_usual() -> None:
+    blinks = Blinks()
+    for i in range(30):
+        assert not blinks(1, measures(_eyes(0.6)), 0.8, i / 30).blink
+    assert not blinks(1, measures(_eyes(0.3)), 0.1, 1.0).blink
+
+
+def test_faces_do_not_share_what_is_usual() -> None:
+    blinks = Blinks()
+    for i in range(30):
+        blinks(1, measures(_eyes(0.35)), 0.1, i / 30)
+    assert not blinks(2, measures(_eyes(0.22)), 0.1, 1.0).blink
+    assert blinks(1, measures(_eyes(0.22)), 0.1, 1.0).blink
+    blinks.forget(1)
+    assert not blinks(1, measures(_eyes(0.22)), 0.1, 1.1).blink
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="needs ../shared/data")
+def test_blinks_of_real_people_are_seen() -> None:
+    """Frames looked at by eye: both eyes shut, and wide open."""
+    shut, wide = (
+        {"webcam_long": (640, 642), "talking_head": (223, 333)},
+        {"webcam_long": (600, 700), "talking_head": (180, 300)},
+    )
+    for clip, frames in shut.items():
+        pipeline = Pipeline(PipelineOptions(provider="cpu", model="fkp68"))
+        with open_source(
+            SHARED / "videos" / f"{clip}.mp4", max_frames=max(*frames, *wide[clip]) + 1
+        ) as source:
+            told = [pipeline.process(frame).faces[0].measures for frame in source]
+        assert all((m := told[i]) is not None and m.blink for i in frames)
+        assert not any((m := told[i]) is not None and m.blink for i in wide[clip])
+        assert np.mean([m is not None and m.blink for m in told]) < 0.05
 
 
 def test_openness_does_not_depend_on_size_or_tilt() -> None:

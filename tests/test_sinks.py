@@ -579,7 +579,7 @@ def result_with_face(index: int) -> FrameResult:
 
 
 def test_csv_reads_back(tmp_path: Path) -> None:
-    blinking = Measures(0.1234, 0.3, 0.05, True)
+    blinking = Measures(0.1234, 0.3, 0.05, True, 0.2)
     full = face(id=7, pose=Pose(pitch=0.1, yaw=-0.2, roll=0.3), measures=blinking)
     bare = face(5)
     with CsvSink(tmp_path / "o.csv") as sink:
@@ -609,7 +609,7 @@ def test_csv_columns_are_openface_s_first() -> None:
 
 
 def test_jsonl_reads_back(tmp_path: Path) -> None:
-    full = face(id=7, raw=face(1).points, pose=Pose(0.1, -0.2, 0.3), measures=Measures(0.1, 0.2, 0.3, False))
+    full = face(id=7, raw=face(1).points, pose=Pose(0.1, -0.2, 0.3), measures=Measures(0.1, 0.2, 0.3, False, 0.15))
     broken = face()
     broken.points[3, 1] = math.nan
     with JsonlSink(tmp_path / "o.jsonl", {"source": Path("clip.mp4"), "provider": "cpu"}) as sink:
