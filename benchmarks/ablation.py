@@ -30,8 +30,8 @@ from fkp_live.options import whole_number
 from fkp_live.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 from train.data import FaceSet
 from train.fit import evaluation_crops, fit, nme_per_face
-from train.judge import TorchNetwork
 from train.model import LandmarkNet, count_macs, load_checkpoint
+from train.networks import TorchNetwork
 from train.recipe import Recipe, read_recipe, validation_sets
 from train.warps import random_warps
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fkp_live.errors import ExitCode, FkpError
+from fkp_live.options import whole_number
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -40,12 +41,20 @@ def build_quantise_parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, help="folder with udacity/ and wild/")
     parser.add_argument("--out", type=Path, required=True, help="file to write")
     parser.add_argument(
-        "--faces", type=int, default=400, help="training faces to calibrate on (default: %(default)s)"
+        "--faces",
+        type=whole_number(1),
+        default=400,
+        help="training faces to calibrate on (default: %(default)s)",
     )
     parser.add_argument(
-        "--rounds", type=int, default=500, help="runs of each network to time (default: %(default)s)"
+        "--rounds",
+        type=whole_number(1),
+        default=500,
+        help="runs of each network to time (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the calibration (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=whole_number(0), default=0, help="of the calibration (default: %(default)s)"
+    )
     parser.add_argument(
         "--card", action="store_true", help="model card, figures and SHA256SUMS beside it, to ship it"
     )
@@ -60,22 +69,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Imported late, so that help and usage errors need no torch.
         if arguments[:1] == ["quantise"]:
             options = vars(build_quantise_parser().parse_args(arguments[1:]))
-            from export.quantise import quantise, write_card
+            from export.quantise import quantise
 
-            with_card = options.pop("card")
-            comparison = quantise(**options)
-            print(comparison.report())
-            if with_card:
-                write_card(options["out"], options["data"], comparison)
+            print(quantise(**options).report())
             print(options["out"])
         else:
             args = build_parser().parse_args(arguments)
-            from export.card import ship
+            from export.ship import ship
 
             ship(args.checkpoint, args.name, args.out, args.data, args.overwrite)
     except FkpError as error:
         print(f"error: {error}", file=sys.stderr)
         return int(error.exit_code)
+    except KeyboardInterrupt:
+        return int(ExitCode.INTERRUPTED)
     return int(ExitCode.OK)
 
 

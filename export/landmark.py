@@ -15,6 +15,7 @@ import onnx
 import torch
 from torch import nn
 
+from export.training import licence
 from fkp_live.errors import ExitCode, FkpError
 from fkp_live.runtime import open_session
 from train.model import LandmarkNet, fold_batch_norms
@@ -23,7 +24,7 @@ SCHEMA = "fkp-landmarks/1"
 # Largest distance between the points of torch and of onnxruntime, in crop pixels.
 TOLERANCE = 0.05
 CHECKED_BATCHES = (1, 8)
-LICENCE = "weights: research and non-commercial use, as the faces of 300-W that they learnt from; code: MIT"
+_FAULT = "Nothing was written; this is a fault of the exporter or of its versions of torch and onnx."
 
 
 class Shipped(nn.Module):
@@ -60,19 +61,22 @@ def metadata(
         "output": {"points": "points", "confidence": "confidence", "unit": "crop pixels"},
         "training": training,
         "figures": figures,
-        "licence": LICENCE,
+        "licence": licence(training),
         "git_commit": git_commit(),
     }
 
 
 def git_commit() -> str:
-    """Commit of the checkout, with a plus sign where files have changed since."""
+    """Commit of the checkout, with a plus sign where files have changed since; "unknown" where git cannot tell."""
 
     def ask(*arguments: str) -> str:
-        command = ["git", *arguments]
-        return subprocess.run(
-            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False
-        ).stdout.strip()
+        command, here = ["git", *arguments], Path(__file__).parent
+        try:
+            return subprocess.run(
+                command, cwd=here, capture_output=True, text=True, check=False
+            ).stdout.strip()
+        except OSError:  # git is not installed
+            return ""
 
     commit = ask("rev-parse", "--short=12", "HEAD")
     return (commit or "unknown") + ("+" if ask("status", "--porcelain", "--untracked-files=no") else "")
@@ -84,39 +88,46 @@ def export_onnx(model: LandmarkNet, path: Path, meta: dict[str, Any]) -> None:
     Raises
     ------
     FkpError
-        onnxruntime's points differ from torch's by more than `TOLERANCE`.
+        torch cannot export it, or onnxruntime's points differ from torch's by more than `TOLERANCE`; no file is left.
+    OSError
+        The file cannot be written.
     """
-    size = model.options.size
-    shipped = Shipped(model).eval()
-    partial = path.with_suffix(".partial.onnx")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        torch.onnx.export(
-            shipped,
-            (torch.zeros(2, 3, size, size),),
-            str(partial),
-            input_names=["image"],
-            output_names=["points", "confidence"],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
-    graph = onnx.load(str(partial))
+    graph = _graph(model)
     strip_local_traces(graph)
     write_metadata(graph, meta)
     onnx.checker.check_model(graph, full_check=True)
-    onnx.save(graph, str(partial))
-    difference = largest_difference(model, partial)
-    if difference > TOLERANCE:
-        partial.unlink()
+    onnx.save(graph, str(path))
+    difference = largest_difference(model, path)
+    # A difference that is no number is none that was allowed.
+    if not difference <= TOLERANCE:
+        path.unlink()
         raise FkpError(
             f"the exported network's points differ from torch's by {difference:.3f} px, at most {TOLERANCE} expected",
-            "Nothing was written; this is a fault of the exporter or of its versions of torch and onnx.",
+            _FAULT,
             ExitCode.FAILURE,
         )
-    partial.replace(path)
+
+
+def _graph(model: LandmarkNet) -> onnx.ModelProto:
+    size = model.options.size
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        try:
+            program = torch.onnx.export(
+                Shipped(model).eval(),
+                (torch.zeros(2, 3, size, size),),
+                input_names=["image"],
+                output_names=["points", "confidence"],
+                dynamic_shapes=({0: torch.export.Dim("batch")},),
+                dynamo=True,
+                verbose=False,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            first_line = str(error).strip().splitlines()[0]
+            raise FkpError(f"torch cannot export the network: {first_line}", _FAULT) from error
+    assert program is not None
+    return program.model_proto
 
 
 def strip_local_traces(graph: onnx.ModelProto) -> None:

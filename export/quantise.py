@@ -12,7 +12,7 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,13 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from export.card import figures_section, headline, measure, write_sums
+from export.card import figures_section, headline
 from export.landmark import sha256_of, strip_local_traces, write_metadata
-from fkp_live.errors import ModelError, OutputError, UsageError
+from export.ship import SHIPPED, judged_sets, measure, workshop, write_sums
+from fkp_live.errors import ModelError, UsageError
 from fkp_live.geometry import CropSpec, box_of, crop_matrix, warp
 from fkp_live.landmark import LandmarkNetwork
+from fkp_live.outputs import check_output
 from fkp_live.runtime import Session, open_session, resolve_model, runtime_version
 from train.augment import detector_jitter
 from train.data import FaceSet, splits
@@ -83,7 +85,7 @@ def _verdict(kept: bool) -> str:
 
 
 def quantise(
-    model: Path, data: Path, out: Path, *, faces: int, rounds: int, seed: int, overwrite: bool
+    model: Path, data: Path, out: Path, *, faces: int, rounds: int, seed: int, card: bool, overwrite: bool
 ) -> Comparison:
     """Write the quantised form of ``model`` to ``out`` and compare the two.
 
@@ -94,25 +96,23 @@ def quantise(
     faces : how many training faces calibrate, in equal parts from `CALIBRATION_SETS`
     rounds : how many times each network is timed
     seed : of the choice of faces and of their jitter
+    card : whether model card, figures and SHA256SUMS are written beside it, too
 
     Raises
     ------
     ModelError
         The model is missing, is no landmark network or is quantised already.
     OutputError
-        The file exists and ``overwrite`` was not given, or it cannot be written.
+        ``out`` exists and ``overwrite`` was not given, is the model itself, does not end in .onnx or cannot be written.
     UsageError
-        Too few faces or rounds.
+        Too few faces.
     """
-    if faces < len(CALIBRATION_SETS) or rounds < 1:
-        raise UsageError(
-            f"--faces {faces}, --rounds {rounds}: expected at least {len(CALIBRATION_SETS)} faces and 1 round"
-        )
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out} exists", "Give --overwrite to replace it, or another --out.")
-    if not out.parent.is_dir():
-        raise OutputError(f"{out.parent} is not a folder", "Give a file in an existing folder as --out.")
+    if faces < len(CALIBRATION_SETS):
+        raise UsageError(f"--faces {faces}: expected at least {len(CALIBRATION_SETS)} faces, one of each set")
     original = open_session(resolve_model(model), "cpu")
+    check_output(out, overwrite=overwrite, inputs=[original.path], suffixes=(".onnx",))
+    for suffix in SHIPPED if card else ():
+        check_output(out.with_suffix(suffix), overwrite=overwrite)
     network = LandmarkNetwork(original)
     if "quantisation" in original.metadata:
         raise ModelError(f"{original.path} is quantised already", "Give the float network that it came from.")
@@ -120,20 +120,20 @@ def quantise(
     crops = calibration_crops([sets[name] for name in CALIBRATION_SETS], network.spec, faces, seed)
     graph = quantised_graph(original.path, crops)
     meta = metadata(original, len(crops), seed)
-    partial = out.with_suffix(".partial.onnx")
-    try:
-        save(graph, meta, partial)
+    with workshop(out.parent) as room:
+        made = room / out.name
+        save(graph, meta, made)
         # Judged as it ships: the file just written, through the product's code. Then the figures go into it.
-        judged = [_figures(path, sets["wild_val"]) for path in (original.path, partial)]
-        save(graph, {**meta, "figures": headline(judged[1])}, partial)
-        times = milliseconds([original, open_session(partial, "cpu")], rounds)
-        partial.replace(out)
-    except OSError as error:
-        raise OutputError(f"cannot write {out}: {error.strerror}", "Choose another --out.") from error
-    finally:
-        partial.unlink(missing_ok=True)
-    before, after = (figures["wild_val"]["ways"]["jitter"]["raw"]["nme"] for figures in judged)
-    return Comparison((before, after), (times[0], times[1]))
+        judged = [_figures(path, sets["wild_val"]) for path in (original.path, made)]
+        save(graph, {**meta, "figures": headline(judged[1])}, made)
+        times = milliseconds([original, open_session(made, "cpu")], rounds)
+        before, after = (figures["wild_val"]["ways"]["jitter"]["raw"]["nme"] for figures in judged)
+        comparison = Comparison((before, after), (times[0], times[1]))
+        if card:
+            write_card(made, judged_sets(data), comparison)
+    if card:
+        write_sums(out.parent)
+    return comparison
 
 
 _CARD = """\
@@ -156,11 +156,11 @@ There streams take it where no network is named (`--model {of}` for the float on
 """
 
 
-def write_card(model: Path, data: Path, comparison: Comparison) -> None:
-    """Model card and figures beside a quantised file, and the sums of its folder: what ships."""
+def write_card(model: Path, sets: Mapping[str, FaceSet], comparison: Comparison) -> None:
+    """Model card and figures beside a quantised file."""
     session = open_session(model, "cpu")
     meta, facts = session.metadata, dict(session.metadata["quantisation"])
-    figures = measure(model, data)
+    figures = measure(model, sets)
     content = {
         "name": meta["name"],
         "sha256": session.sha256,
@@ -171,8 +171,7 @@ def write_card(model: Path, data: Path, comparison: Comparison) -> None:
     facts |= {"of_sha256": facts.pop("sha256"), "size": model.stat().st_size, "sha256": sha256_of(model)}
     lines = "\n".join(f"- {line}" for line in comparison.report().splitlines())
     text = _CARD.format(**facts, name=meta["name"], file=model.name, comparison=lines)
-    model.with_suffix(".md").write_text(text + figures_section(model.stem, figures))
-    write_sums(model.parent)
+    model.with_suffix(".md").write_text(text + figures_section(model.stem, figures, meta["training"]))
 
 
 def calibration_crops(sets: Sequence[FaceSet], spec: CropSpec, faces: int, seed: int) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ OPTIONS = ModelOptions(32, 0.125, (4, 6, 8, 8), (1, 1, 1), (8, 8))
 
 
 def checkpoint(path: Path, network: LandmarkNet) -> Path:
-    recipe = replace(Recipe(), name="second").as_dict()
+    recipe = Recipe(name="second", model=network.options).as_dict()
     save_checkpoint(path, network, ema=network.state_dict(), epoch=3, history=[], recipe=recipe)
     return path
 
@@ -86,3 +86,16 @@ def test_what_cannot_be_averaged_is_refused(tmp_path: Path, pair: tuple[Landmark
     assert main(words) == ExitCode.USAGE
     assert main([*words, "--share", "1.5"]) == ExitCode.USAGE
     assert not (tmp_path / "mean.pt").exists()
+
+
+def test_a_bare_network_and_a_folder_are_refused(
+    tmp_path: Path, pair: tuple[LandmarkNet, LandmarkNet], capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, bare, folder = checkpoint(tmp_path / "0.pt", pair[0]), tmp_path / "bare.pt", tmp_path / "folder"
+    save_checkpoint(bare, pair[1])
+    folder.mkdir()
+    assert main(["average", str(whole), str(bare), "--out", str(tmp_path / "mean.pt")]) == ExitCode.MODEL
+    assert "holds no recipe" in capsys.readouterr().err
+    words = ["average", str(whole), str(whole), "--out", str(folder), "--overwrite"]
+    assert main(words) == ExitCode.OUTPUT
+    assert not list(tmp_path.glob("*.partial"))

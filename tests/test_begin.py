@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,3 +89,40 @@ def test_other_networks_are_refused(crops: torch.Tensor, tmp_path: Path) -> None
         first_network(Path(resolve_model("yunet")), crops)
     with pytest.raises(FkpError):
         first_network(tmp_path / "nothing.onnx", crops)
+
+
+@pytest.mark.parametrize("change", ["renamed", "reshaped", "more"])
+def test_a_file_whose_weights_are_not_all_of_the_network_is_refused(
+    change: str, shipped: Path, crops: torch.Tensor, tmp_path: Path
+) -> None:
+    """As one with another head is: its heads would stay random."""
+    import onnx
+
+    model = onnx.load(str(shipped))
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    heads = weights["model.heads.weight"]
+    if change == "more":
+        heads = model.graph.initializer.add()
+        heads.CopyFrom(weights["model.heads.bias"])
+        heads.name = "model.heads.1.bias"
+    elif change == "reshaped":
+        unused = model.graph.initializer.add()
+        unused.CopyFrom(heads)
+        values = onnx.numpy_helper.to_array(heads)
+        heads.CopyFrom(onnx.numpy_helper.from_array(values[:60], "model.heads.weight"))
+        unused.name = "heads"
+        _rename(model, "model.heads.weight", "heads")
+    else:
+        heads.name = "model.heads.1.weight"
+        _rename(model, "model.heads.weight", heads.name)
+    onnx.save(model, str(tmp_path / "odd.onnx"))
+    with pytest.raises(FkpError, match="heads") as caught:
+        first_network(tmp_path / "odd.onnx", crops)
+    assert caught.value.exit_code == 2
+
+
+def _rename(model: Any, old: str, new: str) -> None:
+    for node in model.graph.node:
+        for number, name in enumerate(node.input):
+            if name == old:
+                node.input[number] = new

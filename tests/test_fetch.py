@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import http.server
 import io
 import stat
@@ -17,7 +18,7 @@ import pytest
 from fkp_live.errors import ExitCode, FkpError, InputError, OutputError, UsageError
 from train.__main__ import main
 from train.data import read_csv
-from train.fetch import CSV_FILES, download, unpack
+from train.fetch import CSV_FILES, IMAGE_FOLDERS, download, unpack
 
 HEADER = "," + ",".join(map(str, range(136)))
 PNG = cv2.imencode(".png", np.random.default_rng(0).integers(0, 255, (40, 40, 4)).astype(np.uint8))[
@@ -204,8 +205,20 @@ def test_a_refusing_server_is_named(
     assert files_below(tmp_path) == set()
 
 
-@pytest.mark.parametrize("url", ["ftp://127.0.0.1/x.zip", "file:///etc/passwd", "data.zip"])
-def test_only_http_is_fetched(url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://127.0.0.1/x.zip",
+        "file:///etc/passwd",
+        "data.zip",
+        "http://127.0.0.1/a b.zip",
+        "http://127.0.0.1/ä.zip",
+        "http://",
+        "http://127.0.0.1:port/x.zip",
+        "http://[::1/x.zip",
+    ],
+)
+def test_only_addresses_of_http_are_fetched(url: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         download(url, tmp_path / "x.part")
 
@@ -343,6 +356,77 @@ def test_an_existing_target_is_kept_unless_told(make_zip: Callable[[bytes], Path
     unpack(larger, target, overwrite=True)
     assert files_below(target) == {*data_set(training=5), "unseen_persons.txt"}
     assert len(read_csv(target / CSV_FILES[0])) == 5
+
+
+@pytest.mark.parametrize("at", range(1, 9))
+@pytest.mark.parametrize("fault", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_whatever_fails_while_data_sets_are_swapped_the_old_one_is_back(
+    make_zip: Callable[[bytes], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    at: int,
+    fault: BaseException,
+) -> None:
+    target = tmp_path / "d"
+    unpack(make_zip(zipped(data_set())), target)
+    before = {name: (target / name).read_bytes() for name in files_below(target)}
+    rename, calls = Path.rename, 0
+
+    def failing(self: Path, to: Path) -> Path:
+        nonlocal calls
+        calls += 1
+        if calls == at:
+            raise fault
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    larger = make_zip(zipped(data_set(training=5)))
+    with pytest.raises(KeyboardInterrupt if isinstance(fault, KeyboardInterrupt) else OutputError):
+        unpack(larger, target, overwrite=True)
+    assert {name: (target / name).read_bytes() for name in files_below(target)} == before
+    assert {path.name for path in target.iterdir()} == {*CSV_FILES, *IMAGE_FOLDERS}
+
+
+def test_what_cannot_be_put_back_is_kept_at_least(
+    make_zip: Callable[[bytes], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "d"
+    unpack(make_zip(zipped(data_set())), target)
+    rename, calls = Path.rename, 0
+
+    def dying(self: Path, to: Path) -> Path:
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", dying)
+    with pytest.raises(OutputError):
+        unpack(make_zip(zipped(data_set(training=5))), target, overwrite=True)
+    assert {path.name for path in target.glob(".replaced-*/training/*")} == {
+        f"Ann_Bee_{k}.jpg" for k in range(3)
+    }
+
+
+@pytest.mark.parametrize("to", [".", "..", "sub/.."])
+def test_the_folder_one_is_in_can_be_the_target(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str
+) -> None:
+    (tmp_path / "here" / "sub").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here" / "sub" if to == ".." else tmp_path / "here")
+    assert main(["fetch", "--url", server.url, "--to", to, "--overwrite"]) == ExitCode.OK
+    assert files_below(tmp_path) == {f"here/{name}" for name in data_set()}
+
+
+def test_a_folder_is_no_archive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fetch", "--archive", str(tmp_path), "--to", str(tmp_path / "d")]) == ExitCode.INPUT
+    assert "cannot read the archive" in capsys.readouterr().err
+
+
+def test_a_name_too_long_is_the_archives_fault(make_zip: Callable[[bytes], Path], tmp_path: Path) -> None:
+    said = refused(make_zip(zipped(data_set() | {f"training/{'x' * 300}.jpg": PNG})), tmp_path / "d")
+    assert "too long" in said
 
 
 def test_a_file_or_an_unwritable_place_as_target(make_zip: Callable[[bytes], Path], tmp_path: Path) -> None:

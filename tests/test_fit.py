@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 import torch
+from drawn import mean_shape, write_data, write_drawn
 
-from fkp_live.errors import FkpError
+from fkp_live.errors import FkpError, UsageError
 from train.__main__ import main
 from train.fit import Run, fit
 from train.model import load_checkpoint, read_checkpoint
-from train.recipe import DataOptions, Recipe, read_recipe, training_sets
+from train.recipe import DataOptions, Recipe, read_recipe, training_sets, validation_sets
 from train.sampling import Crops, face_weights, load_sources
 
 # Those of `train original-table` have a form of their own and tests of their own.
@@ -48,50 +50,9 @@ epoch_faces = 32
 
 @pytest.fixture(name="faces", scope="module")
 def _faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A CSV of 12 drawn faces: an ellipse with eyes and mouth, each point where it is drawn."""
+    """A CSV of 12 drawn faces."""
     folder = tmp_path_factory.mktemp("faces")
-    (folder / "images").mkdir()
-    rng = np.random.default_rng(0)
-    base = _mean_shape()
-    rows = []
-    for number in range(12):
-        points = base * rng.uniform(50, 70) + rng.uniform(55, 70, 2)
-        image = np.full((140, 140, 3), rng.integers(40, 90, 3), np.uint8)
-        for group, colour in (
-            (np.r_[0:17, 26:16:-1], (120, 150, 200)),
-            (np.r_[36:42], (255, 255, 255)),
-            (np.r_[42:48], (255, 255, 255)),
-            (np.r_[48:60], (60, 60, 180)),
-        ):
-            cv2.fillPoly(image, [np.round(points[group] * 16).astype(np.int32)], colour, cv2.LINE_AA, 4)
-        name = f"Person_{number}.png"
-        cv2.imwrite(str(folder / "images" / name), image)
-        rows.append([name, *np.round(points, 2).ravel()])
-    with open(folder / "keypoints.csv", "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["", *range(136)])
-        writer.writerows(rows)
-    return folder / "keypoints.csv"
-
-
-def _mean_shape() -> np.ndarray:
-    """68 points of a plain frontal face in a unit box around the origin."""
-    points = np.zeros((68, 2))
-    angle = np.linspace(np.pi, 0, 17)
-    points[0:17] = np.c_[0.5 * np.cos(angle), -0.2 + 0.7 * np.sin(angle)]
-    for start, side in ((17, -1), (22, 1)):
-        points[start : start + 5] = np.c_[
-            np.linspace(-0.15, 0.15, 5) + side * 0.25, [-0.38, -0.43, -0.45, -0.43, -0.4]
-        ]
-    points[27:31] = np.c_[np.zeros(4), np.linspace(-0.25, 0.05, 4)]
-    points[31:36] = np.c_[np.linspace(-0.1, 0.1, 5), [0.1, 0.12, 0.13, 0.12, 0.1]]
-    ring = np.deg2rad([180, 240, 300, 0, 60, 120])
-    for start, side in ((36, -1), (42, 1)):
-        points[start : start + 6] = np.c_[0.1 * np.cos(ring) + side * 0.22, 0.05 * np.sin(ring) - 0.25]
-    outer, inner = np.deg2rad(np.arange(180, 540, 30)), np.deg2rad(np.arange(180, 540, 45))
-    points[48:60] = np.c_[0.2 * np.cos(outer), 0.28 + 0.08 * np.sin(outer)]
-    points[60:68] = np.c_[0.14 * np.cos(inner), 0.28 + 0.03 * np.sin(inner)]
-    return points
+    return write_drawn(folder / "keypoints.csv", folder / "images", [f"Person_{n}.png" for n in range(12)])
 
 
 @pytest.fixture(name="recipe")
@@ -182,7 +143,7 @@ def test_every_face_is_shown_once_where_all_count_alike(recipe: Recipe) -> None:
 
 def test_rare_shapes_are_drawn_oftener() -> None:
     rng = np.random.default_rng(0)
-    shapes = _mean_shape()[None] + rng.normal(0, 0.004, (50, 68, 2))
+    shapes = mean_shape()[None] + rng.normal(0, 0.004, (50, 68, 2))
     shapes[:5, :, 0] *= 0.5  # five turned heads
     weights = face_weights(shapes.astype(np.float32), 1.0)
     assert weights.mean() == pytest.approx(1.0)
@@ -234,9 +195,9 @@ def test_a_run_is_not_overwritten_and_resumes_only_with_its_recipe(
         ("[training", 3, "is not TOML"),
         ("[trainin]\nepochs = 3", 2, "unknown section 'trainin'"),
         ("[training]\nepoch = 3", 2, "unknown key 'epoch'"),
-        ("[training]\nepochs = 0", 2, "epochs must be at least 1"),
-        ('[loss]\nkind = "l3"', 2, "kind 'l3'"),
-        ("[model]\nstride = 5", 2, "stride must be 4, 8 or 16"),
+        ("[training]\nepochs = 0", 2, "epochs = 0, expected a whole number from 1"),
+        ('[loss]\nkind = "l3"', 2, "kind = 'l3', expected one of l1"),
+        ("[model]\nstride = 5", 2, "stride = 5, expected one of 4, 8, 16"),
         ("training = 3", 2, "expected a section"),
     ],
 )
@@ -294,3 +255,134 @@ def test_agreement_of_two_views_is_a_term_of_its_own(recipe: Recipe, tmp_path: P
     weighted = finished.history[-1]
     terms = weighted["points"] + 3.0 * weighted["maps"] + 0.1 * weighted["confidence"]
     assert weighted["loss"] == pytest.approx(terms + 0.5 * weighted[term], rel=1e-4)
+
+
+def test_a_training_that_diverges_fails_and_keeps_the_last_finite_checkpoint(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = Run.train_one_epoch
+
+    def train_one_epoch(run: Run, *rest: Any) -> dict[str, float]:
+        row = trained(run, *rest)
+        if run.epoch == 1:  # the last step of the second epoch spoils a weight; the loss was taken before it
+            with torch.no_grad():
+                run.model.stem[0].weight[0] = torch.nan
+        return row
+
+    monkeypatch.setattr(Run, "train_one_epoch", train_one_epoch)
+    with pytest.raises(FkpError, match="diverged in epoch 2") as caught:
+        fit(recipe, Path(), tmp_path / "run", torch.device("cpu"), resume=False)
+    assert caught.value.exit_code == 1
+    content = read_checkpoint(tmp_path / "run" / "last.pt")
+    assert content["epoch"] == 1
+    assert all(value.isfinite().all() for value in content["ema"].values())
+
+
+def test_a_loss_that_is_no_number_ends_in_exit_code_1(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "tiny.toml"
+    path.write_text(TOML.replace("batch = 8", "batch = 8\nlr = 1e9"))
+    assert (
+        main(["fit", str(path), "--csv", str(faces), "--out", str(tmp_path / "run"), "--threads", "1"]) == 1
+    )
+    assert "diverged in epoch 1" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "last.pt").exists()
+
+
+def test_an_answer_that_is_no_number_is_a_failure(recipe: Recipe, tmp_path: Path) -> None:
+    run = Run(recipe, tmp_path, torch.device("cpu"))
+    with torch.no_grad():
+        run.ema.heads.bias.fill_(torch.nan)
+    validation = {"own": (torch.zeros(2, 3, 32, 32, dtype=torch.uint8), torch.rand(2, 68, 2))}
+    assert run.evaluate(validation)["own_fr10"] == 100.0
+
+
+@pytest.mark.parametrize(
+    "extra", [["--epochs", "0"], ["--epochs", "-3"], ["--seed", "-1"], ["--threads", "0"]]
+)
+def test_numbers_that_make_no_sense_are_refused(extra: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "tiny.toml"
+    path.write_text(TOML)
+    with pytest.raises(SystemExit) as caught:
+        main(["fit", str(path), "--out", str(tmp_path / "run"), *extra])
+    assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("out", ["file", "file/x", "/proc/nope"])
+def test_a_folder_that_cannot_be_made_is_refused_before_images_are_read(
+    out: str, faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_reading(*_: object) -> None:
+        raise AssertionError("images were read")
+
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("train.fit.load_sources", no_reading)
+    path = tmp_path / "tiny.toml"
+    path.write_text(TOML)
+    words = ["fit", str(path), "--csv", str(faces), "--threads", "1"]
+    assert main([*words, "--out", str(tmp_path / out)]) == 6
+    assert main([*words, "--out", str(tmp_path / "run"), "--val", str(tmp_path / "none.csv")]) == 3
+
+
+def test_what_cannot_be_resumed_is_refused(
+    recipe: Recipe, faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    arguments = [
+        "fit",
+        str(tmp_path / "tiny.toml"),
+        "--csv",
+        str(faces),
+        "--out",
+        str(folder),
+        "--threads",
+        "1",
+    ]
+    assert main(arguments) == 0
+    content = read_checkpoint(folder / "last.pt")
+    spoilt: list[tuple[dict[str, Any], str]] = [
+        ({"recipe": None}, "holds no recipe"),
+        ({"ema": None}, "holds no ema"),  # as `train average` writes it
+        ({"recipe": {**content["recipe"], "data": 3}}, "damaged recipe"),
+        ({"model": {**content["model"], "stem.0.weight": torch.zeros(3)}}, "another network"),
+        ({"optimiser": {"state": {}, "param_groups": []}}, "state of the optimiser"),
+    ]
+    for changes, said in spoilt:
+        changed = {key: value for key, value in {**content, **changes}.items() if value is not None}
+        torch.save(changed, folder / "last.pt")
+        assert main([*arguments, "--resume"]) == 4
+        assert said in capsys.readouterr().err
+
+
+def test_resuming_a_finished_run_writes_the_figures_that_are_missing(
+    recipe: Recipe, faces: Path, tmp_path: Path
+) -> None:
+    fit(recipe, Path(), tmp_path / "run", torch.device("cpu"), resume=False)
+    written = (tmp_path / "run" / "metrics.csv").read_text()
+    (tmp_path / "run" / "metrics.csv").unlink()
+    fit(recipe, Path(), tmp_path / "run", torch.device("cpu"), resume=True)
+    assert (tmp_path / "run" / "metrics.csv").read_text() == written
+
+
+def test_sets_that_are_not_trained_on_are_refused_in_share_weight_and_guessed(recipe: Recipe) -> None:
+    for changes in ({"share": {"keypoint": 2.0}}, {"weight": {"keypoint": 2.0}}, {"guessed": ("keypoint",)}):
+        with pytest.raises(UsageError, match="no set 'keypoint' is trained on"):
+            training_sets(replace(recipe, data=replace(recipe.data, **changes)), Path())
+    with pytest.raises(UsageError, match="0 for every set"):
+        training_sets(replace(recipe, data=replace(recipe.data, share={"keypoints": 0.0})), Path())
+
+
+def test_only_the_folders_of_the_chosen_sets_are_needed(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data")
+    shutil.rmtree(data / "wild")
+    recipe = Recipe(data=DataOptions(sets=("udacity_train",)))
+    assert [len(faces) for faces in training_sets(recipe, data)] == [3]
+    assert list(validation_sets(recipe, data)) == ["unseen"]
+    with pytest.raises(FkpError, match="no such data set") as caught:
+        training_sets(Recipe(), data)
+    assert 'sets = ["udacity_train"]' in caught.value.hint
+
+
+def test_without_balance_no_shapes_are_compared() -> None:
+    assert face_weights(np.zeros((3, 68, 2), np.float32), 0.0).tolist() == [1.0, 1.0, 1.0]

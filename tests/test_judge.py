@@ -7,13 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 from analytic import centroid_network
 from shapes import FRONTAL, SPEC, face_at
 
 from fkp_live import metrics
 from fkp_live.errors import ExitCode, InputError
-from fkp_live.geometry import Matrix, apply, box_of, crop_matrix, invert, warp
+from fkp_live.geometry import Matrix, apply, box_of, crop_matrix, invert
 from fkp_live.landmark import LandmarkNetwork
 from fkp_live.runtime import open_session
 from fkp_live.types import Image, Landmarks
@@ -21,18 +20,16 @@ from train.__main__ import main
 from train.data import FaceSet, splits
 from train.judge import (
     Answers,
-    TorchNetwork,
     ask,
     figures,
     finite,
     judge,
-    open_network,
     read_peers,
     report,
     slices,
     ways_of_asking,
 )
-from train.model import LandmarkNet, ModelOptions, save_checkpoint
+from train.networks import open_network
 from train.report import calibration
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -159,6 +156,20 @@ def test_slices_part_the_faces_by_yaw_and_by_size() -> None:
     assert parts["by_size"][">200 px"].tolist() == [False, False, True, False]
 
 
+def test_validation_faces_are_judged_without_the_photographs_of_training_too(
+    faces: FaceSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("train.judge.twins_in_validation", lambda: {"a_1.jpg"})
+    validation = faces.select([0, 1], "wild_val")
+    found = judge(Template(), validation, None, seed=0).figures()
+    part = found["ways"]["jitter"]["raw"]["by_photograph"]["photograph not in training"]
+    alone = judge(Template(), validation, None, seed=0)
+    assert part["faces"] == 1
+    assert part["nme"] == pytest.approx(metrics.nme(alone.raw["jitter"].points, validation.points)[1])
+    assert "wild_val, photograph not in training" in report({"wild_val": found})
+    assert "by_photograph" not in slices(faces.select([0, 1], "people"))
+
+
 def test_calibration_of_honest_and_of_boastful_confidence() -> None:
     rng = np.random.default_rng(0)
     confidence = rng.uniform(0, 1, (300, 68))
@@ -204,23 +215,6 @@ def test_an_onnx_file_is_run_by_the_products_code(csv: Path, tmp_path: Path) -> 
     assert f"| {exact['nme']:.2f} |" in (out / "report.md").read_text()
 
 
-def test_a_checkpoint_is_cropped_as_the_product_crops(astronaut: Image, tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    model = LandmarkNet(ModelOptions(size=48, margin=0.2, channels=(4, 4, 8, 8), decoder=(8, 4))).eval()
-    save_checkpoint(tmp_path / "net.pt", model)
-    network, identity = open_network(tmp_path / "net.pt")
-    assert isinstance(network, TorchNetwork)
-    assert identity["run_by"] == "torch"
-    box = box_of(face_at(*EYES, EYE_DISTANCE))
-    found = network(astronaut, box[None])
-    matrix = crop_matrix(box, model.crop_spec)
-    crop = torch.from_numpy(warp(astronaut, matrix, 48)).permute(2, 0, 1)[None].float()
-    with torch.no_grad():
-        points, confidence = model(crop)
-    assert apply(matrix, found.points[0]) == pytest.approx(points[0].numpy(), abs=1e-3)
-    assert found.confidence == pytest.approx(confidence.numpy(), abs=1e-6)
-
-
 def test_the_report_has_a_row_for_each_way(faces: FaceSet) -> None:
     text = report({"people": judge(Template(), faces, (1.0, 1.0), seed=0).figures()})
     for label in (
@@ -254,11 +248,39 @@ def test_peers_of_another_form_are_refused(tmp_path: Path, content: str, said: s
         (["--peers", "p.json", "--peers-set", "people"], ExitCode.USAGE),
         (["--peers", "p.json", "--out", "o"], ExitCode.USAGE),
         (["--peers", "p.json", "--peers-set", "people", "--out", "o"], ExitCode.INPUT),
+        (["--sets", "unseen"], ExitCode.USAGE),
     ],
 )
 def test_nonsense_is_refused(csv: Path, tmp_path: Path, options: list[str], code: ExitCode) -> None:
     model = centroid_network(tmp_path / "net.onnx")
     assert main(["evaluate", str(model), "--csv", str(csv), *options]) == code
+
+
+@pytest.mark.parametrize("options", [["--offset", "nan", "1"], ["--offset", "1", "inf"], ["--seed", "-1"]])
+def test_numbers_that_are_none_are_refused(csv: Path, options: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["evaluate", "net.onnx", "--csv", str(csv), *options])
+    assert caught.value.code == ExitCode.USAGE
+
+
+def test_two_files_of_one_name_are_not_judged_as_one(
+    csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = centroid_network(tmp_path / "net.onnx")
+    assert main(["evaluate", str(model), "--csv", str(csv), "--csv", "other/people.csv"]) == ExitCode.USAGE
+    assert "other/people.csv" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--json", "--out"])
+def test_outputs_without_a_place_are_known_before_anything_is_asked(
+    csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    places = {"--json": tmp_path / "folder", "--out": csv}
+    (tmp_path / "folder").mkdir()
+    monkeypatch.setattr("train.judge.judge", lambda *_: pytest.fail("asked"))
+    model = centroid_network(tmp_path / "net.onnx")
+    command = ["evaluate", str(model), "--csv", str(csv), option, str(places[option])]
+    assert main(command) == ExitCode.OUTPUT
 
 
 def test_missing_and_foreign_models(csv: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import cv2
@@ -15,9 +16,9 @@ from fkp_live.types import Image
 from train.__main__ import main
 from train.augment import LABELS_RIGHT
 from train.data import read_csv
-from train.judge import TorchNetwork
-from train.label import ask
+from train.label import Opinion, ask
 from train.model import LandmarkNet, ModelOptions, save_checkpoint
+from train.networks import TorchNetwork
 
 OPTIONS = ModelOptions(size=32, channels=(4, 4, 8, 8), blocks=(0, 0, 0), decoder=(8, 8))
 
@@ -35,13 +36,17 @@ def test_straight_and_mirrored_answers_are_averaged_in_the_labels_convention(ast
 
 @pytest.fixture(name="checkpoint")
 def _checkpoint(tmp_path: Path) -> Path:
+    """An untrained network whose points at least differ from one another."""
     torch.manual_seed(0)
-    save_checkpoint(tmp_path / "net.pt", LandmarkNet(OPTIONS))
+    network = LandmarkNet(OPTIONS)
+    with torch.no_grad():
+        network.heads.weight.mul_(100.0)
+    save_checkpoint(tmp_path / "net.pt", network)
     return tmp_path / "net.pt"
 
 
 def test_the_file_is_a_data_set_of_the_faces_found(
-    checkpoint: Path, astronaut: Image, tmp_path: Path
+    checkpoint: Path, astronaut: Image, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "images"
     folder.mkdir()
@@ -64,8 +69,36 @@ def test_the_file_is_a_data_set_of_the_faces_found(
     assert faces.names == ["face.png"]
     assert np.isfinite(faces.points).all()
     assert main(arguments) == 6
-    assert main([*arguments, "--overwrite", "--confidence", "1"]) == 0
-    assert len(out.read_text().splitlines()) == 1  # an untrained network is sure of nothing
+    before = out.read_text()
+    # An untrained network is sure of nothing.
+    assert main([*arguments, "--overwrite", "--confidence", "1"]) == 1
+    assert "none of 2 faces" in capsys.readouterr().err
+    assert out.read_text() == before
+
+
+def test_an_output_without_a_place_is_known_before_anything_is_asked(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "face.png").touch()
+    monkeypatch.setattr("train.label.label", lambda *_: pytest.fail("asked"))
+    assert main(["label", str(checkpoint), str(tmp_path), "--out", str(checkpoint / "x.csv")]) == 6
+    assert main(["label", str(checkpoint), str(tmp_path), "--out", str(tmp_path), "--overwrite"]) == 6
+
+
+def test_a_full_disk_leaves_nothing(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "face.png").touch()
+    opinion = Opinion(np.zeros((68, 2), np.float32), 1.0, 0.0)
+    monkeypatch.setattr("train.label.label", lambda *_: [opinion])
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    before = set(tmp_path.iterdir())
+    assert main(["label", str(checkpoint), str(tmp_path), "--out", str(tmp_path / "x.csv")]) == 6
+    assert set(tmp_path.iterdir()) == before
 
 
 def test_a_folder_without_images_is_an_input_error(checkpoint: Path, tmp_path: Path) -> None:

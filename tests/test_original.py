@@ -161,6 +161,14 @@ def test_training_learns_and_is_repeatable() -> None:
     assert once["faces"] == 3
 
 
+def test_a_last_batch_of_one_face_is_left_out_where_batch_norm_needs_two() -> None:
+    pictures = [picture(seed=k) for k in range(3)]
+    recipe = OriginalRecipe("tiny", 0.001, 0, 0, epochs=1, batch=2, width=2)
+    assert np.isfinite(fit(recipe, pictures, pictures[:1])["history"][0]["train"])
+    with pytest.raises(UsageError, match="one face"):
+        fit(recipe, pictures[:1], pictures)
+
+
 def test_recipes_hold_the_published_settings() -> None:
     rows = [read_original_recipe(RECIPE_FOLDER / f"{name}.toml") for name in RECIPES]
     assert [(r.learning_rate, r.published_train, r.published_test) for r in rows] == [
@@ -176,6 +184,24 @@ def test_recipes_hold_the_published_settings() -> None:
         ("name = ", InputError),
         ('name = "x"\nlr = 1', UsageError),
         ('name = "x"', UsageError),
+        *[
+            (f'name = "x"\nlearning_rate = 0.1\npublished_train = 1\npublished_test = 1\n{line}', UsageError)
+            for line in (
+                "batch = 0",
+                "batch = 1",
+                "batch = 2.5",
+                "epochs = 0",
+                "width = 0",
+                "seed = -1",
+                "dropout = 1.5",
+                "dropout = nan",
+                'batch_norm = "no"',
+            )
+        ],
+        *[
+            (f"name = '{name}'\nlearning_rate = {rate}\npublished_train = 1\npublished_test = 1", UsageError)
+            for name, rate in (("../../esc", "0.1"), ("", "0.1"), ("x", "'x'"), ("x", "0"), ("x", "inf"))
+        ],
         (None, InputError),
     ],
 )
@@ -210,6 +236,10 @@ def test_the_table_shows_kept_rows_and_judges_the_product(
     command += ["--model", str(model), "--json", str(figures)]
     assert main(command) == ExitCode.OK
     assert "--fit" in capsys.readouterr().out
+    runs.mkdir()
+    (runs / "short.json").write_text("[]")
+    assert main(command) == ExitCode.OK
+    assert "--fit" in capsys.readouterr().out
     assert main([*command, "--fit"]) == ExitCode.OK
     trained = capsys.readouterr().out
     kept = json.loads((runs / "short.json").read_text())
@@ -226,6 +256,16 @@ def test_the_table_shows_kept_rows_and_judges_the_product(
     recipe.write_text(recipe.read_text().replace("0.001", "0.01"))
     assert main(command) == ExitCode.OK
     assert "--fit" in capsys.readouterr().out  # another recipe is another row
+
+
+@pytest.mark.parametrize("option", ["--json", "--runs"])
+def test_outputs_without_a_place_are_known_before_training(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    monkeypatch.setattr("train.original.fit", lambda *_: pytest.fail("trained"))
+    model = centroid_network(tmp_path / "net.onnx")
+    command = ["original-table", "--data", str(data), "--model", str(model), "--fit", "--runs", str(tmp_path)]
+    assert main([*command, option, str(model / "x")]) == ExitCode.OUTPUT
 
 
 @pytest.mark.parametrize("option", ["--epochs", "--limit", "--threads"])

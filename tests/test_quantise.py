@@ -16,6 +16,7 @@ from onnx import numpy_helper
 
 from export.__main__ import main
 from export.quantise import Comparison, calibration_crops, inner_nodes, write_card
+from export.ship import judged_sets
 from fkp_live.errors import ModelError
 from fkp_live.landmark import LandmarkNetwork
 from fkp_live.pipeline import FaceLandmarker
@@ -192,7 +193,7 @@ def test_calibration_takes_equal_parts_of_crops_as_the_network_gets_them(data: P
     ("more", "code", "said"),
     [
         (["--faces", "1"], 2, "at least 2 faces"),
-        (["--rounds", "0"], 2, "1 round"),
+        (["--out", "y.json"], 6, "extension .json"),
     ],
 )
 def test_nonsense_is_refused(
@@ -212,7 +213,7 @@ def test_missing_things_are_named(
         (command(data, out, model=quantised), 4, "quantised already"),
         (command(data, out, model=centroid_network(tmp_path / "flat.onnx")), 4, "0 convolutions"),
         (command(tmp_path, out), 3, "no such data set"),
-        (command(data, tmp_path / "none" / "x.onnx"), 6, "is not a folder"),
+        (command(data, tmp_path / "none" / "x.onnx"), 6, "There is no folder"),
     ]:
         assert main(arguments) == code
         assert said in capsys.readouterr().err
@@ -242,16 +243,41 @@ def test_the_bars_decide(
         assert f": {verdict} the bar" in line
 
 
-def test_the_card_tells_the_comparison_and_the_sums_agree(
-    quantised: Path, data: Path, tmp_path: Path
-) -> None:
+def test_the_card_tells_the_comparison(quantised: Path, data: Path, tmp_path: Path) -> None:
     model = tmp_path / "fkp68-tiny-int8.onnx"
     shutil.copy(quantised, model)
-    write_card(model, data, Comparison((4.0, 4.1), (1.0, 0.5)))
+    write_card(model, judged_sets(data), Comparison((4.0, 4.1), (1.0, 0.5)))
     text, told = model.with_suffix(".md").read_text(), json.loads(model.with_suffix(".json").read_text())
     assert "loss +2.50 %: MISSES the bar" in text
     assert "gain 2.00: keeps the bar" in text
     assert "fkp68-tiny in 8-bit integers" in text
     assert told["sha256"] == open_session(model, "cpu").sha256
     assert set(told["figures"]) == {"udacity_test", "unseen", "wild_val"}
-    assert f"{told['sha256']}  {model.name}" in (tmp_path / "SHA256SUMS").read_text().splitlines()
+
+
+def test_a_card_that_fails_leaves_the_old_model(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    (tmp_path / "old.onnx").write_bytes(b"old")
+    monkeypatch.setattr("export.quantise.measure", interrupt)
+    assert main(command(data, tmp_path / "old.onnx", "--overwrite", "--card")) == 130
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+def test_the_model_itself_is_never_the_output(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "net.onnx"
+    shutil.copy(FLOAT, model)
+    assert main(command(data, tmp_path / "." / "net.onnx", "--overwrite", model=model)) == 6
+    assert "is the input itself" in capsys.readouterr().err
+    assert model.read_bytes() == FLOAT.read_bytes()
+
+
+def test_a_card_that_exists_is_kept(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.md").write_text("mine")
+    assert main(command(data, tmp_path / "x.onnx", "--card")) == 6
+    assert [path.name for path in tmp_path.iterdir()] == ["x.md"]

@@ -609,7 +609,9 @@ def test_csv_columns_are_openface_s_first() -> None:
 
 
 def test_jsonl_reads_back(tmp_path: Path) -> None:
-    full = face(id=7, raw=face(1).points, pose=Pose(0.1, -0.2, 0.3), measures=Measures(0.1, 0.2, 0.3, False, 0.15))
+    full = face(
+        id=7, raw=face(1).points, pose=Pose(0.1, -0.2, 0.3), measures=Measures(0.1, 0.2, 0.3, False, 0.15)
+    )
     broken = face()
     broken.points[3, 1] = math.nan
     with JsonlSink(tmp_path / "o.jsonl", {"source": Path("clip.mp4"), "provider": "cpu"}) as sink:

@@ -124,6 +124,8 @@ def test_augmented_sheet_shows_different_crops_with_points_that_follow(csv: Path
     [
         (["--count", "0"], ExitCode.USAGE),
         (["--tile", "3"], ExitCode.USAGE),
+        (["--tile", "100000"], ExitCode.USAGE),
+        (["--tile", "4000", "--augmented", "9"], ExitCode.USAGE),
         (["--names", "("], ExitCode.USAGE),
         (["--recipe", "r.toml"], ExitCode.USAGE),
         (["--names", "nobody"], ExitCode.INPUT),

@@ -10,13 +10,16 @@ from __future__ import annotations
 import argparse
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
-from fkp_live.errors import ExitCode, OutputError, UsageError
+from fkp_live.errors import ExitCode, UsageError
+from train.arguments import prepare_output
 from train.begin import State, folded_network
-from train.model import LandmarkNet, load_checkpoint, read_checkpoint, save_checkpoint
+from train.model import LandmarkNet, network_of, read_checkpoint, save_checkpoint
+from train.provenance import KEYS
 
 
 @torch.no_grad()
@@ -64,9 +67,9 @@ def run(args: argparse.Namespace) -> int:
     """Entry of `python -m train average`."""
     if not 0.0 <= args.share <= 1.0:
         raise UsageError(f"--share {args.share}: expected a number from 0 to 1")
-    if args.out.exists() and not args.overwrite:
-        raise OutputError(f"{args.out} exists", "Give --overwrite to replace it, or another --out.")
-    content, network = read_checkpoint(args.second), load_checkpoint(args.second)
+    prepare_output(args.out, overwrite=args.overwrite)
+    content = read_checkpoint(args.second, ("recipe", "epoch", "history"))
+    network = network_of(content, args.second).eval()
     options, first = folded_network(args.first)
     if options != network.options:
         raise UsageError(
@@ -75,15 +78,16 @@ def run(args: argparse.Namespace) -> int:
         )
     average(first, network, args.share)
     digest = hashlib.sha256(args.first.read_bytes()).hexdigest()
-    kept = {key: content[key] for key in ("epoch", "history", "recipe")}
-    try:
-        save_checkpoint(
-            args.out,
-            network,
-            **kept,
-            averaged={"with": args.first.name, "sha256": digest, "share": args.share},
-        )
-    except (OSError, RuntimeError) as error:
-        raise OutputError(f"cannot write {args.out}: {error}", "Choose another --out.") from error
+    averaged = {"with": args.first.name, "sha256": digest, "share": args.share}
+    if args.first.suffix != ".onnx":
+        # What the first has seen, the mean has seen too.
+        averaged |= _said(read_checkpoint(args.first), KEYS)
+    save_checkpoint(
+        args.out, network, **_said(content, ("epoch", "history", "recipe", *KEYS)), averaged=averaged
+    )
     print(args.out)
     return int(ExitCode.OK)
+
+
+def _said(content: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: content[key] for key in keys if key in content}

@@ -16,9 +16,11 @@ from torch.nn import functional
 from fkp_live.errors import UsageError
 from fkp_live.runtime import open_session
 from fkp_live.topology import N_POINTS
-from train.model import LandmarkNet, ModelOptions, build, fold_batch_norms, read_checkpoint
+from train.model import LandmarkNet, ModelOptions, fold_batch_norms, network_of, read_checkpoint
 
 State = dict[str, Tensor]
+
+_BETTER = "Start from fkp68.onnx, fkp68-tiny.onnx or a checkpoint (.pt)."
 
 
 def first_network(path: Path, crops: Tensor) -> LandmarkNet:
@@ -35,10 +37,7 @@ def first_network(path: Path, crops: Tensor) -> LandmarkNet:
         The file is missing, or is neither.
     """
     if path.suffix != ".onnx":
-        content = read_checkpoint(path)
-        network = build(content["options"])
-        network.load_state_dict(content.get("ema") or content["model"])
-        return network
+        return network_of(read_checkpoint(path), path)
     options, state = _read_onnx(path)
     network = LandmarkNet(options)
     _unfold(network, state, crops)
@@ -126,12 +125,21 @@ def _read_onnx(path: Path) -> tuple[ModelOptions, State]:
         decoder = (width["merge8"], state["merge4.0.weight"].shape[0] if fine else 32)
     except KeyError as missing:
         raise UsageError(
-            f"{path} holds no float weights called {missing}: it cannot be trained further",
-            "Start from fkp68.onnx, fkp68-tiny.onnx or a checkpoint (.pt).",
+            f"{path} holds no float weights called {missing}: it cannot be trained further", _BETTER
         ) from missing
     options = ModelOptions(
         metadata["input"]["size"], metadata["crop"]["margin"], channels, blocks, decoder, 4 if fine else 8  # type: ignore[arg-type]
     )  # fmt: skip
+    # Whatever an odd file lacks would stay random without a word; another head has weights of other names or shapes.
+    expected = fold_batch_norms(LandmarkNet(options)).state_dict()
+    for name, value in expected.items():
+        if name not in state or state[name].shape != value.shape:
+            raise UsageError(
+                f"{path} holds no weights called '{name}' of shape {tuple(value.shape)}: it cannot be trained further",
+                _BETTER,
+            )
+    if more := [name for name in state if name.endswith((".weight", ".bias")) and name not in expected]:
+        raise UsageError(f"{path} holds weights that have no place, '{more[0]}' among them", _BETTER)
     return options, state
 
 
@@ -154,7 +162,7 @@ def _unfold(network: LandmarkNet, state: State, crops: Tensor) -> None:
 
             hooks.append(block[1].register_forward_pre_hook(settle))
     for name, value in state.items():
-        if name in own and own[name].shape == value.shape:
+        if name in own:
             own[name].copy_(value)
     size = network.options.size
     network(functional.interpolate(crops, (size, size), mode="bilinear", antialias=True, align_corners=False))

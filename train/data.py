@@ -2,12 +2,16 @@
 
 Column 0 holds the file name, then x0, y0 … x67, y67 in pixels of that image, pixel centres at integers. Images are
 read by content (the original archive holds PNG under .jpg names) and lose their alpha channel.
+
+300-W holds some photographs twice, and 17 of ``wild/val.txt`` have their twin among the other faces. `splits` leaves
+those twins (``wild_twins.txt``) out of training, and `twins_in_validation` names the 17.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +20,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from fkp_live.console import say
 from fkp_live.errors import InputError
+from fkp_live.metrics import inter_ocular
 from fkp_live.topology import N_POINTS
 
+# Which set is held out beside each set that is trained on.
+HELD_OUT = {"udacity_train": "unseen", "wild_train": "wild_val"}
+
 _COLUMNS = 1 + 2 * N_POINTS
+_EXPECTED = "Expected a header row, then a row a face: name, x0, y0, … x67, y67."
+# No picture is so large: a coordinate beyond it, in pixels, is a mistake.
+_FARTHEST = 1e6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,39 +95,44 @@ def read_csv(csv: Path, images: Path | None = None, name: str | None = None) -> 
 
     Parameters
     ----------
-    csv : the file, with a header row
+    csv : the file; where its header row names the coordinates (x0, y0 … or x_0 …) they may stand in any order, else
+        they are x0, y0, … x67, y67, whatever the header calls them
     images : folder of the images; by default the folder beside the CSV that the layouts in use name: ``training``
         for ``training_frames_keypoints.csv``, else ``images``, else the CSV's own folder
 
     Raises
     ------
     InputError
-        The file cannot be read, a row is short or holds text or NaN among its numbers, a name stands twice, an
-        image is missing. The message names file, row (the line number in the file) and column.
+        The file cannot be read, has no header or a contradictory one, a row is short or holds text or NaN among its
+        numbers, a face has no eye distance, a name stands twice, an image is missing. The message names file, row (the
+        line number in the file) and column.
     """
     csv = Path(csv)
     try:
-        table = pd.read_csv(csv, dtype=str, keep_default_na=False, skip_blank_lines=False)
+        table = pd.read_csv(csv, header=None, dtype=str, keep_default_na=False, skip_blank_lines=False)
     except FileNotFoundError as error:
-        raise InputError(
-            f"no such data set: {csv}", "Expected a CSV file: name, x0, y0, … x67, y67."
-        ) from error
+        raise InputError(f"no such data set: {csv}", _EXPECTED) from error
     except (OSError, ValueError, UnicodeDecodeError) as error:
         first_line = str(error).strip().splitlines()[0]
-        raise InputError(
-            f"{csv} cannot be read as CSV: {first_line}",
-            f"Expected {_COLUMNS} columns: name, x0, y0, … x67, y67.",
-        ) from error
+        raise InputError(f"{csv} cannot be read as CSV: {first_line}", _EXPECTED) from error
     if table.shape[1] != _COLUMNS:
-        raise InputError(
-            f"{csv} has {table.shape[1]} columns, expected {_COLUMNS}", "Expected: name, x0, y0, … x67, y67."
-        )
+        raise InputError(f"{csv} has {table.shape[1]} columns, expected {_COLUMNS}", _EXPECTED)
+    order = _order([cell.strip() for cell in table.iloc[0, 1:]], csv)
+    filled = np.flatnonzero((table != "").any(axis=1))
+    table = table.iloc[1 : filled[-1] + 1]  # blank lines at the end are no faces
     if table.empty:
-        raise InputError(f"{csv} holds no faces, only a header", "Expected one row a face.")
-    points = _numbers(table, csv)
+        raise InputError(f"{csv} holds no faces, only a header", _EXPECTED)
     names = table.iloc[:, 0].tolist()
     _refuse_duplicates(names, csv)
-    folder = Path(images) if images is not None else _image_folder(csv)
+    points = _numbers(table, csv)[:, order].reshape(-1, N_POINTS, 2)
+    flat = np.flatnonzero(inter_ocular(points) < 1e-3)
+    if len(flat):
+        row = int(flat[0])
+        raise InputError(
+            f"{csv}, row {row + 2}: the outer eye corners of '{names[row]}' (points 36 and 45) lie on one spot",
+            "Correct the labels or remove the row.",
+        )
+    folder = Path(images) if images is not None else image_folder(csv)
     paths = tuple(folder / file_name for file_name in names)
     for row, path in enumerate(paths):
         if not path.is_file():
@@ -123,13 +140,30 @@ def read_csv(csv: Path, images: Path | None = None, name: str | None = None) -> 
                 f"{csv}, row {row + 2}, column 0: image {path} does not exist",
                 "Name the folder of the images if it is another one.",
             )
-    return FaceSet(name or csv.stem, paths, points.reshape(-1, N_POINTS, 2))
+    return FaceSet(name or csv.stem, paths, points)
+
+
+def _order(header: list[str], csv: Path) -> NDArray[np.int64]:
+    """Which column (after the name) holds x0, y0, … x67, y67, by the header's cells."""
+    usual = np.arange(2 * N_POINTS)
+    if header in ([str(k + first) for k in usual] for first in (0, 1)):
+        return usual
+    found = [re.fullmatch(r"([xy])_?(\d+)", cell) for cell in header]
+    places = [2 * int(cell[2]) + (cell[1] == "y") for cell in found if cell]
+    if sorted(places) == usual.tolist():
+        return np.argsort(places)
+    if places or any(re.fullmatch(r"-?\d+(\.\d*)?", cell) for cell in header):
+        raise InputError(
+            f"{csv}: its first line is no header that says which column is which: '{header[0]},{header[1]},…'",
+            "Expected after the name's: 0, 1, … 135, which are x0, y0, … x67, y67; or x0 … x67 and y0 … y67 by name.",
+        )
+    return usual
 
 
 def _numbers(table: pd.DataFrame, csv: Path) -> NDArray[np.float32]:
     text = table.iloc[:, 1:]
     values = text.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
-    bad = np.argwhere(~np.isfinite(values))
+    bad = np.argwhere(~(np.abs(values) <= _FARTHEST))
     if len(bad):
         row, column = (int(v) for v in bad[0])
         found = text.iat[row, column]
@@ -154,7 +188,8 @@ def _refuse_duplicates(names: Sequence[str], csv: Path) -> None:
         first_row[name] = row
 
 
-def _image_folder(csv: Path) -> Path:
+def image_folder(csv: Path) -> Path:
+    """Where the images of a CSV file are, see `read_csv`."""
     candidates = [csv.parent / csv.stem.split("_")[0], csv.parent / "images"]
     return next((folder for folder in candidates if folder.is_dir()), csv.parent)
 
@@ -164,37 +199,114 @@ def person_of(name: str) -> str:
     return re.sub(r"_?\d+\.\w+$", "", name)
 
 
-def splits(root: Path) -> dict[str, FaceSet]:
+def splits(root: Path) -> Mapping[str, FaceSet]:
     """The data sets under ``root`` (folders ``udacity`` and ``wild``) with the hold-outs taken out of training.
 
     Returns
     -------
-    dict
+    Mapping
         ``udacity_train`` (persons of ``unseen_persons.txt`` removed), ``udacity_test`` (all 770 official faces),
-        ``unseen`` (the test faces of the held-out persons), ``wild_train`` and ``wild_val`` (``val.txt``).
+        ``unseen`` (the test faces of the held-out persons), ``wild_train`` (without the twins of validation faces) and
+        ``wild_val`` (``val.txt``). A folder is read, and may raise InputError, when a set of it is first asked for.
         Labels are as in the files: no offset is taken off.
     """
-    root = Path(root)
-    udacity, wild = root / "udacity", root / "wild"
-    train = read_csv(udacity / "training_frames_keypoints.csv", name="udacity_train")
-    test = read_csv(udacity / "test_frames_keypoints.csv", name="udacity_test")
-    unseen = set(_lines(udacity / "unseen_persons.txt"))
-    everything_wild = read_csv(wild / "keypoints.csv", name="wild")
-    held_out = set(_lines(wild / "val.txt"))
-    in_val = np.array([name in held_out for name in everything_wild.names])
+    return _Splits(Path(root))
+
+
+class _Splits(Mapping[str, FaceSet]):
+    _NAMES = ("udacity_train", "udacity_test", "unseen", "wild_train", "wild_val")
+
+    def __init__(self, root: Path) -> None:
+        self._root, self._read = root, dict[str, FaceSet]()
+
+    def __getitem__(self, name: str) -> FaceSet:
+        if name not in self._NAMES:
+            raise KeyError(name)
+        if name not in self._read:
+            self._read |= _wild(self._root) if name.startswith("wild") else _udacity(self._root)
+        if not len(self._read[name]):
+            hint = _VALIDATION if name.startswith("wild") else _PERSONS
+            listed = "wild/val.txt" if name.startswith("wild") else "unseen_persons.txt"
+            raise InputError(f"{self._root}: {listed} leaves no face for {name}", hint)
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._NAMES)
+
+    def __len__(self) -> int:
+        return len(self._NAMES)
+
+
+def _udacity(root: Path) -> dict[str, FaceSet]:
+    folder = root / "udacity"
+    train = read_csv(folder / "training_frames_keypoints.csv", name="udacity_train")
+    test = read_csv(folder / "test_frames_keypoints.csv", name="udacity_test")
+    persons = unseen_persons(root)
     return {
-        "udacity_train": train.select([person_of(name) not in unseen for name in train.names]),
+        "udacity_train": train.select([person_of(name) not in persons for name in train.names]),
         "udacity_test": test,
-        "unseen": test.select([person_of(name) in unseen for name in test.names], "unseen"),
-        "wild_train": everything_wild.select(~in_val, "wild_train"),
-        "wild_val": everything_wild.select(in_val, "wild_val"),
+        "unseen": test.select([person_of(name) in persons for name in test.names], "unseen"),
     }
 
 
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text().split()
-    except OSError as error:
+def _wild(root: Path) -> dict[str, FaceSet]:
+    csv = root / "wild" / "keypoints.csv"
+    if not csv.exists():
         raise InputError(
-            f"cannot read the list of held-out names {path}: {error.strerror}", "One name a line."
-        ) from error
+            f"no such data set: {csv}",
+            'Without 300-W, train with sets = ["udacity_train"] in [data] and evaluate --sets udacity_test unseen.',
+        )
+    faces, held_out = read_csv(csv, name="wild"), validation_names(root)
+    unknown = sorted(held_out - set(faces.names))
+    if unknown:
+        # Of a part of the data it is as it should be; a name that is misspelt must not be trained on unnoticed.
+        more = f" and {len(unknown) - 1} more" if unknown[1:] else ""
+        say(
+            f"{root / 'wild' / 'val.txt'} names {unknown[0]}{more}, which {csv.name} does not hold.",
+            sys.stderr,
+        )
+    twin = dict(_twins()) | {second: first for first, second in _twins()}
+    in_val = np.array([name in held_out for name in faces.names])
+    beside = np.array([twin.get(name) in held_out for name in faces.names])
+    return {
+        "wild_train": faces.select(~in_val & ~beside, "wild_train"),
+        "wild_val": faces.select(in_val, "wild_val"),
+    }
+
+
+_PERSONS = (
+    "One person a line, as the file names begin: Bill_Frist for Bill_Frist_21.jpg. They are not trained on."
+)
+_VALIDATION = (
+    "val.txt lists the faces of wild/keypoints.csv that are kept for validation and left out of training, one file "
+    "name a line. Write the names that you hold out into it."
+)
+
+
+def unseen_persons(root: Path) -> set[str]:
+    """Persons held out of training: ``udacity/unseen_persons.txt`` under ``root``, else the project's own list."""
+    own = root / "udacity" / "unseen_persons.txt"
+    return set(_lines(own if own.exists() else Path(__file__).with_name("unseen_persons.txt"), _PERSONS))
+
+
+def validation_names(root: Path) -> set[str]:
+    """File names in ``wild/val.txt`` under ``root``."""
+    return set(_lines(root / "wild" / "val.txt", _VALIDATION))
+
+
+def twins_in_validation() -> set[str]:
+    """File names of the validation faces that, before their twins were left out, were trained on as another copy."""
+    return {first for first, _ in _twins()}
+
+
+def _twins() -> list[tuple[str, str]]:
+    lines = _lines(Path(__file__).with_name("wild_twins.txt"), "It is part of the project.")
+    return [(first, second) for first, second in (line.split() for line in lines if not line.startswith("#"))]
+
+
+def _lines(path: Path, hint: str) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the list of held-out names {path}: {error}", hint) from error
+    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -23,8 +23,9 @@ from fkp_live.errors import ExitCode, InputError, UsageError
 from fkp_live.geometry import CropSpec, crop_matrix, warp
 from fkp_live.runtime import open_session, resolve_model
 from fkp_live.topology import N_POINTS
+from train.arguments import finite_number
 from train.data import read_image
-from train.model import load_checkpoint
+from train.networks import sound_network
 from train.report import GREEN, MAGENTA, captioned, contact_sheet, paint_points, write_png
 
 Image = NDArray[np.uint8]
@@ -166,7 +167,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, required=True, help="checkpoint (.pt) of `python -m train fit`")
     parser.add_argument("--out", type=Path, default=Path("features"), help="folder (default: %(default)s)")
     parser.add_argument(
-        "--box", type=float, nargs=4, metavar=("X0", "Y0", "X1", "Y1"), help="face, tight around it"
+        "--box", type=finite_number, nargs=4, metavar=("X0", "Y0", "X1", "Y1"), help="face, tight around it"
     )
     parser.add_argument(
         "--layers", nargs="+", help="layers whose maps are shown (default: first, middle, last)"
@@ -187,7 +188,7 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f"--points {point}: there is no such point", f"Points are 0 to {N_POINTS - 1}.")
     if args.box and (args.box[0] >= args.box[2] or args.box[1] >= args.box[3]):
         raise UsageError(f"--box {' '.join(map(str, args.box))} has no area", "Expected X0 Y0 X1 Y1.")
-    model = load_checkpoint(args.model)
+    model = sound_network(args.model)
     crop = face_crop(read_image(args.image), model.crop_spec, args.box)
     name, convolution = first_convolution(model)
     names = layer_names(model)

@@ -8,6 +8,7 @@ images; what is interrupted stays in a ``.part`` file beside the target and is c
 from __future__ import annotations
 
 import argparse
+import errno
 import http.client
 import json
 import os
@@ -67,14 +68,17 @@ def download(url: str, part: Path, *, attempts: int = _ATTEMPTS, pause: float = 
     Raises
     ------
     UsageError
-        The address is not http or https.
+        The address is not http or https, or is none at all.
     InputError
         The server refuses, or the connection stays cut; ``part`` then holds what arrived.
     OutputError
         ``part`` cannot be written.
     """
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise UsageError(f"cannot download '{url}'", "Expected an http:// or https:// address.")
+    if not _is_address(url):
+        raise UsageError(
+            f"cannot download '{url}'",
+            "Expected an http:// or https:// address; a space in it is written %20.",
+        )
     failures, reason = 0, ""
     with tqdm(
         unit="B", unit_scale=True, unit_divisor=1024, desc="download", file=sys.stderr, disable=None
@@ -105,6 +109,16 @@ def download(url: str, part: Path, *, attempts: int = _ATTEMPTS, pause: float = 
         f"download of {url} stopped after {_size(part):,} bytes: {reason}",
         "Run the same command again: it continues where it stopped.",
     )
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # Only asking for the port tells whether it is a number.
+        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return whole and re.fullmatch("[!-~]+", url) is not None
 
 
 def _transfer(url: str, part: Path, bar: tqdm[None]) -> bool:
@@ -185,8 +199,8 @@ def unpack(archive: Path, target: Path, *, overwrite: bool = False, max_bytes: i
         with zipfile.ZipFile(archive) as opened:
             members = _members(opened, archive, max_bytes)
             _unpack_members(opened, members, archive, target)
-    except FileNotFoundError as error:
-        raise InputError(f"no such archive: {archive}", _EXPECTED) from error
+    except OSError as error:
+        raise InputError(f"cannot read the archive {archive}: {error.strerror}", _EXPECTED) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise InputError(
             f"{archive} is not a whole zip archive: {error}", "It was cut short or damaged: fetch it again."
@@ -253,7 +267,9 @@ def _unpack_members(
         room = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=target))
     except OSError as error:
         raise OutputError(f"cannot write into {target}: {error.strerror}", "Choose another --to.") from error
+    old = target / room.name.replace("unpacking", "replaced")
     try:
+        old.mkdir()
         for entry, path in tqdm(members.items(), desc="unpack", unit="file", file=sys.stderr, disable=None):
             place = room / path
             place.parent.mkdir(exist_ok=True)
@@ -266,17 +282,38 @@ def _unpack_members(
             except FkpError as error:
                 inside = str(error.message).replace(f"{room}{os.sep}", "")
                 raise InputError(f"{archive} is not the data set: {inside}", _EXPECTED) from error
-        for name in (*IMAGE_FOLDERS, *CSV_FILES):
-            if (target / name).exists():
-                (target / name).rename(room / f"old-{name}")
-            (room / name).rename(target / name)
+        _swap(room, target, old)
+        shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
-        raise OutputError(f"cannot write into {target}: {error.strerror}", "Is the disk full?") from error
+        if error.errno == errno.ENAMETOOLONG:
+            raise InputError(f"{archive}: a name in it is too long for {target}", _EXPECTED) from error
+        raise OutputError(
+            f"cannot write into {target}: {error.strerror}", "Make room there, or choose another --to."
+        ) from error
     finally:
         shutil.rmtree(room, ignore_errors=True)
+        with suppress(OSError):
+            old.rmdir()  # only if nothing had to stay there
         if not existed:
             with suppress(OSError):
                 target.rmdir()  # only if nothing was moved in
+
+
+def _swap(room: Path, target: Path, old: Path) -> None:
+    """Move the data set from ``room`` to ``target`` and the one that was there to ``old``; after any failure, back."""
+    names = (*IMAGE_FOLDERS, *CSV_FILES)
+    try:
+        for name in names:
+            if (target / name).exists():
+                (target / name).rename(old / name)
+            (room / name).rename(target / name)
+    except BaseException:
+        for name in names:
+            if not (room / name).exists():
+                (target / name).rename(room / name)
+            if (old / name).exists():
+                (old / name).rename(target / name)
+        raise
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -296,12 +333,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Entry of `python -m train fetch`."""
-    target: Path = args.to
+    # "." and ".." have no name of their own to put a .part beside.
+    target: Path = args.to.resolve() if args.to.name in ("", "..") else args.to
     check_target(target, overwrite=args.overwrite)
     if args.archive is not None:
         unpack(args.archive, target, overwrite=args.overwrite)
     else:
-        part = target.with_name(f"{target.name}.zip.part")
+        part = target.parent / f"{target.name}.zip.part"
         try:
             part.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -10,10 +10,10 @@ import copy
 import csv
 import json
 import math
-import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,14 +26,19 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from fkp_live.errors import ExitCode, InputError, OutputError, UsageError
+from fkp_live.errors import ExitCode, FkpError, InputError, OutputError, UsageError
 from fkp_live.geometry import CropSpec, apply, box_of, crop_matrix, warp
+from fkp_live.metrics import failure_rate
+from fkp_live.options import MOST_THREADS, whole_number
+from train.arguments import make_folder
 from train.augment import detector_jitter
 from train.begin import first_network, start_from
 from train.curves import plot_curves
 from train.data import FaceSet
+from train.interruption import Interruption, quiet_worker
 from train.losses import Truth, eye_distance, total_loss
-from train.model import LandmarkNet, read_checkpoint, save_checkpoint
+from train.model import LandmarkNet, load_weights, read_checkpoint, save_checkpoint
+from train.provenance import KEYS, provenance, refuse_held_out, refuse_other_data
 from train.recipe import DataOptions, Recipe, read_recipe, training_sets, validation_sets
 from train.sampling import Crops, load_sources
 from train.warps import next_frame, warp_points, warped_view
@@ -93,6 +98,8 @@ class Run:
         self.optimiser = torch.optim.AdamW(groups, lr=recipe.training.lr)
         self.bf16 = recipe.training.bf16 and fast_bf16(device)
         self.epoch, self.step, self.history = 0, 0, list[dict[str, float]]()
+        # See `train.provenance`.
+        self.origin: dict[str, Any] = {}
 
     @property
     def checkpoint(self) -> Path:
@@ -109,6 +116,7 @@ class Run:
             step=self.step,
             history=self.history,
             recipe=self.recipe.as_dict(),
+            **self.origin,
         )
 
     def start_from(self, path: Path, crops: Tensor) -> None:
@@ -118,8 +126,17 @@ class Run:
         self.ema.load_state_dict(self.model.state_dict())
 
     def load(self) -> None:
-        """Continue from the folder's checkpoint."""
-        content = read_checkpoint(self.checkpoint)
+        """Continue from the folder's checkpoint.
+
+        Raises
+        ------
+        UsageError
+            It was trained by another recipe or on other faces.
+        ModelError
+            It is damaged, or no checkpoint of a run that can go on.
+        """
+        needs = ("recipe", "ema", "optimiser", "epoch", "step", "history")
+        content = read_checkpoint(self.checkpoint, needs)
         stored, wanted = content["recipe"], self.recipe.as_dict()
         different = [key for key in wanted if json.dumps(stored.get(key)) != json.dumps(wanted[key])]
         if different:
@@ -127,10 +144,23 @@ class Run:
                 f"{self.checkpoint} was trained with another recipe (section {', '.join(different)} differs)",
                 "Resume with the same recipe, or train into another folder.",
             )
-        self.model.load_state_dict(content["model"])
-        self.ema.load_state_dict(content["ema"])
-        self.optimiser.load_state_dict(content["optimiser"])
+        refuse_other_data(content, self.origin, self.checkpoint)
+        self.origin = {key: content[key] for key in KEYS if key in content}
+        load_weights(self.model, content["model"], self.checkpoint)
+        load_weights(self.ema, content["ema"], self.checkpoint)
+        load_weights(self.optimiser, content["optimiser"], self.checkpoint)
         self.epoch, self.step, self.history = content["epoch"], content["step"], content["history"]
+
+    def refuse_divergence(self, loss: float) -> None:
+        """Raise FkpError if the loss of the epoch just trained, or what it left of the weights, is not finite."""
+        weights = [*self.model.state_dict().values(), *self.ema.state_dict().values()]
+        if math.isfinite(loss) and all(bool(value.isfinite().all()) for value in weights):
+            return
+        kept = f"{self.checkpoint} holds epoch {self.epoch}." if self.epoch else "No epoch was kept."
+        raise FkpError(
+            f"the training diverged in epoch {self.epoch + 1} (loss {loss:g}): its weights are no numbers any more",
+            f"{kept} Lower lr in [training], or look for faces with wrong labels.",
+        )
 
     def learning_rate(self, progress: float) -> float:
         """One cycle: linear warm-up, then a cosine to a thousandth."""
@@ -204,54 +234,26 @@ class Run:
         for name, (crops, points) in validation.items():
             errors = nme_per_face(self.ema, crops, points)
             figures[f"{name}_nme"] = float(errors.mean())
-            figures[f"{name}_fr10"] = float(100.0 * (errors > 10.0).mean())
+            figures[f"{name}_fr10"] = failure_rate(errors)
         return figures
 
     def write_history(self) -> None:
         """metrics.csv and curves.png from the history."""
         columns = list(dict.fromkeys(key for row in self.history for key in row))
-        with open(self.folder / "metrics.csv", "w", newline="") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows({k: f"{v:.6g}" for k, v in row.items()} for row in self.history)
-        plot_curves(self.history, self.folder / "curves.png")
+        with _writing(self.folder):
+            with open(self.folder / "metrics.csv", "w", newline="") as file:
+                writer = csv.DictWriter(file, columns)
+                writer.writeheader()
+                writer.writerows({k: f"{v:.6g}" for k, v in row.items()} for row in self.history)
+            plot_curves(self.history, self.folder / "curves.png")
 
 
-def _quiet_worker(_: int) -> None:
-    cv2.setNumThreads(1)
-    # Ctrl-C reaches the whole process group; the parent ends the run, and its workers with it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-class _Interruption:
-    """Ctrl-C inside the ``with`` block is noted and obeyed between two batches; a second one at once.
-
-    Raised wherever it happens to arrive, it could be swallowed (in a destructor, say) or tear a checkpoint.
-    """
-
-    def __init__(self, run: Run) -> None:
-        self.run, self.asked = run, False
-
-    def __enter__(self) -> _Interruption:
-        self._before = signal.signal(signal.SIGINT, self._note)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        signal.signal(signal.SIGINT, self._before)
-        if kind is KeyboardInterrupt:
-            run = self.run
-            kept = f"{run.checkpoint} holds epoch {run.epoch}" if run.epoch else "no epoch was finished"
-            print(f"\ninterrupted; {kept}", file=sys.stderr)
-
-    def _note(self, *_: object) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-
-    def obey(self) -> None:
-        """Raise KeyboardInterrupt if it was asked for."""
-        if self.asked:
-            raise KeyboardInterrupt
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot write into {folder}: {error.strerror}", "Choose another --out.") from error
 
 
 def fit(
@@ -260,36 +262,45 @@ def fit(
     """Train by the recipe; the folder then holds last.pt, metrics.csv, curves.png and recipe.json.
 
     ``init`` names a checkpoint or a shipped ONNX file whose weights the run starts from instead of random ones.
+
+    Raises
+    ------
+    FkpError
+        The training diverged, or as `training_sets`, `Run.load` and `refuse_held_out` say. Nothing but the CSV files
+        has been read before what can be refused is refused.
     """
     run = Run(recipe, folder, device)
     training = recipe.training
-    crops = Crops(load_sources(training_sets(recipe, data), recipe.data), recipe)
-    validation = {
-        name: evaluation_crops(faces, recipe.model.crop_spec)
-        for name, faces in validation_sets(recipe, data).items()
-    }
+    sets, watched = training_sets(recipe, data), validation_sets(recipe, data)
+    refuse_held_out(sets, data)
+    run.origin = provenance(sets, data, init)
+    if resume:
+        run.load()
+    make_folder(folder)
+    with _writing(folder):
+        (folder / "recipe.json").write_text(json.dumps(recipe.as_dict(), indent=1) + "\n")
+    if run.history:
+        run.write_history()
+    crops = Crops(load_sources(sets, recipe.data), recipe)
+    validation = {name: evaluation_crops(faces, recipe.model.crop_spec) for name, faces in watched.items()}
     if init is not None:
         crops.start(0)
         some = torch.stack([crops[k][0] for k in range(min(len(crops), FIRST_CROPS))])
         run.start_from(init, some.permute(0, 3, 1, 2).float())
-    if resume:
-        run.load()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "recipe.json").write_text(json.dumps(recipe.as_dict(), indent=1) + "\n")
     # Workers are forked every epoch: they see the epoch's number and share the images' memory.
     loader = DataLoader(
         crops,
         training.batch,
         num_workers=training.workers,
         drop_last=len(crops) > training.batch,
-        worker_init_fn=_quiet_worker,
+        worker_init_fn=quiet_worker,
         prefetch_factor=8 if training.workers else None,
     )
     cv2.setNumThreads(1)
     bar = tqdm(
         total=training.epochs * len(loader), initial=run.step, unit="batch", file=sys.stderr, mininterval=2.0
     )
-    with bar, _Interruption(run) as interruption:
+    with bar, Interruption(run) as interruption:
         for epoch in range(run.epoch, training.epochs):
             started = time.perf_counter()
             crops.start(epoch)
@@ -297,6 +308,7 @@ def fit(
                 "epoch": epoch + 1,
                 **run.train_one_epoch(loader, bar, interruption.obey),
             }
+            run.refuse_divergence(row["loss"])
             row["seconds"] = time.perf_counter() - started
             if (epoch + 1) % training.evaluate_every == 0 or epoch + 1 == training.epochs:
                 row.update(run.evaluate(validation))
@@ -329,9 +341,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--val", type=Path, action="append", help="with --csv: watch the error on this CSV")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
-    parser.add_argument("--seed", type=int, help="instead of the recipe's")
-    parser.add_argument("--threads", type=int, default=2, help="torch threads (default: %(default)s)")
+    parser.add_argument("--epochs", type=whole_number(1), help="instead of the recipe's")
+    parser.add_argument("--seed", type=whole_number(0, 2**32 - 1), help="instead of the recipe's")
+    parser.add_argument(
+        "--threads",
+        type=whole_number(1, MOST_THREADS),
+        default=2,
+        help="torch threads (default: %(default)s)",
+    )
     parser.add_argument(
         "--more", type=Path, action="append", help="train on this CSV beside the recipe's data"
     )

@@ -22,14 +22,16 @@ from tqdm import tqdm
 import fkp_live
 from fkp_live import metrics
 from fkp_live.errors import ExitCode, InputError, OutputError, UsageError
-from fkp_live.geometry import CropSpec, Matrix, apply, box_of, crop_matrix, invert, iou, warp
-from fkp_live.landmark import LandmarkNetwork
+from fkp_live.geometry import box_of, iou
 from fkp_live.measure import head_pose
+from fkp_live.options import whole_number
+from fkp_live.outputs import write_text
 from fkp_live.pipeline import FaceLandmarker, Network
-from fkp_live.runtime import open_session, resolve_model
-from fkp_live.types import Image, Landmarks
+from fkp_live.types import Image
+from train.arguments import finite_number, make_folder, prepare_output
 from train.augment import detector_jitter
-from train.data import FaceSet, read_csv, splits
+from train.data import FaceSet, read_csv, splits, twins_in_validation
+from train.networks import open_network
 from train.recipe import UDACITY_OFFSET
 from train.report import calibration, error_sheet, plot_calibration, plot_error_curves, table, write_png
 
@@ -43,33 +45,6 @@ SIZE_EDGES = (0, 60, 100, 200)  # pixels, longer side of the true box
 SAME_FACE = 0.3
 
 
-class TorchNetwork:
-    """A network in training as the product's pipeline knows networks; see `fkp_live.pipeline.Network`.
-
-    ``bf16``: its convolutions in bfloat16, as it was trained, which is faster where the processor gains by it.
-    """
-
-    def __init__(self, model: Any, bf16: bool = False) -> None:
-        self.model, self.spec = model, CropSpec(model.crop_spec.size, model.crop_spec.margin)
-        self.bf16 = bf16
-
-    def __call__(self, image: Image, boxes: ArrayLike) -> Landmarks:
-        """Landmarks of the faces in N boxes."""
-        return self.run_matrices(image, [crop_matrix(box, self.spec) for box in np.reshape(boxes, (-1, 4))])
-
-    def run_matrices(self, image: Image, matrices: Sequence[Matrix]) -> Landmarks:
-        """Landmarks of the faces in the crops given by N affines."""
-        import torch
-
-        crops = np.stack([warp(image, matrix, self.spec.size) for matrix in matrices])
-        with torch.inference_mode():
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
-                said, context = self.model.features(torch.from_numpy(crops).permute(0, 3, 1, 2).float())
-            answer = self.model.read(said.float(), context.float())
-        points, confidence = answer.points.numpy(), answer.confidence.sigmoid().numpy()
-        return Landmarks(apply(invert(np.stack(matrices)), points), confidence)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
     """Points (N, 68, 2) in image pixels and confidence (N, 68) of N faces; NaN where a face was missed."""
@@ -80,18 +55,6 @@ class Answers:
     def shifted(self, offset: ArrayLike) -> Answers:
         """The same with ``offset`` (x, y in pixels) added to every point."""
         return Answers(self.points + np.asarray(offset, np.float32), self.confidence)
-
-
-def open_network(model: Path) -> tuple[Network, dict[str, Any]]:
-    """A network from an ONNX file or shipped name, or from a checkpoint (run by torch); and what it is."""
-    if Path(model).suffix == ".pt":
-        from train.model import load_checkpoint
-
-        return TorchNetwork(load_checkpoint(model)), {"model": str(model), "run_by": "torch"}
-    session = open_session(resolve_model(model), "cpu")
-    name = session.metadata.get("name", session.path.stem)
-    identity = {"model": str(model), "name": name, "sha256": session.sha256, "run_by": "onnxruntime, cpu"}
-    return LandmarkNetwork(session), identity
 
 
 def ways_of_asking(
@@ -137,11 +100,19 @@ def ask(network: Network, faces: FaceSet, seed: int) -> dict[str, Answers]:
 
 
 def slices(faces: FaceSet) -> dict[str, dict[str, NDArray[np.bool_]]]:
-    """Masks (N,) of faces by yaw and by size: ``by_yaw``, ``by_size`` -> name of the slice -> mask."""
+    """Masks (N,) of faces: ``by_yaw``, ``by_size``, ``by_photograph`` -> name of the slice -> mask.
+
+    The last is there for validation faces only: shipped networks saw the photographs of some in another copy.
+    """
     yaw = np.abs(np.rad2deg([head_pose(points).yaw for points in faces.points]))
     boxes = box_of(faces.points)
     side = (boxes[:, 2:] - boxes[:, :2]).max(1)
-    return {"by_yaw": _masks(yaw, YAW_EDGES, "deg"), "by_size": _masks(side, SIZE_EDGES, "px")}
+    parts = {"by_yaw": _masks(yaw, YAW_EDGES, "deg"), "by_size": _masks(side, SIZE_EDGES, "px")}
+    if faces.name == "wild_val":
+        twins = twins_in_validation()
+        fresh = np.array([name not in twins for name in faces.names], bool)
+        parts["by_photograph"] = {"photograph not in training": fresh}
+    return parts
 
 
 def _masks(values: ArrayLike, edges: Sequence[int], unit: str) -> dict[str, NDArray[np.bool_]]:
@@ -216,7 +187,8 @@ def report(results: Mapping[str, Mapping[str, Any]]) -> str:
                 main.append([label, f"{row['missed']:.0f}", *(f"{row[key]:.2f}" for key in _COLUMNS)])
                 if way == "jitter" and convention == ("own" if "own" in conventions else "raw"):
                     regions.append([label, *(f"{row['by_region'][key]:.2f}" for key in row["by_region"])])
-                    for part, s in (*row["by_yaw"].items(), *row["by_size"].items()):
+                    kinds = (row.get(kind, {}) for kind in ("by_yaw", "by_size", "by_photograph"))
+                    for part, s in (item for kind in kinds for item in kind.items()):
                         parts.append(
                             [f"{name}, {part}", f"{s['faces']:.0f}", f"{s['nme']:.2f}", f"{s['fr10']:.2f}"]
                         )
@@ -264,7 +236,6 @@ def write_report(
 ) -> None:
     """Everything that --out asks for: report.md, errors.json, curves of ``who``, sheets, calibration."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         (folder / "report.md").write_text(report(results) + "\n")
         (folder / "errors.json").write_text(json.dumps(_errors(judged)) + "\n")
     except OSError as error:
@@ -317,18 +288,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument(
         "--csv", type=Path, action="append", help="judge by this CSV instead (labels as they are)"
     )
-    parser.add_argument(
-        "--sets", nargs="+", choices=JUDGED, default=JUDGED, help="with --data (default: all)"
-    )
+    parser.add_argument("--sets", nargs="+", choices=JUDGED, help="with --data: some of them (default: all)")
     parser.add_argument(
         "--offset",
-        type=float,
+        type=finite_number,
         nargs=2,
         metavar=("X", "Y"),
         default=UDACITY_OFFSET,
         help="pixels added for the Udacity labels' own convention (default: the measured %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the detector jitter (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=whole_number(0), default=0, help="of the detector jitter (default: %(default)s)"
+    )
     parser.add_argument("--limit", type=int, help="only the first faces of each set, for a quick look")
     parser.add_argument("--peers", type=Path, help='rivals for the curves: {"name": [NME, ...]}')
     parser.add_argument("--peers-set", default="udacity_test", help="set of --peers (default: %(default)s)")
@@ -338,10 +309,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _sets(args: argparse.Namespace) -> dict[str, FaceSet]:
     if args.csv:
-        sets = {csv.stem: read_csv(csv) for csv in args.csv}
+        if args.sets:
+            raise UsageError("--sets goes with --data", "A --csv is judged whole.")
+        files: dict[str, Path] = {}
+        for csv in args.csv:
+            if csv.stem in files:
+                raise UsageError(
+                    f"--csv {files[csv.stem]} and --csv {csv}: both would be called '{csv.stem}' in the report",
+                    "Rename one of them, or judge them one by one.",
+                )
+            files[csv.stem] = csv
+        sets = {name: read_csv(csv) for name, csv in files.items()}
     else:
         available = splits(args.data)
-        sets = {name: available[name] for name in args.sets}
+        sets = {name: available[name] for name in args.sets or JUDGED}
     if args.limit is not None:
         if args.limit < 1:
             raise UsageError(f"--limit {args.limit}: expected at least 1")
@@ -362,6 +343,10 @@ def run(args: argparse.Namespace) -> int:
         if not args.out:
             raise UsageError("--peers goes with --out", "The rivals are drawn into the curves there.")
         peers[args.peers_set] = read_peers(args.peers, len(sets[args.peers_set]))
+    if args.json:
+        prepare_output(args.json, overwrite=True)
+    if args.out:
+        make_folder(args.out)
     offsets = {name: None if args.csv or name == "wild_val" else tuple(args.offset) for name in sets}
     judged = {name: judge(network, faces, offsets[name], args.seed) for name, faces in sets.items()}
     results = {name: one.figures() for name, one in judged.items()}
@@ -375,13 +360,7 @@ def run(args: argparse.Namespace) -> int:
         "sets": results,
     }
     if args.json:
-        try:
-            args.json.parent.mkdir(parents=True, exist_ok=True)
-            args.json.write_text(json.dumps(finite(content), indent=1) + "\n")
-        except OSError as error:
-            raise OutputError(
-                f"cannot write {args.json}: {error.strerror}", "Choose another --json."
-            ) from error
+        write_text(args.json, json.dumps(finite(content), indent=1) + "\n", overwrite=True)
         print(f"\n{args.json}")
     if args.out:
         who = identity.get("name", Path(identity["model"]).parent.name)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,16 +22,19 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from fkp_live.detect import YuNet
-from fkp_live.errors import ExitCode, InputError, OutputError
+from fkp_live.errors import ExitCode, FkpError, InputError
 from fkp_live.geometry import apply, box_of, compose, crop_matrix, invert
+from fkp_live.options import MOST_THREADS, whole_number
+from fkp_live.outputs import write_text
 from fkp_live.pipeline import Network
 from fkp_live.runtime import open_session, resolve_model
 from fkp_live.topology import LEFT_EYE_OUTER, MIRROR, N_POINTS, RIGHT_EYE_OUTER
 from fkp_live.types import Image
+from train.arguments import finite_number, prepare_output
 from train.augment import LABELS_RIGHT, detector_jitter
 from train.data import read_image
 from train.fit import fast_bf16
-from train.judge import TorchNetwork, open_network
+from train.networks import TorchNetwork, open_network
 from train.recipe import Recipe, training_sets
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -102,22 +106,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="label the training faces of DIR anew, hold-outs left out",
     )
     parser.add_argument("--out", type=Path, required=True, help="CSV file to write")
-    parser.add_argument("--asks", type=int, default=4, help="boxes a face is asked in (default: %(default)s)")
     parser.add_argument(
-        "--confidence", type=float, default=0.6, help="least mean confidence (default: %(default)s)"
+        "--asks", type=whole_number(1), default=4, help="boxes a face is asked in (default: %(default)s)"
     )
     parser.add_argument(
-        "--spread", type=float, default=3.0, help="most spread, %% of eye distance (default: %(default)s)"
+        "--confidence", type=finite_number, default=0.6, help="least mean confidence (default: %(default)s)"
     )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--spread",
+        type=finite_number,
+        default=3.0,
+        help="most spread, %% of eye distance (default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=whole_number(0), default=0)
+    parser.add_argument("--threads", type=whole_number(1, MOST_THREADS), default=2)
     parser.add_argument("--overwrite", action="store_true")
 
 
 def run(args: argparse.Namespace) -> int:
     """Entry of `python -m train label`."""
-    if args.out.exists() and not args.overwrite:
-        raise OutputError(f"{args.out} exists", "Give --overwrite to replace it, or another --out.")
+    prepare_output(args.out, overwrite=args.overwrite)
     boxes = None
     if args.training:
         sets = training_sets(Recipe(), args.training)
@@ -139,16 +147,17 @@ def run(args: argparse.Namespace) -> int:
         for path, opinion in zip(images, opinions, strict=True)
         if opinion and opinion.confidence >= args.confidence and opinion.spread <= args.spread
     ]
-    partial = args.out.with_suffix(".partial")
-    try:
-        with open(partial, "w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["", *range(2 * N_POINTS)])
-            writer.writerows([path, *(f"{v:.2f}" for v in o.points.ravel())] for path, o in kept)
-        partial.replace(args.out)
-    except OSError as error:
-        raise OutputError(f"cannot write {args.out}: {error.strerror}", "Choose another --out.") from error
     missed = sum(opinion is None for opinion in opinions)
+    if not kept:
+        raise FkpError(
+            f"none of {len(images)} faces labelled: {missed} not found, the rest uncertain; nothing was written",
+            "Ask less by --confidence and --spread, or take another network.",
+        )
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["", *range(2 * N_POINTS)])
+    writer.writerows([path, *(f"{v:.2f}" for v in o.points.ravel())] for path, o in kept)
+    write_text(args.out, table.getvalue(), overwrite=args.overwrite)
     print(f"{len(kept)} of {len(images)} faces labelled; {missed} not found, the rest uncertain")
     print(args.out)
     return int(ExitCode.OK)

@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from fkp_live.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 from train.model import Answer
+from train.values import KINDS
 
-KINDS = ("l1", "l2", "wing", "adaptive")
 # Within this share of the outer eye corners' distance a point counts as found; the confidence estimates it.
 FOUND_WITHIN = 0.1
 

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from fkp_live.errors import ExitCode
 from fkp_live.geometry import apply, box_of, crop_matrix, invert, warp
+from fkp_live.options import MOST_THREADS, whole_number
 from fkp_live.topology import REGIONS
 from train.data import FaceSet, splits
-from train.model import LandmarkNet, load_checkpoint
+from train.model import LandmarkNet
+from train.networks import sound_network
 
 
 @torch.no_grad()
@@ -37,13 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m train offset`."""
     parser.add_argument("checkpoint", type=Path, help="network that was trained without the Udacity labels")
     parser.add_argument("--data", type=Path, required=True, help="folder that holds udacity/ and wild/")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=whole_number(1, MOST_THREADS), default=2)
 
 
 def run(args: argparse.Namespace) -> int:
     """Entry of `python -m train offset`."""
     torch.set_num_threads(args.threads)
-    model = load_checkpoint(args.checkpoint)
+    model = sound_network(args.checkpoint)
     available = splits(args.data)
     for name in ("udacity_train", "wild_val"):
         faces = available[name]

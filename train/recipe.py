@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from fkp_live.errors import InputError, UsageError
 from train.augment import AugmentOptions
-from train.data import FaceSet, read_csv, splits
-from train.heads import HEADS
-from train.losses import KINDS, LossOptions
+from train.data import HELD_OUT, FaceSet, read_csv, splits
+from train.losses import LossOptions
 from train.model import ModelOptions
+from train.values import section
 
 # What the Udacity labels sit to the right of and below 300-W's convention, in pixels of their images.
 # Measured by `python -m train offset`; train/EXPERIMENTS.md has the figures.
@@ -91,9 +91,6 @@ class Recipe:
         return asdict(self)
 
 
-T = TypeVar("T", DataOptions, ModelOptions, AugmentOptions, LossOptions, TrainingOptions)
-
-
 def read_recipe(path: Path) -> Recipe:
     """A recipe from a TOML file.
 
@@ -114,21 +111,13 @@ def read_recipe(path: Path) -> Recipe:
         raise UsageError(
             f"{path}: unknown section '{sorted(unknown)[0]}'", f"Sections: {', '.join(sections)}."
         )
-    made = {
-        name: _section(kind, content.get(name, {}), f"{path} [{name}]") for name, kind in sections.items()
+    name = content.get("name", Path(path).stem)
+    if not isinstance(name, str):
+        raise UsageError(f"{path}: name = {name!r}, expected text")
+    made: dict[str, Any] = {
+        key: section(kind, content.get(key, {}), f"{path} [{key}]") for key, kind in sections.items()
     }
-    recipe = Recipe(name=str(content.get("name", Path(path).stem)), **made)  # type: ignore[arg-type]
-    if recipe.loss.kind not in KINDS:
-        raise UsageError(f"{path} [loss]: kind '{recipe.loss.kind}'", f"Expected one of {', '.join(KINDS)}.")
-    if recipe.training.epochs < 1 or recipe.training.batch < 2:
-        raise UsageError(f"{path} [training]: epochs must be at least 1 and batch at least 2")
-    if recipe.model.stride not in (4, 8, 16) or recipe.model.size % 16:
-        raise UsageError(f"{path} [model]: stride must be 4, 8 or 16 and size a multiple of 16")
-    if recipe.model.head not in HEADS:
-        raise UsageError(
-            f"{path} [model]: head '{recipe.model.head}'", f"Expected one of {', '.join(HEADS)}."
-        )
-    return recipe
+    return Recipe(name=name, **made)
 
 
 def _content(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -136,62 +125,72 @@ def _content(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     if path.resolve() in above:
         raise UsageError(f"{path}: its base leads back to itself")
     try:
-        content = tomllib.loads(path.read_text())
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"cannot read recipe {path}: {error.strerror}", "See train/recipes/.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not TOML: {error}", "See train/recipes/ for examples.") from error
     if "base" not in content:
         return content
-    under = _content(path.parent / str(content.pop("base")), (*above, path.resolve()))
-    for name, section in content.items():
-        both = isinstance(section, dict) and isinstance(under.get(name), dict)
-        under[name] = {**under[name], **section} if both else section
+    base = content.pop("base")
+    if not isinstance(base, str):
+        raise UsageError(f"{path}: base = {base!r}, expected the name of a recipe beside it")
+    under = _content(path.parent / base, (*above, path.resolve()))
+    for name, values in content.items():
+        both = isinstance(values, dict) and isinstance(under.get(name), dict)
+        under[name] = {**under[name], **values} if both else values
     return under
 
 
-def _section(kind: type[T], values: Any, where: str) -> T:
-    if not isinstance(values, dict):
-        raise UsageError(f"{where}: expected a section of keys and values")
-    known = {f.name for f in fields(kind)}
-    unknown = values.keys() - known
-    if unknown:
-        raise UsageError(
-            f"{where}: unknown key '{sorted(unknown)[0]}'", f"Known: {', '.join(sorted(known))}."
-        )
-    return kind(
-        **{  # type: ignore[arg-type]
-            key: tuple(v) if isinstance(v, list) else v for key, v in values.items()
-        }
-    )
-
-
 def training_sets(recipe: Recipe, root: Path) -> list[FaceSet]:
-    """The faces that the recipe trains on."""
+    """The faces that the recipe trains on.
+
+    Raises
+    ------
+    InputError
+        A file of theirs cannot be read.
+    UsageError
+        The recipe names no set, a set that is none, or shares of sets that are not loaded.
+    """
     options = recipe.data
-    available = splits(root) if options.sets else {}
-    chosen = []
+    _check_names(options)
+    available, chosen = splits(root), []
     for name in options.sets:
-        if name not in ("udacity_train", "wild_train"):
-            raise UsageError(
-                f"[data] sets: '{name}' is not a training set", "Expected udacity_train or wild_train."
-            )
         faces = available[name]
         if name == "udacity_train":
             faces = faces.shifted([-v for v in options.udacity_offset])
         chosen.append(faces)
-    chosen += [read_csv(Path(root) / csv) for csv in options.csv]
-    if not chosen:
+    return chosen + [read_csv(Path(root) / csv) for csv in options.csv]
+
+
+def _check_names(options: DataOptions) -> None:
+    for name in options.sets:
+        if name not in HELD_OUT:
+            raise UsageError(
+                f"[data] sets: '{name}' is not a training set", f"Expected {' or '.join(HELD_OUT)}."
+            )
+    loaded = [*options.sets, *(Path(csv).stem for csv in options.csv)]
+    if not loaded:
         raise UsageError("[data]: neither sets nor csv name any faces")
-    return chosen
+    for key in ("share", "weight", "guessed"):
+        if missing := [name for name in getattr(options, key) if name not in loaded]:
+            raise UsageError(
+                f"[data] {key}: no set '{missing[0]}' is trained on",
+                f"Trained on: {', '.join(loaded)}. Add NAME.csv with --more, or correct the name.",
+            )
+    if not any(options.share.get(name, 1.0) for name in loaded):
+        raise UsageError("[data] share: 0 for every set, so no face can be drawn", "Leave one above 0.")
 
 
 def validation_sets(recipe: Recipe, root: Path) -> dict[str, FaceSet]:
-    """The faces that are watched while training, never trained on: wild val and the unseen persons, or the CSV files
-    that the recipe names."""
+    """The faces that are watched while training, never trained on: what is held out beside the recipe's sets, or the
+    CSV files that the recipe names."""
     options = recipe.data
     if options.validation or not options.sets:
         return {Path(csv).stem: read_csv(Path(root) / csv) for csv in options.validation}
-    available = splits(root)
-    offset = [-v for v in options.udacity_offset]
-    return {"wild_val": available["wild_val"], "unseen": available["unseen"].shifted(offset)}
+    available, watched = splits(root), {}
+    for trained in sorted(options.sets, reverse=True):
+        name = HELD_OUT[trained]
+        offset = [-v for v in options.udacity_offset] if name == "unseen" else (0.0, 0.0)
+        watched[name] = available[name].shifted(offset)
+    return watched

@@ -88,6 +88,8 @@ def face_weights(points: NDArray[np.float32], strength: float) -> NDArray[np.flo
     yaw and pitch, and a face is weighted by its distance from the mean to the power ``strength`` (0: all alike). After
     the pose-based balancing of Z. Feng et al., CVPR 2018.
     """
+    if strength == 0.0:
+        return np.ones(len(points))
     centred = points - points.mean(1, keepdims=True)
     scaled = centred / np.linalg.norm(centred, axis=(1, 2), keepdims=True)
     mean = scaled.mean(0) / np.linalg.norm(scaled.mean(0))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fkp_live.errors import ExitCode, InputError, UsageError
 from fkp_live.geometry import CropSpec
+from fkp_live.options import whole_number
 from train.augment import AugmentOptions, training_crop
 from train.data import FaceSet, read_csv
 from train.model import ModelOptions
@@ -21,6 +22,9 @@ from train.recipe import read_recipe
 from train.report import GREEN, captioned, contact_sheet, face_tile, paint_points, write_png
 
 Image = NDArray[np.uint8]
+
+# Of a sheet: 600 MB in memory, more than any viewer likes to open.
+MOST_PIXELS = 200_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, required=True, help="PNG file to write (an existing one is replaced)"
     )
     parser.add_argument("--count", type=int, default=24, help="faces to show (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="which faces are drawn (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=whole_number(0), default=0, help="which faces are drawn (default: %(default)s)"
+    )
     parser.add_argument("--names", help="only files whose name contains this regular expression")
     parser.add_argument(
         "--tile", type=int, default=200, help="side of a face in pixels (default: %(default)s)"
@@ -139,6 +145,12 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(wrong)
     sets = [read_csv(csv, args.images) for csv in args.csv]
     chosen = choose(sets, args.count, args.seed, args.names)
+    pixels = len(chosen) * (1 + (args.augmented or 0)) * args.tile**2
+    if pixels > MOST_PIXELS:
+        raise UsageError(
+            f"the sheet would have {pixels / 1e6:,.0f} million pixels, at most {MOST_PIXELS / 1e6:,.0f} can be had",
+            "Take a smaller --tile or fewer faces (--count).",
+        )
     if args.augmented:
         spec, options = ModelOptions().crop_spec, AugmentOptions()
         if args.recipe:

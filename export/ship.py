@@ -1,0 +1,109 @@
+"""A checkpoint shipped: ONNX file, model card, figures and the sums of all files, all of them or none."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from export.card import card, headline, training_facts
+from export.landmark import export_onnx, largest_difference, metadata, sha256_of
+from fkp_live.errors import OutputError, UsageError
+from fkp_live.outputs import check_output
+from train.arguments import is_plain_name
+from train.data import FaceSet, splits
+from train.judge import JUDGED, finite, judge
+from train.model import read_checkpoint
+from train.networks import open_network, sound_network
+from train.recipe import UDACITY_OFFSET
+
+# A model and what lies beside it, by extension.
+SHIPPED = (".onnx", ".json", ".md")
+
+
+def ship(checkpoint: Path, name: str, folder: Path, data: Path | None, overwrite: bool) -> None:
+    """Write ``name``.onnx, .md and .json into ``folder`` and bring SHA256SUMS up to date.
+
+    Raises
+    ------
+    UsageError
+        ``name`` is no name of a file.
+    OutputError
+        One of the files exists and ``overwrite`` was not given, or the folder cannot be written.
+    InputError
+        ``data`` does not hold the judged sets.
+    """
+    if not is_plain_name(name):
+        raise UsageError(f"--name '{name}' is no file name", "Use letters, digits, dots, - and _; no folder.")
+    for suffix in SHIPPED:
+        check_output(folder / f"{name}{suffix}", overwrite=overwrite, inputs=[checkpoint])
+    model = sound_network(checkpoint)
+    training = training_facts(read_checkpoint(checkpoint, needs=("recipe", "epoch")))
+    # Read now: what is wrong with them shall not show after the export.
+    sets = judged_sets(data) if data is not None else {}
+    with workshop(folder) as room:
+        target = room / f"{name}.onnx"
+        export_onnx(model, target, metadata(model, name, training, {}))
+        figures: dict[str, Any] = {}
+        if sets:
+            # Judged as it ships: the file just written, through the product's code. Then the figures go into it.
+            figures = measure(target, sets)
+            export_onnx(model, target, metadata(model, name, training, headline(figures)))
+        facts = {"name": name, "sha256": sha256_of(target), "training": training, "figures": figures}
+        target.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n")
+        target.with_suffix(".md").write_text(card(name, target, model, training, figures))
+        difference = largest_difference(model, target)
+    write_sums(folder)
+    print(f"points differ from torch's by {difference:.4f} px at most", file=sys.stderr)
+    print(folder / f"{name}.onnx")
+
+
+@contextmanager
+def workshop(folder: Path) -> Iterator[Path]:
+    """A hidden folder in ``folder``; what was made in it moves there at the end, the model last, if all went well.
+
+    Raises OutputError where there is no room, or no leave to write.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix=".exporting-", dir=folder) as name:
+            room = Path(name)
+            yield room
+            for path in sorted(room.iterdir(), key=lambda path: path.suffix == ".onnx"):
+                path.replace(folder / path.name)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write into {folder}: {error.strerror or error}",
+            "Make room there, or choose another --out.",
+        ) from error
+
+
+def judged_sets(data: Path) -> dict[str, FaceSet]:
+    """The sets that figures are measured on, by name. InputError if one of them cannot be read."""
+    available = splits(data)
+    return {name: available[name] for name in JUDGED}
+
+
+def measure(model: Path, sets: Mapping[str, FaceSet]) -> dict[str, Any]:
+    """Figures of the ONNX file on the `judged_sets`, as `python -m train evaluate` prints them."""
+    network, _ = open_network(model)
+    results = {}
+    for name, faces in sets.items():
+        offset = None if name == "wild_val" else UDACITY_OFFSET
+        results[name] = judge(network, faces, offset, seed=0).figures()
+    return finite(results)
+
+
+def write_sums(folder: Path) -> None:
+    """SHA256SUMS of every model and licence in the folder, as `sha256sum --check` reads it; no partial files."""
+    shipped = (p for p in folder.iterdir() if p.suffix in (".onnx", ".txt", ".json"))
+    files = sorted(p for p in shipped if not p.stem.endswith(".partial"))
+    try:
+        (folder / "SHA256SUMS").write_text("".join(f"{sha256_of(p)}  {p.name}\n" for p in files))
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {folder / 'SHA256SUMS'}: {error.strerror}", "Make room there."
+        ) from error

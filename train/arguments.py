@@ -1,0 +1,43 @@
+"""What commands refuse before they compute: what is no number, names that lead elsewhere, outputs without a place."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from pathlib import Path
+
+from fkp_live.errors import OutputError
+from fkp_live.outputs import check_output
+
+
+def finite_number(text: str) -> float:
+    """For argparse: a number that is neither NaN nor infinite."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"expected was a finite number, not {text!r}")
+    return number
+
+
+def is_plain_name(text: str) -> bool:
+    """Whether a word can name a file in a folder chosen by somebody else: it leads nowhere, is not hidden, not long."""
+    return re.fullmatch(r"\w[\w.-]{0,99}", text) is not None
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder with those above it. OutputError if that fails or it is a file."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot make the folder {folder}: {error.strerror}", "Choose another place for the output."
+        ) from error
+
+
+def prepare_output(path: Path, *, overwrite: bool) -> None:
+    """Make the folder of a file to be written. OutputError if the file cannot, or must not, be written there."""
+    make_folder(path.parent)
+    check_output(path, overwrite=overwrite)

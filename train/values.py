@@ -1,0 +1,109 @@
+"""What the values of a recipe may be: types are those of the dataclasses, ranges stand in one table here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from fkp_live.errors import UsageError
+from train.heads import HEADS
+
+T = TypeVar("T")
+
+# Distances of the points, see `train.losses`.
+KINDS = ("l1", "l2", "wing", "adaptive")
+
+_CHOICES: dict[str, tuple[Any, ...]] = {"head": HEADS, "kind": KINDS, "stride": (4, 8, 16)}
+# The least and the largest value, of every number in a list or a table too; both ends are allowed.
+_SHARE = (0.0, 1.0)
+_WEIGHT = (0.0, 1000.0)
+_RANGES: dict[str, tuple[float, float]] = {
+    "share": _WEIGHT, "weight": _WEIGHT, "udacity_offset": (-100.0, 100.0),
+    "size": (16, 1024), "margin": (0.0, 2.0), "channels": (1, 4096), "blocks": (0, 64), "decoder": (1, 4096),
+    "rotation": (0.0, 180.0), "shift": _SHARE, "scale": _SHARE, "far": _SHARE, "stretch": _SHARE, "shear": _SHARE,
+    "mirror": _SHARE, "light": _SHARE, "grey": _SHARE, "low_resolution": _SHARE, "blur": _SHARE, "noise": _SHARE,
+    "jpeg": _SHARE, "occlusion": _SHARE, "labels_right": (-0.5, 0.5),
+    "wing_width": (1e-3, 1000.0), "wing_curvature": (1e-3, 1000.0), "maps": _WEIGHT, "sigma": (0.05, 100.0),
+    "confidence": _WEIGHT, "equivariance": _WEIGHT, "stillness": _WEIGHT,
+    "epochs": (1, 1_000_000), "batch": (2, 65536), "lr": (1e-9, 1e9), "weight_decay": (0.0, 100.0),
+    "clip": (1e-6, 1e9), "warmup": _SHARE, "ema": (0.0, 0.999999), "seed": (0, 2**32 - 1),
+    "backgrounds": (0.0, 0.95), "pose_balance": (0.0, 10.0), "epoch_faces": (0, 100_000_000), "workers": (0, 256),
+    "evaluate_every": (1, 1_000_000),
+}  # fmt: skip
+_WORDS = {int: "whole number", float: "number", str: "text"}
+
+
+def section(kind: type[T], values: Any, where: str) -> T:
+    """A dataclass from the keys and values of a recipe's section; what they do not name keeps its default.
+
+    Parameters
+    ----------
+    where : names the section in messages
+
+    Raises
+    ------
+    UsageError
+        A key that does not exist, a value of another type or out of its range.
+    """
+    if not isinstance(values, Mapping):
+        raise UsageError(f"{where}: expected a section of keys and values")
+    hints = get_type_hints(kind)
+    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+    for key in values:
+        if key not in known:
+            raise UsageError(f"{where}: unknown key '{key}'", f"Known: {', '.join(sorted(known))}.")
+    given = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+    for key, value in given.items():
+        if not (_is(value, hints[key]) and _fits(key, value)):
+            raise UsageError(f"{where}: {key} = {values[key]!r}, expected {_expected(key, hints[key])}")
+    return kind(**given)
+
+
+def _parts(hint: Any) -> tuple[type, tuple[Any, ...]]:
+    """``tuple[int, int]`` -> tuple, (int, int); ``float`` -> float, ()."""
+    return get_origin(hint) or hint, get_args(hint)
+
+
+def _is(value: Any, hint: Any) -> bool:
+    kind, inner = _parts(hint)
+    if kind is tuple:
+        if type(value) is not tuple:
+            return False
+        if Ellipsis in inner:
+            return all(_is(v, inner[0]) for v in value)
+        return len(value) == len(inner) and all(map(_is, value, inner))
+    if kind is dict:
+        return isinstance(value, dict) and all(
+            _is(k, inner[0]) and _is(v, inner[1]) for k, v in value.items()
+        )
+    # True is an int to Python, and a whole number is good enough for a float.
+    return type(value) in ((int, float) if kind is float else (kind,))
+
+
+def _fits(key: str, value: Any) -> bool:
+    if key in _CHOICES:
+        return value in _CHOICES[key]
+    if key not in _RANGES:
+        return True
+    low, high = _RANGES[key]
+    numbers = value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else (value,)
+    # The trunk halves the crop four times.
+    return all(low <= v <= high and (key != "size" or v % 16 == 0) for v in numbers)
+
+
+def _expected(key: str, hint: Any) -> str:
+    if key in _CHOICES:
+        return "one of " + ", ".join(map(str, _CHOICES[key]))
+    kind, inner = _parts(hint)
+    ends = " from {} to {}".format(*_RANGES[key]) if key in _RANGES else ""
+    if kind is bool:
+        return "true or false"
+    if kind is dict:
+        return f"a table of numbers{ends} by set name"
+    if kind is tuple:
+        count = "" if Ellipsis in inner else f"{len(inner)} "
+        return f"a list of {count}{_WORDS[inner[0]]}s{ends}"
+    if kind is str:
+        return "text"
+    return f"a {_WORDS[kind]}{ends}" + (", a multiple of 16" if key == "size" else "")
