@@ -151,7 +151,7 @@ class Blinks:
         slowness = _WIDER_SECONDS if seen.eyes_open > usual else _NARROWER_SECONDS
         usual += (1.0 - math.exp(-max(time - before, 0.0) / slowness)) * (seen.eyes_open - usual)
         self._usual[track_id] = usual, time
-        return replace(seen, blink=shut)
+        return seen if shut == seen.blink else replace(seen, blink=shut)
 
     def forget(self, track_id: int) -> None:
         """Drops what is known of a track that has ended."""
