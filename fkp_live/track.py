@@ -9,8 +9,11 @@ clock.
 from __future__ import annotations
 
 import math
+import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 
 import numpy as np
 from numpy.typing import NDArray
@@ -361,6 +364,8 @@ class Tracker:
             number = crop.track.id
         score = crop.find.score if crop.find is not None else float(confidence.mean())
         self.tracks.append(Track(number, points, confidence, box, score, time))
+        if len(self.tracks) == 2:
+            _import_assignment()
 
     def _go_on(
         self,
@@ -411,11 +416,16 @@ def _assign(costs: _Vector) -> dict[int, int]:
     possible = np.isfinite(costs)
     if possible.sum(0).max() <= 1 and possible.sum(1).max() <= 1:
         return {int(i): int(j) for i, j in np.argwhere(possible)}
-    # Imported when first two faces compete: it takes longer than a frame, and one face never needs it.
     from scipy.optimize import linear_sum_assignment
 
     rows, columns = linear_sum_assignment(np.where(possible, costs, 1e6))
     return {int(i): int(j) for i, j in zip(rows, columns, strict=True) if possible[i, j]}
+
+
+def _import_assignment() -> None:
+    """Begin to import what faces that compete need. It takes longer than many frames, and one face never needs it."""
+    if "scipy.optimize" not in sys.modules:
+        threading.Thread(target=import_module, args=("scipy.optimize",), name="fkp-live import").start()
 
 
 def _side(box: FloatArray) -> float:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from shapes import SPEC, World, face_at
@@ -276,6 +281,28 @@ def test_picture_size_may_change() -> None:
     scene.image = np.full((240, 320, 3), 100, np.uint8)
     assert len(scene.step(face_at(150, 100))) == 1
     assert scene.detected
+
+
+def test_what_competing_faces_need_is_imported_beside_the_stream() -> None:
+    """One face never needs it; with two the stream does not stop for it."""
+    code = """
+import sys, threading
+from test_track import Scene, face_at
+scene = Scene()
+scene.steps(3, face_at(150, 150))
+assert "scipy.optimize" not in sys.modules
+scene.steps(20, face_at(150, 150), face_at(450, 150))
+for thread in threading.enumerate():
+    if thread.name == "fkp-live import":
+        thread.join()
+assert "scipy.optimize" in sys.modules
+"""
+    subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    )
 
 
 def test_many_competing_faces_get_the_best_assignment() -> None:
