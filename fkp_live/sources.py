@@ -52,6 +52,7 @@ _DECLARES_DURATION = {"mov", "mp4", "matroska", "webm"}
 _INDEXED = _DECLARES_DURATION | {"avi", "flv"}
 # Live formats whose time stamps are the sender's; those of the others (mpjpeg) are the demuxer's guess.
 _SENDERS_CLOCK = {"rtsp", "rtp", "sdp", "mpegts", "flv", "hls", "dash", "matroska", "webm", "mov", "mp4"}
+_SOUGHT_BY_CLOCK = {"mpegts", "mpeg"}  # containers without an index
 _IN_SEGMENTS = {"hls", "dash"}
 _LONGEST_WAIT = 0.5  # seconds between two pictures of a stream in segments; a slower one is shown faster
 _TEXT_FORMATS = {"tty", "adf", "bin", "idf", "xbin"}  # ffmpeg draws text files as films of a terminal
@@ -312,6 +313,9 @@ class _Video:
             yield from self._decoded()
             return
         base = self._time_base()
+        if self.kinds & _SOUGHT_BY_CLOCK and self._is_joined():
+            yield from self._decoded()
+            return
         for back in (0.0, 10.0, 60.0):
             if target <= back:
                 break
@@ -329,6 +333,22 @@ class _Video:
         self.container.close()
         self._open()
         yield from self._decoded()
+
+    def _is_joined(self) -> bool:
+        """Whether the clock begins anew somewhere, so that a seek by it would lead astray. Reads the file once over."""
+        from av.error import FFmpegError
+
+        latest, joined = None, False
+        with suppress(FFmpegError):
+            for packet in self._packets():
+                if packet.stream is self.stream and packet.dts is not None:
+                    joined = latest is not None and (latest - packet.dts) * self._time_base() > CLOCK_JUMP
+                    latest = packet.dts
+                    if joined:
+                        break
+        self.container.close()
+        self._open()
+        return joined
 
     def _packets(self) -> Iterator[Packet]:
         """All packets of the container, then empty ones, which make decoders give what they hold back."""

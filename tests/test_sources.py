@@ -316,6 +316,19 @@ def test_parts_of_a_joined_stream_follow_each_other_in_time(make_clip: MakeClip,
     assert [float(stamp) for stamp in exact] == pytest.approx([f.time for f in frames])
 
 
+@pytest.mark.parametrize("start", [0.5, 1.0, 2.0, 3.5])
+def test_a_cut_of_a_joined_stream_is_where_it_is_read(
+    make_clip: MakeClip, tmp_path: Path, start: float
+) -> None:
+    """All parts have the same times on their clocks, so a seek by them lands in any."""
+    part = make_clip(tmp_path / "part.ts", 40, options={"bf": "3", "g": "20"})
+    with open_source(joined(tmp_path / "j.ts", part, part, part), start=start) as source:
+        first = next(source)
+        assert first.time - source.info.origin == pytest.approx(start, abs=1e-3)
+        assert number_of(first.image) == round(30 * start) % 40
+        assert first.index == 0
+
+
 def test_a_gap_in_the_clock_stays(make_clip: MakeClip, tmp_path: Path) -> None:
     path = make_clip(tmp_path / "gap.ts", 20, pts=[*range(10), *range(100, 110)])
     with open_source(path) as source:
