@@ -14,7 +14,7 @@ from export.card import card, headline, training_facts
 from export.landmark import export_onnx, largest_difference, metadata, sha256_of
 from fkp_live.errors import OutputError, UsageError
 from fkp_live.outputs import check_output
-from train.arguments import is_plain_name
+from train.arguments import is_plain_name, make_folder
 from train.data import FaceSet, splits
 from train.judge import JUDGED, finite, judge
 from train.model import read_checkpoint
@@ -39,6 +39,7 @@ def ship(checkpoint: Path, name: str, folder: Path, data: Path | None, overwrite
     """
     if not is_plain_name(name):
         raise UsageError(f"--name '{name}' is no file name", "Use letters, digits, dots, - and _; no folder.")
+    make_folder(folder)
     for suffix in SHIPPED:
         check_output(folder / f"{name}{suffix}", overwrite=overwrite, inputs=[checkpoint])
     model = sound_network(checkpoint)
