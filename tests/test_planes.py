@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from shapes import face_at
 
 from fkp_live import geometry
 from fkp_live.draw import Hud, draw
@@ -139,6 +140,21 @@ def test_lines_of_small_faces_show_without_colour(grey: int, eyes: float, is_col
     for x, y in np.rint(shown.points).astype(int):
         around = planes.brightness[y - 3 : y + 4, x - 3 : x + 4].astype(int)
         assert around.max() - around.min() > 40
+
+
+@pytest.mark.parametrize(("eyes", "is_coloured"), [(90.0, False), (260.0, True)])
+def test_eyes_and_mouth_of_faces_that_are_not_large_stay_clear(eyes: float, is_coloured: bool) -> None:
+    planes = Planes.of(np.full((700, 900, 3), 128, np.uint8), BT601)
+    points = face_at(450, 300, eyes)
+    shown = Face(points, np.full(68, 0.9, np.float32), geometry.box_of(points), 0.9, 1)
+    draw(planes, [shown], points=False, box=False, ids=False)
+
+    def colour_on(number: int) -> int:
+        x, y = np.rint(points[number] / 2).astype(int)
+        return int(np.abs(planes.halves[:, y - 1 : y + 2, x - 1 : x + 2].astype(int) - 128).max())
+
+    assert all(colour_on(number) > 20 for number in (0, 8, 19, 30))  # jaw, brow, nose
+    assert [colour_on(number) > 20 for number in (37, 46, 51, 62)] == [is_coloured] * 4  # eyes, lips
 
 
 @pytest.mark.parametrize("x", [-30.0, 0.0, 511.0, 560.0])
