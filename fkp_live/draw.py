@@ -177,7 +177,7 @@ class _PlanarCanvas(_Canvas):
 
     def __init__(self, planes: Planes) -> None:
         super().__init__(planes.brightness)
-        self.halves = (planes.blue, planes.red)
+        self.halves = planes.halves
         self._space = planes.colour
 
     def _samples(self, colour: Colour) -> tuple[int, ...]:

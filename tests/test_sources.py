@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import functools
 import gc
+import http.server
 import itertools
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -570,24 +573,29 @@ def test_close_frees_a_waiting_consumer(
     assert not consumer.is_alive()
 
 
-def test_video_file_on_a_web_server_is_read_like_a_file(make_clip: MakeClip, tmp_path: Path) -> None:
-    import functools
-    import http.server
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address of a web server on loopback that gives the files of a folder."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
-    make_clip(tmp_path / "a.mp4", 45, sound="aac", faststart=True)
-    handler = functools.partial(Quiet, directory=str(tmp_path))
+    handler = functools.partial(Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        with open_source(f"http://127.0.0.1:{server.server_port}/a.mp4") as source:
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_video_file_on_a_web_server_is_read_like_a_file(make_clip: MakeClip, tmp_path: Path) -> None:
+    make_clip(tmp_path / "a.mp4", 45, sound="aac", faststart=True)
+    with served(tmp_path) as address:
+        with open_source(f"{address}/a.mp4") as source:
             time.sleep(0.3)  # a live source would drop frames meanwhile
             numbers = [number_of(f.image) for f in source]
         with pytest.raises(InputError, match="404"):
-            open_source(f"http://127.0.0.1:{server.server_port}/none.mp4")
-        server.shutdown()
+            open_source(f"{address}/none.mp4")
     assert numbers == list(range(45))
     assert not source.info.live
     assert source.info.has_audio
@@ -595,14 +603,7 @@ def test_video_file_on_a_web_server_is_read_like_a_file(make_clip: MakeClip, tmp
 
 def test_a_stream_in_segments_is_shown_at_its_pace(make_clip: MakeClip, tmp_path: Path) -> None:
     """HLS: a second of film comes at once, and is not dropped but for its newest picture."""
-    import functools
-    import http.server
-
     import av
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
 
     live = {"hls_time": "1", "hls_flags": "omit_endlist"}
     with (
@@ -614,14 +615,10 @@ def test_a_stream_in_segments_is_shown_at_its_pace(make_clip: MakeClip, tmp_path
             if packet.dts is not None:
                 packet.stream = stream
                 output.mux(packet)
-    handler = functools.partial(Quiet, directory=str(tmp_path))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        with open_source(f"http://127.0.0.1:{server.server_port}/a.m3u8") as source:
-            assert source.info.live
-            frames = list(itertools.islice(source, 40))
-            dropped = source.dropped
-        server.shutdown()
+    with served(tmp_path) as address, open_source(f"{address}/a.m3u8") as source:
+        assert source.info.live
+        frames = list(itertools.islice(source, 40))
+        dropped = source.dropped
     assert dropped < 5
     assert np.diff([f.time for f in frames]) == pytest.approx(
         np.diff([f.index for f in frames]) / 25, abs=1e-3
