@@ -23,10 +23,10 @@ import torch
 from benchmarks.cost import measure
 from benchmarks.script import result_file, run
 from export.landmark import export_onnx, metadata
+from fkp_live.arguments import whole_number
 from fkp_live.errors import InputError, UsageError
 from fkp_live.geometry import box_of, compose, crop_matrix
 from fkp_live.metrics import failure_rate
-from fkp_live.options import whole_number
 from fkp_live.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 from train.data import FaceSet
 from train.fit import evaluation_crops, fit, nme_per_face

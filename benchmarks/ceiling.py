@@ -37,9 +37,9 @@ import cv2
 import numpy as np
 
 from benchmarks.script import result_file, run
+from fkp_live.arguments import whole_number
 from fkp_live.errors import UsageError
-from fkp_live.options import whole_number
-from fkp_live.reading import Handoff
+from fkp_live.handoff import Handoff
 from fkp_live.sinks import VideoSink
 from fkp_live.sources import open_source
 from fkp_live.types import FrameResult

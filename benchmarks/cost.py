@@ -20,8 +20,9 @@ import time
 import numpy as np
 
 from benchmarks.script import result_file, run, whole_numbers
-from fkp_live.options import whole_number
-from fkp_live.runtime import PROVIDERS, Session, models_dir, open_session, resolve_model, runtime_version
+from fkp_live.arguments import whole_number
+from fkp_live.choices import PROVIDERS
+from fkp_live.inference.session import Session, models_dir, open_session, resolve_model, runtime_version
 
 
 def _seconds(session: Session, inputs: dict[str, np.ndarray]) -> float:

@@ -21,16 +21,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import fkp_live
 import numpy as np
 from numpy.typing import NDArray
 
-import fkp_live.measure
 from benchmarks.script import result_file, run
+from fkp_live.faces.head_pose import PoseMap, align, features
+from fkp_live.faces.tracker import level_matrix
 from fkp_live.geometry import iou
-from fkp_live.measure import PoseMap, align, features
 from fkp_live.pipeline import FaceLandmarker
 from fkp_live.topology import MIRROR
-from fkp_live.track import level_matrix
 
 SIGNS = np.array([1.0, -1.0, 1.0])  # pitch, yaw, roll of the file -> ours
 WITHIN = 60.0
@@ -169,7 +169,7 @@ def main() -> None:
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
     if options.write:
-        target = Path(fkp_live.measure.__file__).parent / "assets" / "pose.npz"
+        target = Path(fkp_live.__file__).parent / "assets" / "pose.npz"
         target.parent.mkdir(exist_ok=True)
         np.savez(
             target,

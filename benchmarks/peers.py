@@ -42,11 +42,12 @@ from benchmarks.placement import Placement, matching, place
 from benchmarks.rivals import NAMES, Answer, Rivals, add_arguments, ensure_env
 from benchmarks.stability import RATE, SKIP, STILL_FRAMES, clip, photos, smoothed
 from fkp_live import metrics
+from fkp_live.choices import PipelineOptions
 from fkp_live.errors import ExitCode, FkpError, OutputError, UsageError
+from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.geometry import box_of
-from fkp_live.landmark import LandmarkNetwork
-from fkp_live.pipeline import FaceLandmarker, Pipeline, PipelineOptions
-from fkp_live.runtime import open_session, resolve_model, runtime_version
+from fkp_live.inference.session import open_session, resolve_model, runtime_version
+from fkp_live.pipeline import FaceLandmarker, Pipeline
 from fkp_live.types import Image
 from train.data import FaceSet, person_of, splits
 from train.judge import finite

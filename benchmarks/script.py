@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from fkp_live.arguments import file_path, whole_number
 from fkp_live.errors import ExitCode, FkpError
-from fkp_live.options import file_path, whole_number
-from fkp_live.outputs import check_output
+from fkp_live.sinks.files import check_output
 
 
 def run(main: Callable[[], int | None]) -> NoReturn:

@@ -25,11 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.script import result_file, run
+from fkp_live.arguments import whole_number
+from fkp_live.choices import SMOOTHING, PipelineOptions
+from fkp_live.faces.smoothing import LandmarkSmoother
 from fkp_live.geometry import box_of
 from fkp_live.metrics import inter_ocular, jitter, lag
-from fkp_live.options import whole_number
-from fkp_live.pipeline import FaceLandmarker, Pipeline, PipelineOptions
-from fkp_live.smooth import SMOOTHING, LandmarkSmoother
+from fkp_live.pipeline import FaceLandmarker, Pipeline
 from fkp_live.types import Frame, Image
 
 SIZE, FACE, RATE = (640, 480), 150.0, 30.0

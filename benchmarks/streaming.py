@@ -39,12 +39,13 @@ import cv2
 import numpy as np
 
 from benchmarks.script import result_file, run
-from fkp_live import geometry
-from fkp_live.pipeline import Pipeline, PipelineOptions
-from fkp_live.runtime import open_session, resolve_model, stream_model
-from fkp_live.scenes import RATE, FaceWall, demo_clip
+from fkp_live.choices import PipelineOptions
+from fkp_live.commands.bench.scenes import RATE, FaceWall, demo_clip
+from fkp_live.faces.tracker import level_matrix
+from fkp_live.images import warping
+from fkp_live.inference.session import open_session, resolve_model, stream_model
+from fkp_live.pipeline import Pipeline
 from fkp_live.sources import open_source
-from fkp_live.track import level_matrix
 from fkp_live.types import Frame, Image
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,7 +78,7 @@ def one() -> list[Promise]:
             result = pipeline.process(frame)
             times["process"].append(time.perf_counter() - begun)
             matrix = level_matrix(result.faces[0].points, spec)
-            crop = geometry.warp(frame.image, matrix, spec.size).transpose(2, 0, 1)[None]
+            crop = warping.warp(frame.image, matrix, spec.size).transpose(2, 0, 1)[None]
             ready = np.ascontiguousarray(crop, np.float32)
             for name, session in bare.items():
                 begun = time.perf_counter()
@@ -282,7 +283,7 @@ import sys
 import fkp_live.run
 from fkp_live.cli import main
 
-draw = fkp_live.run.draw
+draw = fkp_live.commands.run.draw
 
 
 def first(*words, **more):
@@ -290,7 +291,7 @@ def first(*words, **more):
     os._exit(0)
 
 
-fkp_live.run.draw = first
+fkp_live.commands.run.draw = first
 sys.exit(main(sys.argv[1:]))
 """
 

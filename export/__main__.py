@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from fkp_live.arguments import whole_number
 from fkp_live.errors import ExitCode, FkpError
-from fkp_live.options import whole_number
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -17,7 +17,7 @@ from torch import nn
 
 from export.training import licence
 from fkp_live.errors import ExitCode, FkpError
-from fkp_live.runtime import open_session
+from fkp_live.inference.session import open_session
 from train.model import LandmarkNet, fold_batch_norms
 
 SCHEMA = "fkp-landmarks/1"

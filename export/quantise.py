@@ -27,10 +27,11 @@ from export.card import figures_section, headline
 from export.landmark import sha256_of, strip_local_traces, write_metadata
 from export.ship import SHIPPED, judged_sets, measure, workshop, write_sums
 from fkp_live.errors import ModelError, UsageError
-from fkp_live.geometry import CropSpec, box_of, crop_matrix, warp
-from fkp_live.landmark import LandmarkNetwork
-from fkp_live.outputs import check_output
-from fkp_live.runtime import Session, open_session, resolve_model, runtime_version
+from fkp_live.faces.landmark_network import LandmarkNetwork
+from fkp_live.geometry import CropSpec, box_of, crop_matrix
+from fkp_live.images.warping import warp
+from fkp_live.inference.session import Session, open_session, resolve_model, runtime_version
+from fkp_live.sinks.files import check_output
 from train.augment import detector_jitter
 from train.data import FaceSet, splits
 from train.judge import finite, judge

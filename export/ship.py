@@ -13,7 +13,7 @@ from typing import Any
 from export.card import card, headline, training_facts
 from export.landmark import export_onnx, largest_difference, metadata, sha256_of
 from fkp_live.errors import OutputError, UsageError
-from fkp_live.outputs import check_output
+from fkp_live.sinks.files import check_output
 from train.arguments import is_plain_name, make_folder
 from train.data import FaceSet, splits
 from train.judge import JUDGED, finite, judge

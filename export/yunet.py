@@ -201,7 +201,7 @@ def rename_input(model: onnx.ModelProto, name: str) -> None:
 
 def run(model: onnx.ModelProto, image: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
     """Outputs by name, through the product's own session code (the bytes are written to a temporary file)."""
-    from fkp_live.runtime import create_session
+    from fkp_live.inference.session import create_session
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
@@ -259,8 +259,8 @@ def check_boxes(original: Path, prepared: Path) -> float:
     import cv2
     import skimage.data
 
-    from fkp_live.detect import YuNet
-    from fkp_live.runtime import open_session
+    from fkp_live.faces.detector import YuNet
+    from fkp_live.inference.session import open_session
 
     face = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2BGR)
     picture = np.ascontiguousarray(cv2.resize(face, (448, 448), interpolation=cv2.INTER_AREA)[:320])

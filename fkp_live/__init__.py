@@ -9,8 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fkp_live.choices import PipelineOptions
     from fkp_live.errors import FkpError
-    from fkp_live.pipeline import FaceLandmarker, Pipeline, PipelineOptions
+    from fkp_live.pipeline import FaceLandmarker, Pipeline
     from fkp_live.sources import open_source
     from fkp_live.types import Face, Frame, FrameResult
 

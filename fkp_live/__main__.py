@@ -2,6 +2,6 @@
 
 import sys
 
-from fkp_live.cli import main
+from fkp_live.commands.cli import main
 
 sys.exit(main())

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol
@@ -15,14 +15,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fkp_live import geometry
-from fkp_live.detect import USUAL_FACE, USUAL_SIZE, FaceDetector, YuNet
+from fkp_live.choices import PipelineOptions
+from fkp_live.faces.detector import USUAL_FACE, USUAL_SIZE, FaceDetector, YuNet
+from fkp_live.faces.head_pose import head_pose
+from fkp_live.faces.landmark_network import LandmarkNetwork, check_boxes
+from fkp_live.faces.openness import Blinks, measures
+from fkp_live.faces.smoothing import LandmarkSmoother
+from fkp_live.faces.tracker import BIRTH, Tracker, level_matrix
 from fkp_live.geometry import CropSpec, Matrix
-from fkp_live.landmark import LandmarkNetwork, check_boxes
-from fkp_live.measure import Blinks, head_pose, measures
-from fkp_live.planes import Planes
-from fkp_live.runtime import Session, open_session, resolve_model, stream_model
-from fkp_live.smooth import LandmarkSmoother
-from fkp_live.track import BIRTH, Tracker, level_matrix
+from fkp_live.images.yuv420 import Planes
+from fkp_live.inference.session import Session, open_session, resolve_model, stream_model
 from fkp_live.types import Face, FaceBox, FloatArray, Frame, FrameResult, Image, Landmarks
 
 # A single picture is looked at twice: the second crop is cut around the first points and turned to level eyes.
@@ -39,31 +41,6 @@ class Network(Protocol):
 
     def run_matrices(self, image: Image, matrices: Sequence[Matrix]) -> Landmarks:
         """Landmarks of the faces in the crops given by N affines."""
-
-
-@dataclass(frozen=True)
-class PipelineOptions:
-    """How a stream is worked on.
-
-    Attributes
-    ----------
-    provider : execution provider, one of `runtime.PROVIDERS`
-    model : name of a shipped landmark network, path of an .onnx file, or None for `runtime.stream_model`
-    max_faces : most faces followed at once, or None for as many as there are
-    detect_every : frames from one detection to the next; a new face appears at the latest after so many
-    smooth : one of `smooth.SMOOTHING`
-    min_face : side in pixels of the smallest face to look for; None: 40, or a 24th of the picture's longer side where
-        that is more
-    threads : threads inside one operator of the networks
-    """
-
-    provider: str = "auto"
-    model: str | Path | None = None
-    max_faces: int | None = None
-    detect_every: int = 15
-    smooth: str = "medium"
-    min_face: float | None = None
-    threads: int = 1
 
 
 class _Engine:

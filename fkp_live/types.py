@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from fkp_live.planes import Planes
+    from fkp_live.images.yuv420 import ColourSpace, Planes
 
 FloatArray = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -149,3 +149,40 @@ class FrameResult:
     faces: tuple[Face, ...]
     detected: bool = True
     timings: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What is known of a source before it is read.
+
+    Attributes
+    ----------
+    name : for people: file name, "camera 0", or URL without its password
+    width, height : pixels of an upright frame
+    fps : average frames per second, None where unknown
+    frames : how many frames will come, an estimate; None where unknown or endless
+    live : frames come at their own pace and are dropped when nobody takes them
+    duration : seconds of the whole source, None where unknown or endless
+    has_audio : whether `path` has sound that can be copied
+    path : the file (or URL of a file) that was opened, None for cameras, live streams and pictures
+    time_base : unit of `Frame.pts` in seconds, None for live sources
+    start : seconds cut off at the front by request
+    colour : of the file's own samples; where frames come as BGR what that is written as again; None: not known
+    origin : seconds on the source's clock at which a player begins; not 0 in a file whose clock starts later
+    pixel_aspect : width of a pixel over its height, in the pictures as they are handed out; None: square, or unknown
+    """
+
+    name: str
+    width: int
+    height: int
+    fps: float | None = None
+    frames: int | None = None
+    live: bool = False
+    duration: float | None = None
+    has_audio: bool = False
+    path: str | None = None
+    time_base: Fraction | None = None
+    start: float = 0.0
+    colour: ColourSpace | None = None
+    origin: float = 0.0
+    pixel_aspect: Fraction | None = None

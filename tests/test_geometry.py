@@ -9,6 +9,7 @@ from shapes import face_at
 
 from fkp_live import geometry
 from fkp_live.geometry import CropSpec
+from fkp_live.images import warping
 
 SPEC = CropSpec(112, 0.125)
 
@@ -75,7 +76,7 @@ def test_a_spot_lands_where_the_matrix_says(side: float, radius: float) -> None:
     x, y = 801.3, 702.6
     image = _spot((1600, 1400), x, y, radius)
     matrix = geometry.crop_matrix([x - side * 0.4, y - side * 0.5, x + side * 0.6, y + side * 0.3], SPEC)
-    crop = geometry.warp(image, matrix, SPEC.size)[..., 0].astype(np.float64)
+    crop = warping.warp(image, matrix, SPEC.size)[..., 0].astype(np.float64)
     rows, columns = np.mgrid[: SPEC.size, : SPEC.size]
     found = np.array([(columns * crop).sum(), (rows * crop).sum()]) / crop.sum()
     np.testing.assert_allclose(found, geometry.apply(matrix, [[x, y]])[0], atol=0.06)
@@ -84,23 +85,23 @@ def test_a_spot_lands_where_the_matrix_says(side: float, radius: float) -> None:
 def test_shrinking_averages_instead_of_skipping() -> None:
     """Noise of a large face must not reach the crop: a bilinear warp alone would keep two thirds of it."""
     noise = np.random.default_rng(0).integers(0, 256, (1200, 1200, 3)).astype(np.uint8)
-    crop = geometry.warp(noise, geometry.crop_matrix([150, 150, 1050, 1050], SPEC), SPEC.size)
+    crop = warping.warp(noise, geometry.crop_matrix([150, 150, 1050, 1050], SPEC), SPEC.size)
     assert crop.std() < 0.25 * noise.std()
 
 
 def test_outside_the_picture_is_black() -> None:
     white = np.full((100, 100, 3), 255, np.uint8)
-    crop = geometry.warp(white, geometry.crop_matrix([-60, 10, 40, 90], SPEC), SPEC.size)
+    crop = warping.warp(white, geometry.crop_matrix([-60, 10, 40, 90], SPEC), SPEC.size)
     assert crop[:, :40].max() == 0
     assert crop[20:90, 80:].min() == 255
-    nowhere = geometry.warp(white, geometry.crop_matrix([5000, 5000, 9000, 9000], SPEC), SPEC.size)
+    nowhere = warping.warp(white, geometry.crop_matrix([5000, 5000, 9000, 9000], SPEC), SPEC.size)
     assert nowhere.shape == (112, 112, 3)
     assert nowhere.max() == 0
 
 
 def test_a_picture_without_resampling_stays_as_it_is() -> None:
     image = cv2.randu(np.empty((112, 112, 3), np.uint8), 0, 255)
-    np.testing.assert_array_equal(geometry.warp(image, np.array([[1.0, 0, 0], [0, 1, 0]]), 112), image)
+    np.testing.assert_array_equal(warping.warp(image, np.array([[1.0, 0, 0], [0, 1, 0]]), 112), image)
 
 
 @pytest.mark.parametrize("side", [100, 250, 900], ids=["enlarged", "reduced", "shrunk first"])
@@ -114,10 +115,10 @@ def test_a_crop_of_a_picture_too_long_for_opencv_is_that_of_its_end(side: int, t
         x, y = (across, along) if tall else (along, across)
         box = np.array([x, y, x + side, y + side])
         shift = np.tile([0, 32_000] if tall else [32_000, 0], 2)
-        crop = geometry.warp(long, geometry.crop_matrix(box + shift, SPEC), SPEC.size)
-        expected = geometry.warp(short, geometry.crop_matrix(box, SPEC), SPEC.size)
+        crop = warping.warp(long, geometry.crop_matrix(box + shift, SPEC), SPEC.size)
+        expected = warping.warp(short, geometry.crop_matrix(box, SPEC), SPEC.size)
         np.testing.assert_allclose(crop, expected.astype(int), atol=1)
-    nowhere = geometry.warp(long, geometry.crop_matrix([50_000, 50_000, 50_100, 50_100], SPEC), SPEC.size)
+    nowhere = warping.warp(long, geometry.crop_matrix([50_000, 50_000, 50_100, 50_100], SPEC), SPEC.size)
     assert nowhere.max() == 0
 
 

@@ -65,7 +65,7 @@ def test_the_wheel_asks_for_the_product_s_needs_only(wheel: zipfile.ZipFile) -> 
     assert plain == {"numpy", "opencv-python", "onnxruntime", "av", "scipy", "tqdm"}
     assert f"Requires-Python: {CONFIG['options']['python_requires']}" in metadata
     entry_points = wheel.read(f"fkp_live-{__version__}.dist-info/entry_points.txt").decode()
-    assert "fkp-live = fkp_live.cli:main" in entry_points
+    assert "fkp-live = fkp_live.commands.cli:main" in entry_points
 
 
 def test_constraints_pin_every_requirement_exactly() -> None:

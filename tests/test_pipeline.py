@@ -14,11 +14,12 @@ import skimage.data
 from shapes import World, face_at
 
 import fkp_live
-from fkp_live import runtime
+from fkp_live.choices import PipelineOptions
+from fkp_live.commands.bench.scenes import demo_clip
 from fkp_live.geometry import box_of
-from fkp_live.pipeline import FaceLandmarker, Pipeline, PipelineOptions
-from fkp_live.runtime import models_dir, stream_model
-from fkp_live.scenes import demo_clip
+from fkp_live.inference import session as runtime
+from fkp_live.inference.session import models_dir, stream_model
+from fkp_live.pipeline import FaceLandmarker, Pipeline
 from fkp_live.sources import open_source
 from fkp_live.topology import CHIN, MIRROR, NOSE_TIP, REGIONS
 from fkp_live.types import Frame, FrameResult, Image

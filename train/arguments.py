@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from fkp_live.errors import OutputError
-from fkp_live.outputs import check_output
+from fkp_live.sinks.files import check_output
 
 
 def finite_number(text: str) -> float:

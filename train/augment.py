@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fkp_live.geometry import CropSpec, Matrix, apply, box_of, compose, crop_matrix, rotation, warp
+from fkp_live.geometry import CropSpec, Matrix, apply, box_of, compose, crop_matrix, rotation
+from fkp_live.images.warping import warp
 from fkp_live.topology import MIRROR
 
 Points = NDArray[np.float32]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fkp_live.errors import UsageError
-from fkp_live.runtime import open_session
+from fkp_live.inference.session import open_session
 from fkp_live.topology import N_POINTS
 from train.model import LandmarkNet, ModelOptions, fold_batch_norms, network_of, read_checkpoint
 

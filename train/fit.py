@@ -26,10 +26,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from fkp_live.arguments import MOST_THREADS, whole_number
 from fkp_live.errors import ExitCode, FkpError, InputError, OutputError, UsageError
-from fkp_live.geometry import CropSpec, apply, box_of, crop_matrix, warp
+from fkp_live.geometry import CropSpec, apply, box_of, crop_matrix
+from fkp_live.images.warping import warp
 from fkp_live.metrics import failure_rate
-from fkp_live.options import MOST_THREADS, whole_number
 from train.arguments import make_folder
 from train.augment import detector_jitter
 from train.begin import first_network, start_from

@@ -21,12 +21,12 @@ from tqdm import tqdm
 
 import fkp_live
 from fkp_live import metrics
+from fkp_live.arguments import whole_number
 from fkp_live.errors import ExitCode, InputError, OutputError, UsageError
+from fkp_live.faces.head_pose import head_pose
 from fkp_live.geometry import box_of, iou
-from fkp_live.measure import head_pose
-from fkp_live.options import whole_number
-from fkp_live.outputs import write_text
 from fkp_live.pipeline import FaceLandmarker, Network
+from fkp_live.sinks.files import write_text
 from fkp_live.types import Image
 from train.arguments import finite_number, make_folder, prepare_output
 from train.augment import detector_jitter

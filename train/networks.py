@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fkp_live.errors import ModelError
-from fkp_live.geometry import CropSpec, Matrix, apply, crop_matrix, invert, warp
-from fkp_live.landmark import LandmarkNetwork
+from fkp_live.faces.landmark_network import LandmarkNetwork
+from fkp_live.geometry import CropSpec, Matrix, apply, crop_matrix, invert
+from fkp_live.images.warping import warp
+from fkp_live.inference.session import open_session, resolve_model
 from fkp_live.pipeline import Network
-from fkp_live.runtime import open_session, resolve_model
 from fkp_live.types import Image, Landmarks
 
 

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fkp_live.arguments import MOST_THREADS, whole_number
 from fkp_live.errors import ExitCode
-from fkp_live.geometry import apply, box_of, crop_matrix, invert, warp
-from fkp_live.options import MOST_THREADS, whole_number
+from fkp_live.geometry import apply, box_of, crop_matrix, invert
+from fkp_live.images.warping import warp
 from fkp_live.topology import REGIONS
 from train.data import FaceSet, splits
 from train.model import LandmarkNet

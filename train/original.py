@@ -28,8 +28,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from fkp_live.errors import ExitCode, InputError, UsageError
-from fkp_live.outputs import write_text
 from fkp_live.pipeline import FaceLandmarker
+from fkp_live.sinks.files import write_text
 from train.arguments import is_plain_name, prepare_output
 from train.data import FaceSet, read_csv
 from train.fit import fast_bf16

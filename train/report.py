@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fkp_live.errors import OutputError
-from fkp_live.geometry import CropSpec, apply, box_of, crop_matrix, warp
+from fkp_live.geometry import CropSpec, apply, box_of, crop_matrix
+from fkp_live.images.warping import warp
 from fkp_live.metrics import auc, cumulative_curve, failure_rate, nme
 from fkp_live.topology import CONTOURS
 from train.data import FaceSet

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fkp_live.arguments import whole_number
 from fkp_live.errors import ExitCode, InputError, UsageError
 from fkp_live.geometry import CropSpec
-from fkp_live.options import whole_number
 from train.augment import AugmentOptions, training_crop
 from train.data import FaceSet, read_csv
 from train.model import ModelOptions

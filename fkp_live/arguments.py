@@ -1,0 +1,80 @@
+"""Helpers for argparse, shared by every command of the project."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from fkp_live.errors import UsageError
+
+MOST_THREADS = 1024
+
+
+_SWITCH = {"True": "on", "False": "off"}
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises what it finds wrong, so that one place turns it into words and an exit code."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message[:1].upper()}{message[1:].rstrip('.')}.", f"See {self.prog} --help.")
+
+
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Shows defaults, except where there is none to show."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text = action.help or ""
+        if action.default in (None, argparse.SUPPRESS):
+            return text
+        word = str(action.default)
+        return f"{text} (default: {_SWITCH.get(word, word)})"
+
+
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """For argparse: a whole number from ``least`` up, to ``most`` where there is one."""
+
+    def whole(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least or (most is not None and number > most):
+            end = "up" if most is None else f"to {most}"
+            raise argparse.ArgumentTypeError(f"expected was a whole number from {least} {end}, not {text!r}")
+        return number
+
+    return whole
+
+
+def _number(text: str, expected: str, fits: Callable[[float], bool]) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and fits(number)):
+        raise argparse.ArgumentTypeError(f"expected was {expected}, not {text!r}")
+    return number
+
+
+def seconds(text: str) -> float:
+    return _number(text, "a number of seconds from 0 up", lambda number: number >= 0)
+
+
+def positive(text: str) -> float:
+    return _number(text, "a number above 0", lambda number: number > 0)
+
+
+def filled(text: str) -> str:
+    """For argparse: a word that is not empty."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("expected was a name, not nothing")
+    return text
+
+
+def file_path(text: str) -> Path:
+    """For argparse: the name of a file."""
+    return Path(filled(text))

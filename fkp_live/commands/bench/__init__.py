@@ -1,0 +1,1 @@
+"""``fkp-live bench``: speed, latency, start-up and memory of this machine."""

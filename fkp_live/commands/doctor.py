@@ -1,0 +1,165 @@
+"""``fkp-live doctor``: what is installed and what really runs on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+
+# Before anything that imports av, or cv2.imshow hangs on Linux.
+import cv2
+
+from fkp_live import __version__
+from fkp_live.arguments import Parser
+from fkp_live.choices import PROVIDERS
+from fkp_live.console import say
+from fkp_live.display.window import screen_problem
+from fkp_live.errors import ExitCode, FkpError
+from fkp_live.inference.session import (
+    available_providers,
+    models_dir,
+    open_session,
+    resolve_model,
+    stream_model,
+)
+
+_PACKAGES = ("numpy", "opencv-python", "onnxruntime", "av", "scipy", "tqdm")
+# Wheels that bring the same module as one of the above, and what it means to have them.
+_VARIANTS = (
+    "opencv-python-headless",
+    "opencv-contrib-python",
+    "onnxruntime-gpu",
+    "onnxruntime-openvino",
+    "onnxruntime-directml",
+)
+_CAMERAS = range(4)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the report; 0, or 1 where something that the product needs is broken."""
+    Parser(
+        prog="fkp-live doctor", description="What is installed, which providers really run, cameras, screen."
+    ).parse_args(arguments)
+    broken = [*_versions(), *_models(), *_providers()]
+    _cameras()
+    problem = screen_problem()
+    _line("screen", "yes" if problem is None else f"none: {problem}")
+    say("")
+    if broken:
+        say("Broken: " + "; ".join(broken))
+        return int(ExitCode.FAILURE)
+    say("All that is needed works.")
+    return int(ExitCode.OK)
+
+
+def _line(what: str, found: str) -> None:
+    say(f"{what:<24}{found}")
+
+
+def _versions() -> list[str]:
+    _line("fkp-live", __version__)
+    _line("python", f"{platform.python_version()} on {platform.platform()}, {os.cpu_count()} processors")
+    modules = {"opencv-python": "cv2"}
+    broken = []
+    for package in _PACKAGES:
+        try:
+            __import__(modules.get(package, package))
+        except ImportError as error:
+            _line(package, f"cannot be imported: {error}")
+            broken.append(f"{package} (pip install --force-reinstall {package})")
+            continue
+        _line(package, _version(package) or "present under another name")
+    for package in _VARIANTS:
+        if version := _version(package):
+            _line(package, version)
+    _line("window backend", cv2.currentUIFramework() or "none")
+    return broken
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _models() -> list[str]:
+    """Every shipped file against SHA256SUMS."""
+    folder = models_dir()
+    sums = folder / "SHA256SUMS"
+    if not sums.is_file():
+        _line("models", f"{sums} is missing")
+        return ["the list of models"]
+    broken = []
+    for line in sums.read_text(encoding="utf-8").splitlines():
+        if not line.strip():
+            continue
+        expected, name = line.split(maxsplit=1)
+        path = folder / name.lstrip("*")
+        state = _compare(path, expected)
+        _line(path.name, state)
+        if state != "ok":
+            broken.append(f"the model file {path.name} ({state})")
+    return broken
+
+
+def _compare(path: Path, expected: str) -> str:
+    if not path.is_file():
+        return "missing"
+    return "ok" if hashlib.sha256(path.read_bytes()).hexdigest() == expected else "not the shipped file"
+
+
+def _providers() -> list[str]:
+    """Open the shipped network with each provider in turn: what is listed need not run."""
+    _line("listed by onnxruntime", ", ".join(available_providers()))
+    try:
+        model = resolve_model(None)
+    except FkpError as error:
+        _line("providers", error.message)
+        return ["the landmark network"]
+    broken = []
+    for provider in PROVIDERS:
+        try:
+            session = open_session(model, provider)
+        except FkpError as error:
+            _line(f"provider {provider}", f"no: {error.message}")
+            if provider in ("auto", "cpu"):
+                broken.append(f"the provider {provider}")
+        else:
+            runs = "runs" if provider == session.provider else f"runs as {session.provider}"
+            _line(f"provider {provider}", runs)
+            if provider == "auto":
+                _line("network of streams", stream_model(session.provider))
+    return broken
+
+
+def _cameras() -> None:
+    found = []
+    with _native_stderr_closed():
+        for number in _CAMERAS:
+            capture = cv2.VideoCapture(number)
+            if capture.isOpened():
+                width, height = (int(capture.get(side)) for side in (3, 4))
+                found.append(f"{number} ({width}x{height})")
+            capture.release()
+    _line("cameras", ", ".join(found) or f"none among {_CAMERAS.start} to {_CAMERAS.stop - 1}")
+
+
+@contextmanager
+def _native_stderr_closed() -> Iterator[None]:
+    """Drivers write their own complaints about absent cameras, past Python, for every number tried."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

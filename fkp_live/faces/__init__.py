@@ -1,0 +1,1 @@
+"""What is known of a face: detection, landmarks, tracks, smoothing, pose and openness."""

@@ -1,0 +1,1 @@
+"""Models and execution providers: the only code that imports onnxruntime."""

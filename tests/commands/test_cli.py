@@ -1,0 +1,719 @@
+"""The command line as a user meets it: exit codes, messages, files, signals, the window."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from conftest import numbered
+from screen import Screen, virtual_screen
+
+from fkp_live import __version__, pipeline
+from fkp_live.commands import doctor, options
+from fkp_live.commands.cli import main
+from fkp_live.commands.options import parse
+from fkp_live.commands.run import _Stops
+from fkp_live.faces import smoothing as smooth
+from fkp_live.inference import session as runtime
+from fkp_live.sources import open_source
+
+ROOT = Path(__file__).parents[2]
+DEMO_FRAMES = 180
+
+
+def launched(*words: object, **more: Any) -> subprocess.Popen[str]:
+    """``python -m fkp_live`` with these words, wherever it is started from."""
+    environment = {**os.environ, **more.pop("env", {}), "PYTHONPATH": str(ROOT)}
+    line = [sys.executable, "-m", "fkp_live", *map(str, words)]
+    return subprocess.Popen(
+        line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more
+    )
+
+
+def call(words: str, *more: str) -> int:
+    """The command in this process."""
+    return main([*words.split(), *more])
+
+
+def parsed(words: str) -> options.Options:
+    return parse(words.split())
+
+
+def frames_of(path: Path) -> int:
+    with open_source(path) as source:
+        return sum(1 for _ in source)
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_screen: None) -> Path:
+    """An empty folder to work in, without a screen."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+# ----- options
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("", "--camera --video --demo"),
+        ("--camera 0 --video a.mp4", "--video"),
+        ("--camera 0 --demo", "--demo"),
+        ("--camera -1 --csv a.csv", "--camera"),
+        ("--camera first --csv a.csv", "--camera"),
+        ("--demo --csv a.csv --detect-every 0", "--detect-every"),
+        ("--demo --csv a.csv --detect-every 2.5", "--detect-every"),
+        ("--demo --csv a.csv --max-faces -1", "--max-faces"),
+        ("--demo --csv a.csv --max-faces 0", "--max-faces"),
+        ("--demo --csv a.csv --max-frames 0", "--max-frames"),
+        ("--demo --csv a.csv --min-face nan", "--min-face"),
+        ("--demo --csv a.csv --min-face 0", "--min-face"),
+        ("--demo --csv a.csv --smooth x", "--smooth"),
+        ("--demo --csv a.csv --provider gpu", "--provider"),
+        ("--demo --csv a.csv --threads 0", "--threads"),
+        ("--demo --csv a.csv --threads 2147483648", "--threads"),
+        ("--demo --csv a.csv --start nan", "--start"),
+        ("--demo --csv a.csv --start -1", "--start"),
+        ("--demo --csv a.csv --end inf", "--end"),
+        ("--demo --csv a.csv --start 2 --end 1", "--start"),
+        ("--demo --csv a.csv --start 1 --end 1", "--start"),
+        ("--camera 0 --csv a.csv --start 1", "--start"),
+        ("--camera 0 --csv a.csv --end 1", "--end"),
+        ("--demo --out a.mp4 --csv a.mp4", "--csv"),
+        ("--demo --csv a.txt --jsonl ./b/../a.txt", "--jsonl"),
+        ("--demo --out a.mp4 --csv ./a.mp4", "--csv"),
+        ("--demo --headless", "--headless"),
+        ("--demo", "--out"),
+        ("--demo --csv a.csv --no-headless", "--no-headless"),
+        ("--demo --csv a.csv --bogus", "--bogus"),
+        ("--demo --csv a.csv --overw", "--overw"),
+        ("--demo --csv a.csv extra", "extra"),
+        ("--demo --csv", "--csv"),
+    ],
+)
+def test_nonsense_is_refused_by_name(
+    here: Path, capsys: pytest.CaptureFixture[str], words: str, named: str
+) -> None:
+    assert call(words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("fkp-live: ")
+    assert named in err
+    assert "Traceback" not in err
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--video", "--out", "--csv", "--jsonl", "--model"])
+def test_an_empty_name_is_refused(here: Path, capsys: pytest.CaptureFixture[str], option: str) -> None:
+    words = [option, ""] if option == "--video" else ["--demo", "--csv", "a.csv", option, ""]
+    assert main(words) == 2
+    assert option in capsys.readouterr().err
+
+
+def test_options_are_frozen_and_hold_what_was_said() -> None:
+    given = parsed("--video 7.mp4 --out a.mkv --max-faces 3 --mirror --no-hud --smooth off --start 1.5")
+    assert given.source == "7.mp4"
+    assert given.outputs == {"--out": Path("a.mkv")}
+    assert (given.max_faces, given.mirror, given.hud, given.smooth, given.start) == (
+        3,
+        True,
+        False,
+        "off",
+        1.5,
+    )
+    assert given.headless is None
+    with pytest.raises(AttributeError):
+        given.mirror = False  # type: ignore[misc]
+    assert parsed("--camera 0 --csv a.csv").source == 0
+    assert parsed("--demo --csv a.csv").source is None
+
+
+def test_repeated_choices_and_defaults_agree_with_their_owners() -> None:
+    assert options.PROVIDERS == runtime.PROVIDERS
+    assert options.SMOOTHING == smooth.SMOOTHING
+    given, owner = parsed("--demo --csv a.csv"), pipeline.PipelineOptions()
+    for name in ("provider", "model", "max_faces", "detect_every", "smooth", "min_face", "threads"):
+        assert getattr(given, name) == getattr(owner, name), name
+
+
+def test_help_names_every_option_of_the_contract(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    for option in (*dataclasses.asdict(parsed("--demo --csv a")), "camera", "video", "demo", "version"):
+        assert option == "source" or re.search(rf"--{option.replace('_', '-')}\b", text), option
+    for word in ("--no-overwrite", "bench", "doctor", "130"):
+        assert word in text
+    assert "(default: medium)" in " ".join(text.split())
+
+
+# ----- start-up and imports
+
+
+def modules_after(code: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules, file=sys.stderr)"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.split())
+
+
+def test_version_loads_next_to_nothing() -> None:
+    loaded = modules_after("from fkp_live.commands.cli import main\nassert main(['--version']) == 0")
+    assert not loaded & {
+        "numpy",
+        "cv2",
+        "av",
+        "onnxruntime",
+        "tqdm",
+        "argparse",
+        "dataclasses",
+        "fkp_live.commands.run",
+    }
+
+
+def test_help_and_refusals_load_nothing_heavy() -> None:
+    loaded = modules_after(
+        "from fkp_live.commands.cli import main\nassert main(['--help']) == 0\nassert main(['--x']) == 2"
+    )
+    assert not loaded & {"numpy", "cv2", "av", "onnxruntime", "tqdm", "scipy"}
+
+
+def test_a_whole_run_loads_nothing_of_the_workshop(tmp_path: Path) -> None:
+    words = ["--demo", "--max-frames", "3", "--out", str(tmp_path / "a.mp4"), "--headless", "--quiet"]
+    loaded = modules_after(f"from fkp_live.commands.cli import main\nassert main({words}) == 0")
+    assert "cv2" in loaded
+    assert not loaded & {"torch", "train", "export", "pandas", "matplotlib", "onnx", "onnxscript", "skimage"}
+
+
+def test_the_module_is_the_command() -> None:
+    process = launched("--version")
+    assert process.communicate(timeout=60) == (f"fkp-live {__version__}\n", "")
+    assert process.returncode == 0
+
+
+# ----- the whole path
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run and the folder of its outputs."""
+
+    folder: Path
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The demo clip through the command, all outputs written."""
+    folder = tmp_path_factory.mktemp("demo")
+    words = ("--demo", "--out", "a.mp4", "--csv", "a.csv", "--jsonl", "a.jsonl", "--headless")
+    process = launched(*words, cwd=folder)
+    out, err = process.communicate(timeout=120)
+    return Run(folder, process.returncode, out, err)
+
+
+def test_results_on_stdout_and_progress_on_stderr(demo: Run) -> None:
+    assert demo.code == 0, demo.err
+    assert f"{DEMO_FRAMES} frames in" in demo.out
+    for said in ("fps", "p50", "p99", "frame age", "written: a.mp4", "written: a.csv", "written: a.jsonl"):
+        assert said in demo.out
+    assert f"{DEMO_FRAMES}/{DEMO_FRAMES}" in demo.err
+    assert "cpu" in demo.err
+    assert sorted(path.name for path in demo.folder.iterdir()) == ["a.csv", "a.jsonl", "a.mp4"]
+
+
+def test_every_frame_is_in_every_output(demo: Run) -> None:
+    folder = demo.folder
+    assert frames_of(folder / "a.mp4") == DEMO_FRAMES
+    header, *frames = lines_of(folder / "a.jsonl")
+    assert [frame["frame"] for frame in frames] == list(range(DEMO_FRAMES))
+    assert header["schema"] == "fkp-live/1"
+    assert header["provider"] == "cpu"
+    assert header["options"]["smooth"] == "medium"
+    assert len(header["model"]["sha256"]) == 64
+    assert header["source"]["width"], header["source"]["height"] == (640, 480)
+    rows = rows_of(folder / "a.csv")
+    assert len(rows) == sum(len(frame["faces"]) for frame in frames)
+    first = next(frame for frame in frames if frame["faces"])
+    assert int(rows[0]["frame"]) == first["frame"] + 1
+    assert float(rows[0]["x_30"]) == pytest.approx(first["faces"][0]["points"][30][0], abs=0.011)
+
+
+def test_the_face_of_the_demo_is_followed(demo: Run) -> None:
+    folder = demo.folder
+    _, *frames = lines_of(folder / "a.jsonl")
+    found = [frame["faces"][0] for frame in frames if frame["faces"]]
+    assert len(found) >= 0.95 * DEMO_FRAMES
+    for face in found:
+        points = np.array(face["points"])
+        eyes, mouth, jaw = points[36:48], points[48:68], points[:17]
+        assert eyes[:, 1].max() < mouth[:, 1].min() < jaw[:, 1].max()
+
+
+def test_the_overlay_is_where_the_points_are(demo: Run) -> None:
+    folder = demo.folder
+    _, *frames = lines_of(folder / "a.jsonl")
+    source = ROOT / "fkp_live" / "assets" / "demo.mp4"
+    with open_source(source, max_frames=60) as clean, open_source(folder / "a.mp4", max_frames=60) as drawn:
+        pairs = [(a.image.astype(int), b.image.astype(int)) for a, b in zip(clean, drawn, strict=True)]
+    for number in (0, 30, 59):
+        before, after = pairs[number]
+        change = np.abs(after - before).max(2)
+        for face in frames[number]["faces"]:
+            places = np.rint(face["points"]).astype(int)
+            assert np.mean(change[places[:, 1], places[:, 0]] > 25) > 0.8
+        # The HUD is in the upper left corner, and nothing in the lower right one.
+        assert (change[5:25, 5:120] > 25).mean() > 0.3
+        assert (change[-20:, -60:] > 25).mean() < 0.1
+
+
+def test_no_hud_leaves_the_corner_alone(here: Path) -> None:
+    assert call("--demo --out a.mp4 --no-hud --max-frames 1 --headless") == 0
+    with open_source(here / "a.mp4") as drawn, open_source(demo_clip(), max_frames=1) as clean:
+        change = np.abs(next(iter(drawn)).image.astype(int) - next(iter(clean)).image.astype(int))
+    assert (change[5:25, 5:120].max(2) > 25).mean() < 0.1
+
+
+def demo_clip() -> Path:
+    return ROOT / "fkp_live" / "assets" / "demo.mp4"
+
+
+def test_range_mirror_and_quiet(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = "--demo --start 1 --max-frames 10 --headless --quiet --csv"
+    assert call(words, "plain.csv") == 0
+    assert call(words, "mirrored.csv", "--mirror", "--jsonl", "mirrored.jsonl") == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "10 frames" in out
+    plain, mirrored = rows_of(here / "plain.csv"), rows_of(here / "mirrored.csv")
+    assert len(plain) == len(mirrored) == 10
+    assert float(plain[0]["timestamp"]) >= 1
+    for row, other in zip(plain, mirrored, strict=True):
+        # The mirrored nose is on the other side, the chin at the same height.
+        assert float(row["x_30"]) == pytest.approx(639 - float(other["x_30"]), abs=6)
+        assert float(row["y_8"]) == pytest.approx(float(other["y_8"]), abs=6)
+    assert lines_of(here / "mirrored.jsonl")[0]["options"]["mirror"] is True
+
+
+def test_a_live_source_ends_after_max_frames(
+    here: Path, mjpeg_server: Callable[..., Any], no_thread_left: None
+) -> None:
+    server = mjpeg_server(rate=60)
+    assert main(["--video", server.url, "--max-frames", "15", "--headless", "--jsonl", "a.jsonl"]) == 0
+    assert len(lines_of(here / "a.jsonl")) == 16
+
+
+def test_overwrite_replaces_and_only_then(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "a.csv").write_text("mine")
+    words = "--demo --max-frames 2 --headless --csv a.csv"
+    assert call(words) == 6
+    assert "--overwrite" in capsys.readouterr().err
+    assert (here / "a.csv").read_text() == "mine"
+    assert call(words, "--overwrite") == 0
+    assert len(rows_of(here / "a.csv")) == 2
+
+
+# ----- failures by code
+
+
+@pytest.fixture
+def bad(here: Path, make_clip: Callable[..., Path]) -> Path:
+    """A folder of things that are not what they should be."""
+    (here / "empty.mp4").touch()
+    (here / "random.mp4").write_bytes(np.random.default_rng(0).bytes(20_000))
+    (here / "text.mp4").write_text("no video at all\n" * 100)
+    (here / "folder").mkdir()
+    clip = make_clip(here / "whole.mp4", 60)
+    (here / "cut.mp4").write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    (here / "text.onnx").write_text("no network")
+    (here / "link.mp4").symlink_to("whole.mp4")
+    (here / "loop.csv").symlink_to("loop.csv")
+    (here / "pictures").mkdir()
+    for number in range(2):
+        cv2.imwrite(str(here / "pictures" / f"{number}.png"), numbered(number))
+    shutil.copy(runtime.resolve_model("fkp68-tiny"), here / "mine.onnx")
+    return here
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("--camera 97", 3, "amera 97"),
+        ("--video missing.mp4", 3, "missing.mp4"),
+        ("--video empty.mp4", 3, "empty.mp4"),
+        ("--video random.mp4", 3, "random.mp4"),
+        ("--video text.mp4", 3, "text.mp4"),
+        ("--video cut.mp4", 3, "cut.mp4"),
+        ("--video folder", 3, "folder"),
+        ("--video whole.mp4 --start 100", 3, "--start"),
+        ("--video http://127.0.0.1:9/none", 3, "127.0.0.1"),
+        ("--video whole.mp4 --model missing", 4, "missing"),
+        ("--video whole.mp4 --model missing.onnx", 4, "missing.onnx"),
+        ("--video whole.mp4 --model text.onnx", 4, "text.onnx"),
+        ("--video whole.mp4 --model yunet", 4, "yunet"),
+        ("--video whole.mp4 --provider cuda", 5, "cuda"),
+        ("--video whole.mp4 --out nowhere/b.mp4", 6, "nowhere"),
+        ("--video whole.mp4 --out b.avi", 6, ".avi"),
+        ("--video whole.mp4 --out whole.mp4 --overwrite", 6, "input"),
+        ("--video whole.mp4 --out link.mp4 --overwrite", 6, "input"),
+        ("--video whole.mp4 --out folder", 6, "folder"),
+        ("--video file://{here}/whole.mp4 --out whole.mp4 --overwrite", 6, "is the input itself"),
+        ("--video ~/whole.mp4 --out whole.mp4 --overwrite", 6, "is the input itself"),
+        ("--video pictures --jsonl pictures/1.png --overwrite", 6, "is the input itself"),
+        ("--video pictures/*.png --jsonl pictures/1.png --overwrite", 6, "is the input itself"),
+        ("--video whole.mp4 --model mine.onnx --jsonl mine.onnx --overwrite", 6, "is the input itself"),
+        ("--video whole.mp4 --jsonl loop.csv", 6, "loop.csv"),
+        ("--video whole.mp4 --out /", 6, "folder"),
+    ],
+)
+def test_failures_have_their_code_and_one_message(
+    bad: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    no_thread_left: None,
+    words: str,
+    code: int,
+    said: str,
+) -> None:
+    monkeypatch.setenv("HOME", str(bad))
+    before = {path: path.lstat().st_size for path in bad.rglob("*")}
+    assert call(words.format(here=bad), "--csv", "a.csv", "--headless", "--quiet") == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("fkp-live: ")
+    assert err.count("fkp-live: ") == 1
+    assert said in err
+    assert "Traceback" not in err
+    # Nothing that looks finished, and what was there is as it was.
+    assert not (bad / "a.csv").exists()
+    assert {path: path.lstat().st_size for path in bad.rglob("*")} == before
+
+
+def test_a_failure_in_the_middle_keeps_the_target_and_a_playable_part(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], no_thread_left: None
+) -> None:
+    real = pipeline.Pipeline.process
+
+    def process(self: Any, frame: Any) -> Any:
+        if frame.index == 12:
+            raise RuntimeError("the network\nburst")
+        return real(self, frame)
+
+    monkeypatch.setattr(pipeline.Pipeline, "process", process)
+    (here / "a.mp4").write_text("mine")
+    words = "--demo --out a.mp4 --csv a.csv --overwrite --headless --quiet"
+    assert call(words) == 1
+    out, err = capsys.readouterr()
+    assert err.splitlines()[0] == "fkp-live: unexpected failure: RuntimeError: the network burst"
+    assert "Traceback" not in err
+    assert "a.partial.mp4" in err
+    assert out == ""
+    assert (here / "a.mp4").read_text() == "mine"
+    assert not (here / "a.csv").exists()
+    assert frames_of(here / "a.partial.mp4") == 12
+    assert call(words, "--debug") == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_closed_stdout_does_no_harm(here: Path) -> None:
+    process = launched("--demo", "--max-frames", 5, "--csv", "a.csv", "--headless")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(60) == 0
+    assert "Traceback" not in err
+    assert "Exception ignored" not in err
+    assert (here / "a.csv").exists()
+
+
+def test_a_closed_stderr_does_no_harm(here: Path) -> None:
+    process = launched("--demo", "--max-frames", 60, "--csv", "a.csv", "--headless")
+    assert process.stderr is not None
+    process.stderr.close()
+    out, _ = process.communicate(timeout=60)
+    assert "written: a.csv" in out
+    assert process.returncode == 0
+
+
+def through_shell(words: str, how: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """``fkp-live`` with its streams redirected as the shell does it."""
+    return subprocess.run(
+        ["sh", "-c", f'exec "$0" -m fkp_live {words} {how}', sys.executable],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        timeout=120,
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [
+        (">&-", 0),
+        ("2>&-", 0),
+        ("<&- >&- 2>&-", 0),
+        ("2>/dev/full", 0),
+        (">/dev/full", 6),
+        (">/dev/full 2>&1", 6),
+    ],
+)
+def test_files_are_whole_whatever_becomes_of_the_streams(here: Path, how: str, code: int) -> None:
+    done = through_shell("--demo --max-frames 2 --out a.mp4 --csv a.csv --headless", how)
+    assert done.returncode == code, done.stderr
+    assert len(rows_of(here / "a.csv")) == 2
+    assert frames_of(here / "a.mp4") == 2
+    assert sorted(path.name for path in here.iterdir()) == ["a.csv", "a.mp4"]
+    assert b"Traceback" not in done.stderr
+    assert b"Exception ignored" not in done.stderr
+    # What belongs on one stream does not turn up on the other.
+    assert (b"written: a.csv" in done.stdout) == (">&-" not in how.replace("2>&-", "") and not code)
+    assert b"network" not in done.stdout
+    if how == ">/dev/full":
+        assert b"Standard output does not take the results: No space left" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_version_that_nobody_can_read_is_a_failure(unbuffered: str) -> None:
+    done = through_shell("--version", ">/dev/full", PYTHONUNBUFFERED=unbuffered)
+    assert done.returncode == 6
+    assert b"No space left" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are any bytes on Linux only")
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_names_that_cannot_be_printed_are_written_all_the_same(here: Path, encoding: str) -> None:
+    clip = os.fsdecode(b"b\xff.mp4")
+    shutil.copy(demo_clip(), here / clip)
+    (here / "日本").mkdir()
+    words = ("--video", clip, "--jsonl", "日本/n.jsonl", "--max-frames", 2, "--headless")
+    process = launched(*words, env={"PYTHONIOENCODING": encoding})
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    assert ("written: 日本/n.jsonl" if encoding == "utf-8" else "written: \\u65e5\\u672c/n.jsonl") in out
+    header, *frames = lines_of(here / "日本" / "n.jsonl")
+    assert len(frames) == 2
+    assert header["source"]["name"] == clip
+
+
+# ----- being stopped
+
+STOPS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_a_signal_ends_the_run_at_a_whole_frame(
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    no_thread_left: None,
+    number: signal.Signals,
+) -> None:
+    real = pipeline.Pipeline.process
+
+    def process(self: Any, frame: Any) -> Any:
+        if frame.index == 20:
+            os.kill(os.getpid(), number)
+        return real(self, frame)
+
+    monkeypatch.setattr(pipeline.Pipeline, "process", process)
+    before = signal.getsignal(number)
+    assert call("--demo --out a.mp4 --csv a.csv --jsonl a.jsonl --headless") == 130
+    assert signal.getsignal(number) is before
+    assert "written: a.mp4" in capsys.readouterr().out
+    assert frames_of(here / "a.mp4") == 21
+    assert len(lines_of(here / "a.jsonl")) == 22
+    assert rows_of(here / "a.csv")[-1]["frame"] == "21"
+    assert not list(here.glob("*.partial.*"))
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_a_stalled_camera_can_be_stopped(
+    here: Path, mjpeg_server: Callable[..., Any], number: signal.Signals
+) -> None:
+    server = mjpeg_server(rate=30)
+    process = launched("--video", server.url, "--out", "a.mp4", "--jsonl", "a.jsonl", "--headless")
+    try:
+        deadline = time.monotonic() + 60
+        while not (here / "a.partial.jsonl").exists() or server.sent < 60:
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.05)
+        server.stall.set()
+        time.sleep(0.3)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert "written: a.mp4" in out
+    assert frames_of(here / "a.mp4") == len(lines_of(here / "a.jsonl")) - 1 > 0
+
+
+def test_signals_are_noted_where_something_could_be_torn() -> None:
+    with _Stops() as stops:
+        with stops.defer():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+            assert stops.asked
+        # Python runs the handler in here.
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP on Windows")
+def test_under_nohup_a_terminal_may_close() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with _Stops() as stops:
+            signal.raise_signal(signal.SIGHUP)
+            assert not stops.asked
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+# ----- the window
+
+
+@pytest.fixture(scope="module")
+def screen() -> Iterator[Screen]:
+    with virtual_screen() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory: pytest.TempPathFactory, make_clip: Callable[..., Path]) -> Path:
+    """Forty seconds, so that there is time to press something."""
+    return make_clip(tmp_path_factory.mktemp("long") / "long.mp4", [numbered(i % 256) for i in range(1200)])
+
+
+@pytest.mark.parametrize("how", ["q", "Escape", "the close button", "Ctrl-C"])
+def test_the_window_can_be_left(screen: Screen, tmp_path: Path, long_clip: Path, how: str) -> None:
+    process = launched("--video", long_clip, cwd=tmp_path, env=screen.environment)
+    window = screen.wait_for_window("fkp-live: long.mp4", process)
+    if how == "the close button":
+        screen.press_close_button(window)
+    elif how == "Ctrl-C":
+        process.send_signal(signal.SIGINT)
+    else:
+        screen.press(window, how)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == (130 if how == "Ctrl-C" else 0), err
+    assert 0 < int(out.split(" frames")[0]) < 1200
+
+
+def test_space_pauses_and_s_saves_what_is_shown(screen: Screen, tmp_path: Path, long_clip: Path) -> None:
+    process = launched("--video", long_clip, cwd=tmp_path, env=screen.environment)
+    window = screen.wait_for_window("fkp-live: long.mp4", process)
+    screen.press(window, "space")
+    time.sleep(3)
+    screen.press(window, "s")
+    screen.press(window, "q")
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    frames, seconds = re.findall(r"(\d+) frames in ([\d.]+) s", out)[0]
+    assert float(seconds) - int(frames) / 30 > 2
+    (saved,) = tmp_path.glob("*.png")
+    assert f"written: {saved.name}" in out
+    picture = cv2.imread(str(saved))
+    assert picture is not None
+    assert picture.shape == (96, 160, 3)
+
+
+def test_a_file_in_the_window_runs_at_its_own_pace(screen: Screen, tmp_path: Path) -> None:
+    process = launched("--demo", "--max-frames", 45, cwd=tmp_path, env=screen.environment)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "45 frames" in out
+    assert float(re.findall(r"in ([\d.]+) s", out)[0]) >= 44 / 30
+
+
+def test_window_and_file_together(screen: Screen, tmp_path: Path) -> None:
+    words = ("--demo", "--out", "a.mp4", "--no-headless", "--max-frames", 90)
+    process = launched(*words, cwd=tmp_path, env=screen.environment)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "\nshow " in out
+    assert frames_of(tmp_path / "a.mp4") == 90
+
+
+def test_a_written_file_opens_no_window_of_itself(screen: Screen, tmp_path: Path) -> None:
+    process = launched("--demo", "--max-frames", 30, "--csv", "a.csv", cwd=tmp_path, env=screen.environment)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "\nshow " not in out
+
+
+# ----- doctor
+
+
+def test_the_doctor_finds_all_in_order(no_screen: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    for said in (
+        r"provider cpu +runs",
+        r"fkp68\.onnx +ok",
+        r"yunet\.onnx +ok",
+        r"screen +none",
+        r"provider cuda +no",
+    ):
+        assert re.search(said, out), said
+
+
+def test_the_doctor_notices_a_model_that_was_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copied = tmp_path / "models"
+    shutil.copytree(runtime.models_dir(), copied)
+    with (copied / "yunet.onnx").open("ab") as file:
+        file.write(b"x")
+    monkeypatch.setattr(doctor, "models_dir", lambda: copied)
+    assert main(["doctor"]) == 1
+    assert re.search(r"yunet\.onnx +not the shipped file", capsys.readouterr().out)
+
+
+def test_the_doctor_refuses_what_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--please"]) == 2
+    assert "--please" in capsys.readouterr().err

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from shapes import face_at
+
+from fkp_live.display.overlay import Hud, draw
+from fkp_live.geometry import box_of
+from fkp_live.types import Face, Image
+
+HUD = Hud(fps=29.97, age_ms=12.4, provider="openvino", faces=2, note="paused")
+
+
+def face(
+    x: float = 320, y: float = 200, eyes: float = 150, number: int | None = 1, confidence: float = 0.9
+) -> Face:
+    points = face_at(x, y, eyes)
+    return Face(points, np.full(68, confidence, np.float32), box_of(points), 0.9, number)
+
+
+def flat(grey: int, height: int = 480, width: int = 640) -> Image:
+    return np.full((height, width, 3), grey, np.uint8)
+
+
+def painted(image: Image, grey: int) -> Any:
+    """(H, W) bool, where anything was painted."""
+    return (image != grey).any(2)
+
+
+def test_it_paints_in_place() -> None:
+    image = flat(100)
+    assert draw(image, [face()], HUD) is image
+    assert painted(image, 100).any()
+
+
+def test_without_faces_and_hud_nothing_is_painted() -> None:
+    assert not painted(draw(flat(100), []), 100).any()
+
+
+@pytest.mark.parametrize("grey", [0, 128, 255])
+@pytest.mark.parametrize("eyes", [25, 60, 150])
+def test_all_68_points_show_on_any_background(grey: int, eyes: float) -> None:
+    shown = face(eyes=eyes)
+    image = draw(flat(grey), [shown], box=False, ids=False)
+    for x, y in np.rint(shown.points).astype(int):
+        around = image[y - 3 : y + 4, x - 3 : x + 4].astype(int)
+        assert around.max() - around.min() > 70
+        # The core is where the point is, to the pixel.
+        assert image[y, x].min() > 200
+
+
+def test_a_face_on_white_shows() -> None:
+    image = draw(flat(255), [face(eyes=150)], box=False, ids=False)
+    assert (image.min(2) < 120).sum() > 500
+
+
+def test_points_move_by_fractions_of_a_pixel() -> None:
+    parts = {"contours": False, "box": False, "ids": False}
+    here = draw(flat(0), [face(x=320.0)], **parts).astype(float)[..., 0]
+    there = draw(flat(0), [face(x=320.5)], **parts).astype(float)[..., 0]
+    columns = np.arange(640)
+    # On black what is bright is the points: their centre of mass moves as they do.
+    moved = (there.sum(0) @ columns) / there.sum() - (here.sum(0) @ columns) / here.sum()
+    assert moved == pytest.approx(0.5, abs=0.15)
+
+
+def test_points_of_low_confidence_are_fainter() -> None:
+    parts = {"contours": False, "box": False, "ids": False}
+    strong = draw(flat(128), [face(confidence=0.9)], **parts)
+    weak = draw(flat(128), [face(confidence=0.2)], **parts)
+    assert (strong > 200).all(2).sum() > 68
+    assert not (weak > 200).any()
+    assert 0 < painted(weak, 128).sum() < painted(strong, 128).sum()
+
+
+def test_one_weak_point_among_strong_ones() -> None:
+    shown = face()
+    confidence = shown.confidence.copy()
+    confidence[30] = 0.1
+    image = draw(flat(128), [replace(shown, confidence=confidence)], contours=False, box=False, ids=False)
+    nose, chin = (tuple(np.rint(shown.points[number]).astype(int)[::-1]) for number in (30, 8))
+    assert image[nose].max() < 60
+    assert image[chin].min() > 200
+
+
+def test_each_part_can_be_left_out() -> None:
+    everything = {"points": True, "contours": True, "box": True, "ids": True}
+    whole = draw(flat(128), [face()], **everything)
+    for part in everything:
+        assert (draw(flat(128), [face()], **{**everything, part: False}) != whole).any(), part
+    nothing = dict.fromkeys(everything, False)
+    assert not painted(draw(flat(128), [face()], **nothing), 128).any()
+
+
+def test_contours_run_along_the_face_only() -> None:
+    shown = face()
+    image = draw(flat(128), [shown], points=False, box=False, ids=False)
+    rows, columns = np.nonzero(painted(image, 128))
+    x0, y0, x1, y1 = shown.box
+    assert x0 - 4 <= columns.min() <= x0 + 2
+    assert x1 - 2 <= columns.max() <= x1 + 4
+    assert y0 - 4 <= rows.min() <= y0 + 2
+    assert y1 - 2 <= rows.max() <= y1 + 4
+    # Between the eyebrows and the eyes no line runs.
+    between = (shown.points[19] + shown.points[37]) / 2
+    assert (image[round(between[1]), round(between[0])] == 128).all()
+
+
+def test_of_the_box_there_are_corners_that_rest_while_the_face_hardly_moves() -> None:
+    parts = {"points": False, "contours": False, "ids": False}
+    pictures = [painted(draw(flat(128), [face(x=320.0 + 0.1 * step)], **parts), 128) for step in range(20)]
+    assert sum((a != b).any() for a, b in itertools.pairwise(pictures)) <= 2
+    rows, columns = np.nonzero(pictures[0])
+    x0, y0, x1, y1 = face().box
+    left, top, right, bottom = columns.min(), rows.min(), columns.max(), rows.max()
+    assert 0 < x0 - left < 0.1 * (x1 - x0)
+    assert 0 < right - x1 < 0.1 * (x1 - x0)
+    assert 0 < y0 - top < 0.1 * (y1 - y0)
+    assert 0 < bottom - y1 < 0.1 * (y1 - y0)
+    assert not pictures[0][:, (left + right) // 2].any()
+    assert not pictures[0][(top + bottom) // 2].any()
+
+
+def test_strokes_grow_with_the_face() -> None:
+    areas = [
+        painted(draw(flat(0), [face(eyes=e)], contours=False, box=False, ids=False), 0).sum()
+        for e in (40, 200)
+    ]
+    assert areas[1] > 2 * areas[0]
+
+
+def test_the_colour_follows_the_id() -> None:
+    def of(number: int, x: float) -> Any:
+        return draw(flat(0), [face(x=x, number=number)], points=False, ids=False).reshape(-1, 3).max(0)
+
+    assert (of(1, 250) == of(1, 400)).all()
+    assert (of(1, 300) != of(2, 300)).any()
+
+
+def test_ids_are_written_only_where_there_are_any() -> None:
+    parts = {"points": False, "contours": False, "box": False}
+    assert painted(draw(flat(128), [face(number=7)], **parts), 128).any()
+    assert not painted(draw(flat(128), [face(number=None)], **parts), 128).any()
+
+
+@pytest.mark.parametrize("place", [(0, 0), (-200, 240), (640, 480), (1e6, -1e6), (320, -80)])
+def test_faces_at_the_edge_and_beyond_do_no_harm(place: tuple[float, float]) -> None:
+    image = draw(flat(128), [face(*place)])
+    assert image.shape == (480, 640, 3)
+
+
+def test_the_hud_tells_fps_age_provider_and_faces() -> None:
+    assert HUD.parts() == ["30.0 fps", "12 ms", "openvino", "2 faces", "paused"]
+    assert replace(HUD, faces=1, age_ms=None, note="").parts() == ["30.0 fps", "openvino", "1 face"]
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(144, 176), (480, 640), (720, 1280), (1080, 1920), (1920, 1080)]
+)
+def test_the_hud_stays_in_its_corner_and_fits(height: int, width: int) -> None:
+    image = draw(flat(200, height, width), [], HUD)
+    rows, columns = np.nonzero(painted(image, 200))
+    assert rows.max() < height / 2
+    assert columns.max() < width - 1
+    # Light text on a dark plate.
+    assert (image > 220).all(2).sum() > 50
+    assert (image[rows, columns] < 100).all(1).mean() > 0.5
+
+
+def test_the_hud_says_different_things_differently() -> None:
+    one = draw(flat(0), [], HUD)
+    other = draw(flat(0), [], replace(HUD, fps=31.2))
+    assert (one != other).any()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 30), (40, 3)])
+def test_the_tiniest_picture_takes_a_hud(size: tuple[int, int]) -> None:
+    assert painted(draw(flat(128, *size), [], HUD), 128).any()

@@ -1,0 +1,119 @@
+"""A model card says of the training what the checkpoint noted: no set, no count and no hold-out more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from export.card import card, training_facts
+from export.landmark import metadata
+from export.training import KNOWN, limits
+from fkp_live.inference.session import models_dir, open_session
+from train.model import LandmarkNet, ModelOptions
+from train.recipe import DataOptions, Recipe
+
+MODEL = LandmarkNet(ModelOptions(size=32, channels=(4, 4, 8, 8), blocks=(0, 0, 0), decoder=(8, 8)))
+OURS = ("udacity_train", "wild_train")
+
+
+def told(tmp_path: Path, data: DataOptions, name: str = "mine", **noted: Any) -> tuple[dict[str, Any], str]:
+    """What metadata and card say of a checkpoint."""
+    checkpoint = {"epoch": 3, "recipe": Recipe(name=name, data=data).as_dict(), **noted}
+    facts = training_facts(checkpoint)
+    (tmp_path / "mine.onnx").write_bytes(b"model")
+    return facts, card("mine", tmp_path / "mine.onnx", MODEL, facts, {})
+
+
+def row(name: str, faces: int) -> dict[str, Any]:
+    return {"name": name, "faces": faces, "sha256": f"sum of {name}"}
+
+
+def test_sets_and_counts_are_those_that_were_noted(tmp_path: Path) -> None:
+    noted = {
+        "trained_on": [row("udacity_train", 71), row("more", 1234), row("wild_train", 2)],
+        "init": {"name": "fkp68.onnx", "sha256": "abc"},
+        "held_out": {"unseen": 0, "wild_val": 5},
+    }
+    facts, text = told(
+        tmp_path,
+        DataOptions(("udacity_train",), ("a/more.csv", "a/wild_train.csv"), guessed=("more",)),
+        **noted,
+    )
+    assert facts["sets"] == ["udacity_train", "more.csv", "wild_train.csv"]
+    assert facts["trained_on"] == noted["trained_on"]
+    assert facts["init"] == noted["init"]
+    assert facts["held_out"] == ["udacity unseen persons"]
+    assert facts["held_out_seen"] == noted["held_out"]
+    for said in (
+        "udacity_train: 71 faces",
+        "x 0.90, y 0.80 px are taken off",
+        "more: 1,234 faces, labels given by a network; SHA-256 of names and labels sum of more",
+        "wild_train: 2 faces; SHA",
+        "first weights: fkp68.onnx, SHA-256 abc",
+        "`unseen` among them: none",
+        "`wild_val` among them: 5",
+    ):
+        assert said in text
+    for false in ("3,120", "1,712", "never trained on", "No held-out face", "AFW", "train/recipes/mine"):
+        assert false not in text
+
+
+@pytest.mark.parametrize(
+    "noted", [{"trained_on": [row("keypoints", 90)], "init": None, "held_out": None}, {}]
+)
+def test_of_other_faces_nothing_is_claimed(tmp_path: Path, noted: dict[str, Any]) -> None:
+    facts, text = told(tmp_path, DataOptions(sets=(), csv=("wild/keypoints.csv",)), **noted)
+    assert facts["held_out"] == []
+    assert facts["udacity_offset"] is None
+    assert "- keypoints" in text
+    assert "Nothing is known about held-out faces" in text
+    said = text + metadata(MODEL, "mine", facts, {})["licence"]
+    for false in ("3,120", "300-W", "persons", "Udacity", "news footage", "first weights"):
+        assert false not in said
+
+
+def test_older_checkpoints_of_our_own_sets_say_what_their_cards_said(tmp_path: Path) -> None:
+    guessed = DataOptions(OURS, csv=("runs/sixth_training.csv",), guessed=("sixth_training",))
+    facts, text = told(tmp_path, guessed, name="fkp68-seventh")
+    shipped = open_session(models_dir() / "fkp68.onnx", "cpu").metadata
+    assert facts["held_out"] == shipped["training"]["held_out"]
+    assert metadata(MODEL, "mine", facts, {})["licence"] == shipped["licence"]
+    expected = (models_dir() / "fkp68.md").read_text().split("## Data")[1].split("## Figures")[0]
+    assert text.split("## Data")[1].split("## Figures")[0] == expected.replace("sixth_unlabelled.csv, ", "")
+    assert "train/recipes/fkp68-seventh.toml" in text
+
+
+@pytest.mark.parametrize("data", [DataOptions(("wild_train",)), DataOptions(OURS, csv=("people.csv",))])
+def test_older_checkpoints_of_other_sets_say_less(tmp_path: Path, data: DataOptions) -> None:
+    facts, text = told(tmp_path, data)
+    assert facts["held_out"] == []
+    assert "Nothing is known about held-out faces" in text
+    assert "3,120" not in text
+
+
+def test_what_an_averaged_network_brings_along_is_not_counted(tmp_path: Path) -> None:
+    averaged: dict[str, Any] = {"with": "old.onnx", "sha256": "abc", "share": 0.5}
+    noted = {
+        "trained_on": [row("wild_train", 9)],
+        "held_out": {"unseen": None, "wild_val": 0},
+        "init": None,
+        "averaged": averaged,
+    }
+    facts, text = told(tmp_path, DataOptions(("wild_train",)), **noted)
+    assert facts["held_out"] == ["wild_val"]
+    assert "Nothing is known about held-out faces of `unseen`" in text
+    assert "averaged: 0.5 of each weight" in text
+    assert "is not counted here" in text
+    averaged |= {"trained_on": [row("people", 3)], "init": None, "held_out": {"unseen": 0, "wild_val": 2}}
+    facts, text = told(tmp_path, DataOptions(("wild_train",)), **noted)
+    assert facts["held_out"] == []
+    assert "old.onnx, the network averaged with, learnt from people (3 faces)" in text
+    assert "`wild_val` among those of old.onnx: 2" in text
+    assert "is not counted here" not in text
+
+
+def test_limits_of_the_data_are_told_where_it_is_known() -> None:
+    assert "news footage" in limits({"sets": [*KNOWN]})
+    assert "news footage" not in limits({"sets": ["people"]})

@@ -1,0 +1,249 @@
+"""From a checkpoint to an ONNX file that the product runs and that says what it is."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from export import landmark, ship
+from export.__main__ import main
+from export.ship import write_sums
+from fkp_live.errors import FkpError, InputError
+from fkp_live.faces.landmark_network import LandmarkNetwork
+from fkp_live.inference.session import open_session
+from fkp_live.types import Image
+from train.model import LandmarkNet, ModelOptions, save_checkpoint
+from train.recipe import Recipe
+
+OPTIONS = ModelOptions(size=32, channels=(4, 8, 8, 16), blocks=(0, 1, 1), decoder=(8, 8))
+
+
+@pytest.fixture(name="model", scope="module")
+def _model() -> LandmarkNet:
+    """An untrained network whose batch norms have seen something, so that folding them matters."""
+    torch.manual_seed(0)
+    model = LandmarkNet(OPTIONS)
+    for _ in range(3):
+        model.train()(torch.rand(8, 3, 32, 32) * 255)
+    return model.eval()
+
+
+@pytest.fixture(name="exported", scope="module")
+def _exported(model: LandmarkNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    extra = {"epoch": 7, "recipe": Recipe(name="tiny", model=OPTIONS).as_dict()}
+    save_checkpoint(folder / "last.pt", model, **extra)
+    assert main([str(folder / "last.pt"), "--name", "tiny", "--out", str(folder)]) == 0
+    return folder / "tiny.onnx"
+
+
+@pytest.mark.parametrize("batch", [1, 3, 8])
+def test_the_file_gives_torchs_points_at_any_batch(model: LandmarkNet, exported: Path, batch: int) -> None:
+    crops = np.random.default_rng(batch).uniform(0, 255, (batch, 3, 32, 32)).astype(np.float32)
+    points, confidence = open_session(exported, "cpu").run({"image": crops})
+    with torch.no_grad():
+        expected = model(torch.from_numpy(crops))
+    assert points == pytest.approx(expected[0].numpy(), abs=0.01)
+    assert confidence == pytest.approx(expected[1].numpy(), abs=1e-3)
+
+
+def test_the_product_runs_it(exported: Path, astronaut: Image) -> None:
+    network = LandmarkNetwork(open_session(exported, "cpu"))
+    assert network.spec == OPTIONS.crop_spec
+    found = network(astronaut, np.array([[170.0, 60.0, 280.0, 180.0]]))
+    assert found.points.shape == (1, 68, 2)
+
+
+def test_it_says_what_it_is(exported: Path) -> None:
+    told = open_session(exported, "cpu").metadata
+    assert told["schema"] == "fkp-landmarks/1"
+    assert told["input"]["size"] == 32
+    assert told["crop"] == {"kind": "square", "margin": 0.125}
+    assert told["training"]["epochs"] == 7
+    assert "non-commercial" in told["licence"]
+
+
+def test_nothing_of_this_machine_is_inside(exported: Path) -> None:
+    content = exported.read_bytes()
+    assert str(Path(__file__).parents[2]).encode() not in content
+    assert b"site-packages" not in content
+    assert b".py" not in content
+    onnx.checker.check_model(str(exported), full_check=True)
+
+
+def test_card_figures_and_sums_lie_beside_it(exported: Path) -> None:
+    card = exported.with_suffix(".md").read_text()
+    digest = landmark.sha256_of(exported)
+    assert digest in card
+    assert json.loads(exported.with_suffix(".json").read_text())["sha256"] == digest
+    assert f"{digest}  tiny.onnx" in (exported.parent / "SHA256SUMS").read_text().splitlines()
+
+
+def test_an_existing_model_is_kept(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = exported.read_bytes()
+    arguments = [str(exported.parent / "last.pt"), "--name", "tiny", "--out", str(exported.parent)]
+    assert main(arguments) == 6
+    assert exported.read_bytes() == before
+    assert "--overwrite" in capsys.readouterr().err
+    assert main([*arguments, "--overwrite"]) == 0
+
+
+def test_a_missing_checkpoint_is_a_model_error(tmp_path: Path) -> None:
+    assert main([str(tmp_path / "none.pt"), "--out", str(tmp_path)]) == 4
+
+
+def test_a_file_that_differs_from_torch_is_not_written(
+    model: LandmarkNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landmark, "TOLERANCE", -1.0)
+    with pytest.raises(FkpError, match="differ from torch's"):
+        landmark.export_onnx(model, tmp_path / "x.onnx", landmark.metadata(model, "x", {}, {}))
+    assert list(tmp_path.iterdir()) == []
+
+
+def a_checkpoint(folder: Path, model: LandmarkNet, **extra: Any) -> list[str]:
+    """Words of the command that exports it as "good" into a folder of its own beside it."""
+    (folder / "out").mkdir()
+    extra = {"epoch": 7, "recipe": Recipe(name="tiny", model=OPTIONS).as_dict(), **extra}
+    save_checkpoint(folder / "last.pt", model, **extra)
+    return [str(folder / "last.pt"), "--name", "good", "--out", str(folder / "out")]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (InputError("no faces"), 3),
+        (KeyboardInterrupt(), 130),
+        (OSError(errno.ENOSPC, "No space left on device"), 6),
+    ],
+)
+def test_a_failure_half_way_leaves_the_good_model_and_nothing_else(
+    model: LandmarkNet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    fault: BaseException,
+    code: int,
+) -> None:
+    command = a_checkpoint(tmp_path, model)
+    assert main(command) == 0
+    before = contents(tmp_path / "out")
+
+    def fail(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(ship, "judged_sets", lambda _: {"wild_val": None})
+    monkeypatch.setattr(ship, "measure", fail)
+    capsys.readouterr()
+    assert main([*command, "--data", "somewhere", "--overwrite"]) == code
+    assert contents(tmp_path / "out") == before
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_data_that_cannot_be_read_is_known_before_anything_is_exported(
+    model: LandmarkNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = a_checkpoint(tmp_path, model)
+    monkeypatch.setattr(ship, "export_onnx", lambda *_: pytest.fail("exported"))
+    assert main([*command, "--data", str(tmp_path / "none")]) == 3
+    assert contents(tmp_path / "out") == {}
+
+
+def test_a_full_disk_is_an_output_error_and_leaves_nothing(
+    model: LandmarkNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_: object, path: str) -> None:
+        Path(path).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(landmark.onnx, "save", full)
+    assert main(a_checkpoint(tmp_path, model)) == 6
+    assert "No space left" in capsys.readouterr().err
+    assert contents(tmp_path / "out") == {}
+
+
+def test_what_torch_cannot_export_is_said_in_a_sentence(
+    model: LandmarkNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise torch.onnx.OnnxExporterError("no such operator\n\nSummary of a hundred lines")
+
+    monkeypatch.setattr(torch.onnx, "export", fail)
+    assert main(a_checkpoint(tmp_path, model)) == 1
+    said = capsys.readouterr().err
+    assert "no such operator" in said
+    assert "Summary" not in said
+    assert contents(tmp_path / "out") == {}
+
+
+def test_weights_that_are_no_numbers_are_a_model_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = LandmarkNet(OPTIONS)
+    with torch.no_grad():
+        broken.heads.weight[3] = torch.nan
+    assert main(a_checkpoint(tmp_path, broken)) == 4
+    assert "heads.weight" in capsys.readouterr().err
+    assert contents(tmp_path / "out") == {}
+
+
+def test_points_that_are_no_numbers_do_not_pass_for_equal(
+    model: LandmarkNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landmark, "largest_difference", lambda *_: float("nan"))
+    with pytest.raises(FkpError, match="differ from torch's"):
+        landmark.export_onnx(model, tmp_path / "x.onnx", landmark.metadata(model, "x", {}, {}))
+
+
+@pytest.mark.parametrize("name", ["", "../escaped", "sub/x", ".hidden", "x" * 300])
+def test_a_name_that_is_none_is_refused(model: LandmarkNet, tmp_path: Path, name: str) -> None:
+    command = a_checkpoint(tmp_path, model)
+    assert main([*command, "--name", name]) == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"last.pt", "out"}
+    assert contents(tmp_path / "out") == {}
+
+
+@pytest.mark.parametrize("suffix", [".md", ".json"])
+def test_a_card_that_exists_is_kept(model: LandmarkNet, tmp_path: Path, suffix: str) -> None:
+    command = a_checkpoint(tmp_path, model)
+    (tmp_path / "out" / f"good{suffix}").write_text("mine")
+    assert main(command) == 6
+    assert contents(tmp_path / "out") == {f"good{suffix}": b"mine"}
+
+
+def test_without_git_the_commit_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert landmark.git_commit() == "unknown"
+
+
+def test_a_checkpoint_without_a_recipe_is_a_model_error(model: LandmarkNet, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "bare.pt", model)
+    assert main([str(tmp_path / "bare.pt"), "--out", str(tmp_path)]) == 4
+
+
+def test_sums_of_the_shipped_models_are_right() -> None:
+    models = Path(__file__).parents[2] / "models"
+    before = (models / "SHA256SUMS").read_text()
+    for line in before.splitlines():
+        digest, name = line.split("  ")
+        assert landmark.sha256_of(models / name) == digest, name
+    listed = {line.split("  ")[1] for line in before.splitlines()}
+    assert {path.name for path in models.glob("*.onnx")} <= listed
+
+
+def test_write_sums_is_sorted_and_complete(tmp_path: Path) -> None:
+    for name in ("b.onnx", "a.onnx", "note.md", "cut-off.partial.onnx"):
+        (tmp_path / name).write_text(name)
+    write_sums(tmp_path)
+    assert [line[66:] for line in (tmp_path / "SHA256SUMS").read_text().splitlines()] == ["a.onnx", "b.onnx"]

@@ -1,0 +1,153 @@
+"""Stillness and delay of the smoothing, on noise like the network's: 0.4 % of the eye distance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from shapes import FRONTAL, face_at
+
+from fkp_live.choices import SMOOTHING
+from fkp_live.faces.smoothing import LandmarkSmoother
+from fkp_live.metrics import jitter, lag
+from fkp_live.topology import LEFT_EYE_LIDS, RIGHT_EYE_LIDS
+
+SIZE = 100.0  # eye distance in pixels
+
+
+def _noise(frames: int, seed: int = 0) -> np.ndarray:
+    """(T, 68, 2) pixels: shared by the face, by neighbours and by nobody; half of it lasts over frames."""
+    random = np.random.default_rng(seed)
+    distance = np.linalg.norm(FRONTAL[:, None] - FRONTAL[None], axis=-1)
+    covariance = (
+        0.4 * np.exp(-((distance / 1.2) ** 2)) + 0.35 * np.exp(-((distance / 0.15) ** 2)) + 0.25 * np.eye(68)
+    )
+    root = np.linalg.cholesky(covariance)
+    fresh, steps = (np.einsum("ij,tjc->tic", root, random.standard_normal((frames, 68, 2))) for _ in range(2))
+    lasting = np.zeros_like(steps)
+    lasting[0] = steps[0]
+    for t in range(1, frames):
+        lasting[t] = 0.6 * lasting[t - 1] + 0.8 * steps[t]
+    return SIZE * 0.004 * 0.5 * (fresh + lasting)
+
+
+def _smoothed(points: np.ndarray, times: np.ndarray, level: str = "medium") -> np.ndarray:
+    smoother = LandmarkSmoother(level)
+    return np.stack([smoother(1, p.astype(np.float32), float(t)) for p, t in zip(points, times, strict=True)])
+
+
+def _still(frames: int) -> np.ndarray:
+    return face_at(300, 300, SIZE)[None] + _noise(frames)
+
+
+def _swinging(times: np.ndarray, frequency: float) -> tuple[np.ndarray, np.ndarray]:
+    """A head that swings half an eye distance to both sides, with and without noise."""
+    shift = 0.5 * SIZE * np.sin(2 * np.pi * frequency * times)[:, None, None] * [1.0, 0.0]
+    truth = face_at(300, 300, SIZE)[None] + shift
+    return truth + _noise(len(times)), truth
+
+
+def _own(points: np.ndarray) -> np.ndarray:
+    """Points without the shift that they share."""
+    return points - points.mean(1, keepdims=True) + [300, 300]
+
+
+def test_default_halves_the_jitter_of_a_still_face() -> None:
+    raw = _still(300)
+    smooth = _smoothed(raw, np.arange(300) / 30)
+    assert jitter(raw) == pytest.approx(0.40, abs=0.03)
+    assert jitter(smooth) < 0.55 * jitter(raw)
+    assert jitter(_own(smooth)) < 0.3 * jitter(_own(raw))
+
+
+def test_a_shift_by_a_fraction_of_a_pixel_is_followed() -> None:
+    """A still face in a shaking picture: points have to shake with it, or they are beside it."""
+    shake = 0.0025 * SIZE * np.random.default_rng(5).uniform(-1, 1, (200, 1, 2))
+    truth = face_at(300, 300, SIZE)[None] + shake
+    beside = np.linalg.norm(_smoothed(truth, np.arange(200) / 30) - truth, axis=-1).mean()
+    assert beside < 0.45 * np.linalg.norm(shake, axis=-1).mean()
+
+
+def test_levels_are_in_order() -> None:
+    raw, times = _still(300), np.arange(300) / 30
+    still = [jitter(_smoothed(raw, times, level)) for level in SMOOTHING]
+    assert still == sorted(still, reverse=True)
+    assert still[0] == pytest.approx(jitter(raw))
+    assert still[3] < 0.7 * still[1]
+
+
+@pytest.mark.parametrize("frequency", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("rate", [15.0, 30.0, 60.0])
+def test_a_swinging_head_is_followed_at_every_frame_rate(frequency: float, rate: float) -> None:
+    times = np.arange(int(6 * rate)) / rate
+    raw, truth = _swinging(times, frequency)
+    delay = lag(_smoothed(raw, times), truth, times, frequency)
+    assert abs(delay) < 0.010
+
+
+def test_uneven_time_stamps_are_taken_as_they_are() -> None:
+    times = np.cumsum(np.random.default_rng(3).choice([1 / 60, 1 / 30, 1 / 12], 240))
+    raw, truth = _swinging(times, 1.0)
+    assert abs(lag(_smoothed(raw, times), truth, times, 1.0)) < 0.010
+
+
+def test_the_size_of_the_face_does_not_matter() -> None:
+    raw, times = _still(100), np.arange(100) / 30
+    np.testing.assert_allclose(_smoothed(raw * 4, times), 4 * _smoothed(raw, times), rtol=1e-4)
+
+
+@pytest.mark.parametrize("rate", [30, 60])
+def test_a_blink_keeps_its_depth_and_its_moment(rate: int) -> None:
+    times = np.arange(8 * rate) / rate
+    phase = (times % 1.0) / 0.15
+    shut = np.where(phase < 1, 0.5 - 0.5 * np.cos(2 * np.pi * phase), 0.0)
+    lids = [upper for upper, _ in (*RIGHT_EYE_LIDS, *LEFT_EYE_LIDS)]
+    raw = _still(len(times))
+    raw[:, lids, 1] += 0.1 * SIZE * shut[:, None]
+    drop = (_smoothed(raw, times) - face_at(300, 300, SIZE))[:, lids, 1].mean(1).reshape(8, rate)[2:]
+    true = (0.1 * SIZE * shut).reshape(8, rate)[2:]
+    assert drop.max(1).mean() > 0.9 * true.max(1).mean()
+    assert np.abs(drop.argmax(1) - true.argmax(1)).max() <= max(1, rate // 30)
+
+
+def test_smoothing_neither_shifts_nor_shrinks() -> None:
+    turning = np.stack([face_at(300, 300, SIZE, roll=0.02 * t) for t in range(100)])
+    smooth = _smoothed(turning, np.arange(100) / 30)
+    assert np.abs(smooth - turning)[10:].mean() < 0.005 * SIZE
+    np.testing.assert_array_equal(_smoothed(turning[:1].repeat(50, 0), np.arange(50) / 30)[-1], turning[0])
+
+
+def test_a_pause_and_time_running_backwards_start_afresh() -> None:
+    smoother = LandmarkSmoother("strong")
+    here, there = face_at(100, 100, SIZE), face_at(100.5, 100, SIZE)
+    smoother(1, here, 0.0)
+    assert not np.array_equal(smoother(1, there, 0.033), there)
+    np.testing.assert_array_equal(smoother(1, there, 5.0), there)
+    np.testing.assert_array_equal(smoother(1, here, 1.0), here)
+
+
+def test_equal_time_stamps_give_numbers() -> None:
+    smoother = LandmarkSmoother()
+    for x in (100, 101, 130):
+        assert np.isfinite(smoother(1, face_at(x, 100), 1.0)).all()
+
+
+def test_faces_do_not_mix_and_are_forgotten() -> None:
+    smoother = LandmarkSmoother("strong")
+    a, b = face_at(100, 100), face_at(101, 100)
+    smoother(1, a, 0.0)
+    np.testing.assert_array_equal(smoother(2, b, 0.0), b)
+    smoother.forget(1)
+    np.testing.assert_array_equal(smoother(1, b, 0.033), b)
+    smoother.forget(99)  # a track that never was
+
+
+def test_the_input_is_left_alone() -> None:
+    smoother, points = LandmarkSmoother(), face_at(100, 100)
+    smoother(1, points, 0.0)
+    smoother(1, face_at(120, 100), 0.033)
+    np.testing.assert_array_equal(points, face_at(100, 100))
+
+
+def test_an_unknown_level_is_refused() -> None:
+    with pytest.raises(ValueError, match="off, light, medium, strong"):
+        LandmarkSmoother("very")

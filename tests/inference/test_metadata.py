@@ -1,0 +1,66 @@
+"""Metadata of model files: ours, foreign, and wrong in every key."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+from analytic import centroid_network, metadata
+
+from fkp_live.errors import ModelError
+from fkp_live.inference.metadata import METADATA_PREFIX
+from fkp_live.inference.session import models_dir, open_session
+
+YUNET = models_dir() / "yunet.onnx"
+
+
+def test_metadata_values_are_json() -> None:
+    for prop in onnx.load(str(YUNET)).metadata_props:
+        assert prop.key.startswith(METADATA_PREFIX)
+        json.loads(prop.value)
+
+
+def test_a_foreign_model_is_told_what_was_expected(tmp_path: Path) -> None:
+    model = onnx.load(str(YUNET))
+    del model.metadata_props[:]
+    onnx.save(model, str(tmp_path / "foreign.onnx"))
+    with pytest.raises(
+        ModelError, match=r"no metadata fkp\.schema; expected was fkp-landmarks/1 or fkp-detector/1"
+    ):
+        open_session(tmp_path / "foreign.onnx", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schema": "fkp-landmarks/2"}, "fkp.schema 'fkp-landmarks/2'; expected was"),
+        ({"points": {"markup": "wflw", "count": 98}}, "fkp.points is not as expected: markup ibug68"),
+        ({"input": {**metadata()["input"], "mean": [127.5] * 3}}, "fkp.input is not as expected"),
+        ({"input": {**metadata()["input"], "color": "RGB"}}, "fkp.input is not as expected"),
+        ({"input": {**metadata()["input"], "name": "x"}}, "fkp.input.name is not as expected"),
+        ({"input": {**metadata()["input"], "size": "112"}}, "fkp.input.size is not as expected"),
+        ({"input": 7}, "fkp.input is not as expected"),
+        ({"crop": {"kind": "square"}}, "fkp.crop is not as expected"),
+        (
+            {"output": {**metadata()["output"], "confidence": "none"}},
+            "fkp.output.confidence is not as expected",
+        ),
+        ({"output": {**metadata()["output"], "unit": "relative"}}, "fkp.output.unit is not as expected"),
+    ],
+)
+def test_metadata_is_checked(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    path = centroid_network(tmp_path / "model.onnx", **changes)
+    with pytest.raises(ModelError, match=r"model\.onnx") as caught:
+        open_session(path, "cpu")
+    assert message in caught.value.message
+
+
+def test_metadata_that_is_no_json(tmp_path: Path) -> None:
+    model = onnx.load(str(centroid_network(tmp_path / "model.onnx")))
+    next(prop for prop in model.metadata_props if prop.key == "fkp.crop").value = "{square"
+    onnx.save(model, str(tmp_path / "model.onnx"))
+    with pytest.raises(ModelError, match=r"fkp\.crop is not JSON"):
+        open_session(tmp_path / "model.onnx", "cpu")
