@@ -18,7 +18,7 @@ COOKIE = bytes(range(1, 17))
 # Shows a picture until a key is pressed or the window is closed, and says which.
 SHOW = """
 import numpy as np
-from fkp_live.window import NO_KEY, Window
+from fkp_live.display.window import NO_KEY, Window
 shown = Window("fkp-live test", (320, 240))
 picture = np.full((240, 320, 3), 90, np.uint8)
 key = NO_KEY

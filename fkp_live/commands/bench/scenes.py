@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fkp_live.images.picture import BgrPicture
 from fkp_live.sources import open_source
 from fkp_live.types import Face, Frame, Image
 
@@ -76,7 +77,7 @@ class FaceWall:
                 # 47 shares no factor with the clip's length, so no two faces of a wall move alike.
                 view = self._views[(index + 47 * number) % len(self._views)]
                 picture[top : top + CELL[1], left : left + CELL[0]] = view
-            yield Frame(picture, index, index / RATE, time.perf_counter())
+            yield Frame(BgrPicture(picture), index, index / RATE, time.perf_counter())
 
 
 def camera_view(
@@ -107,4 +108,4 @@ def camera_view(
             ".jpg", np.clip(noisy, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality]
         )[1]
         picture = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
-        yield Frame(picture, index, index / RATE, time.perf_counter()), shift
+        yield Frame(BgrPicture(picture), index, index / RATE, time.perf_counter()), shift
