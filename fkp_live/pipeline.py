@@ -24,7 +24,8 @@ from fkp_live.faces.smoothing import LandmarkSmoother
 from fkp_live.faces.tracker import BIRTH, Tracker, level_matrix
 from fkp_live.geometry import CropSpec, Matrix
 from fkp_live.images.yuv420 import Planes
-from fkp_live.inference.session import Session, open_session, resolve_model, stream_model
+from fkp_live.inference.models import resolve_model, stream_model
+from fkp_live.inference.session import Session, open_session
 from fkp_live.types import Face, FaceBox, FloatArray, Frame, FrameResult, Image, Landmarks
 
 # A single picture is looked at twice: the second crop is cut around the first points and turned to level eyes.

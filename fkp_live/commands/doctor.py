@@ -20,13 +20,9 @@ from fkp_live.choices import PROVIDERS
 from fkp_live.console import say
 from fkp_live.display.window import screen_problem
 from fkp_live.errors import ExitCode, FkpError
-from fkp_live.inference.session import (
-    available_providers,
-    models_dir,
-    open_session,
-    resolve_model,
-    stream_model,
-)
+from fkp_live.inference.models import models_dir, resolve_model, stream_model
+from fkp_live.inference.providers import available_providers
+from fkp_live.inference.session import open_session
 
 _PACKAGES = ("numpy", "opencv-python", "onnxruntime", "av", "scipy", "tqdm")
 # Wheels that bring the same module as one of the above, and what it means to have them.

@@ -26,7 +26,7 @@ from fkp_live.display.overlay import Hud, draw
 from fkp_live.display.window import ESCAPE, Window, screen_problem
 from fkp_live.errors import ExitCode, InputError, UsageError
 from fkp_live.images.yuv420 import Planes
-from fkp_live.inference.session import resolve_model
+from fkp_live.inference.models import resolve_model
 from fkp_live.pipeline import Pipeline
 from fkp_live.sinks import VIDEO_FORMATS, CsvSink, JsonlSink, Sink, VideoSink, check_output
 from fkp_live.sources import Source, open_source

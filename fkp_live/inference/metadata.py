@@ -1,4 +1,4 @@
-"""What a model file says of itself: the ``fkp.*`` metadata, read and checked."""
+"""The ``fkp.*`` metadata of a model file, decoded and checked against its schema and graph."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def read_metadata(path: Path, ort: Any) -> dict[str, Any]:
     Raises
     ------
     ModelError
-        If there is none, if it is of another schema, or if it says what this program cannot do.
+        If there is none, if it is of another schema, or if this program cannot run the model that it describes.
     """
-    hint = "Expected was a model written by 'python -m export', or a shipped one."
+    hint = "Expected a model written by 'python -m export', or a shipped one."
     metadata: dict[str, Any] = {}
     for key, value in ort.get_modelmeta().custom_metadata_map.items():
         if key.startswith(METADATA_PREFIX):
@@ -33,7 +33,7 @@ def read_metadata(path: Path, ort: Any) -> dict[str, Any]:
     if schema not in (LANDMARKS, DETECTOR):
         found = "no metadata fkp.schema" if schema is None else f"fkp.schema {schema!r}"
         raise ModelError(
-            f"{path} is an ONNX model with {found}; expected was {LANDMARKS} or {DETECTOR}.", hint
+            f"{path} is an ONNX model with {found}; expected {LANDMARKS} or {DETECTOR}.", hint
         )
     inputs = [value.name for value in ort.get_inputs()]
     outputs = [value.name for value in ort.get_outputs()]

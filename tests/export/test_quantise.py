@@ -19,7 +19,8 @@ from export.quantise import Comparison, calibration_crops, inner_nodes, write_ca
 from export.ship import judged_sets
 from fkp_live.errors import ModelError
 from fkp_live.faces.landmark_network import LandmarkNetwork
-from fkp_live.inference.session import models_dir, open_session
+from fkp_live.inference.models import models_dir
+from fkp_live.inference.session import open_session
 from fkp_live.pipeline import FaceLandmarker
 from fkp_live.types import Image
 from train.data import FaceSet, splits

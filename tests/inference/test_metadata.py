@@ -1,4 +1,4 @@
-"""Metadata of model files: ours, foreign, and wrong in every key."""
+"""Metadata of model files: ours, foreign, and wrong in each key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from analytic import centroid_network, metadata
 
 from fkp_live.errors import ModelError
 from fkp_live.inference.metadata import METADATA_PREFIX
-from fkp_live.inference.session import models_dir, open_session
+from fkp_live.inference.models import models_dir
+from fkp_live.inference.session import open_session
 
 YUNET = models_dir() / "yunet.onnx"
 
@@ -23,12 +24,12 @@ def test_metadata_values_are_json() -> None:
         json.loads(prop.value)
 
 
-def test_a_foreign_model_is_told_what_was_expected(tmp_path: Path) -> None:
+def test_a_foreign_model_is_refused_with_the_expected_schemas(tmp_path: Path) -> None:
     model = onnx.load(str(YUNET))
     del model.metadata_props[:]
     onnx.save(model, str(tmp_path / "foreign.onnx"))
     with pytest.raises(
-        ModelError, match=r"no metadata fkp\.schema; expected was fkp-landmarks/1 or fkp-detector/1"
+        ModelError, match=r"no metadata fkp\.schema; expected fkp-landmarks/1 or fkp-detector/1"
     ):
         open_session(tmp_path / "foreign.onnx", "cpu")
 
@@ -36,7 +37,7 @@ def test_a_foreign_model_is_told_what_was_expected(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema": "fkp-landmarks/2"}, "fkp.schema 'fkp-landmarks/2'; expected was"),
+        ({"schema": "fkp-landmarks/2"}, "fkp.schema 'fkp-landmarks/2'; expected"),
         ({"points": {"markup": "wflw", "count": 98}}, "fkp.points is not as expected: markup ibug68"),
         ({"input": {**metadata()["input"], "mean": [127.5] * 3}}, "fkp.input is not as expected"),
         ({"input": {**metadata()["input"], "color": "RGB"}}, "fkp.input is not as expected"),
@@ -58,7 +59,7 @@ def test_metadata_is_checked(tmp_path: Path, changes: dict[str, Any], message: s
     assert message in caught.value.message
 
 
-def test_metadata_that_is_no_json(tmp_path: Path) -> None:
+def test_metadata_that_is_not_json(tmp_path: Path) -> None:
     model = onnx.load(str(centroid_network(tmp_path / "model.onnx")))
     next(prop for prop in model.metadata_props if prop.key == "fkp.crop").value = "{square"
     onnx.save(model, str(tmp_path / "model.onnx"))

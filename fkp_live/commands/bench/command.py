@@ -83,7 +83,7 @@ def main(words: Sequence[str]) -> int:
     """
     options = parse(words)
     # Not at the top, because ``--help`` and a mistyped option answer at once.
-    from fkp_live.inference.session import resolve_model
+    from fkp_live.inference.models import resolve_model
     from fkp_live.sources.capture import local_files
 
     old = None if options.compare is None else read_report(options.compare)
@@ -248,7 +248,8 @@ def measure(options: BenchOptions) -> dict[str, Any]:
 def _check(options: BenchOptions) -> None:
     """Fail before the first trial on what would fail in one of them."""
     # Not at the top, because ``--help`` and a mistyped option answer at once.
-    from fkp_live.inference.session import open_session, resolve_model
+    from fkp_live.inference.models import resolve_model
+    from fkp_live.inference.session import open_session
     from fkp_live.sources import open_source
 
     for provider in options.providers:
