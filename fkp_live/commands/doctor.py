@@ -112,8 +112,8 @@ def _compare(path: Path, expected: str) -> str:
 
 def _providers() -> list[str]:
     """Open the shipped network with each provider in turn: what is listed need not run."""
-    _line("listed by onnxruntime", ", ".join(available_providers()))
     try:
+        _line("listed by onnxruntime", ", ".join(available_providers()))
         model = resolve_model(None)
     except FkpError as error:
         _line("providers", error.message)

@@ -32,9 +32,7 @@ def read_metadata(path: Path, ort: Any) -> dict[str, Any]:
     schema = metadata.get("schema")
     if schema not in (LANDMARKS, DETECTOR):
         found = "no metadata fkp.schema" if schema is None else f"fkp.schema {schema!r}"
-        raise ModelError(
-            f"{path} is an ONNX model with {found}; expected {LANDMARKS} or {DETECTOR}.", hint
-        )
+        raise ModelError(f"{path} is an ONNX model with {found}; expected {LANDMARKS} or {DETECTOR}.", hint)
     inputs = [value.name for value in ort.get_inputs()]
     outputs = [value.name for value in ort.get_outputs()]
     for what, is_right, expected in _expectations(metadata, inputs, outputs):
