@@ -26,13 +26,17 @@ def resolve_model(name_or_path: str | Path | None, default: str = "fkp68") -> Pa
     given = Path(default if name_or_path is None else name_or_path)
     is_name = given.suffix == "" and given.name == str(given)
     shipped = models_dir() / f"{given.name}.onnx"
-    if is_name and shipped.is_file():
-        return shipped
-    if given.is_file():
-        return given
     names = sorted(path.stem for path in models_dir().glob("*.onnx") if path.stem != "yunet")
     hint = f"Shipped models: {', '.join(names) or 'none'}; or give the path of an .onnx file."
-    if given.is_dir():
+    try:
+        if is_name and shipped.is_file():
+            return shipped
+        if given.is_file():
+            return given
+        is_folder = given.is_dir()
+    except OSError as error:  # a name that is too long, a folder that must not be entered
+        raise ModelError(f"The model {str(given)[:80]!r} cannot be read: {error.strerror}.", hint) from None
+    if is_folder:
         raise ModelError(f"{given} is a folder, expected an .onnx file.", hint)
     kind = "a shipped model nor a file" if is_name else "a file that exists"
     raise ModelError(f"The model {given} is {'neither' if is_name else 'not'} {kind}.", hint)

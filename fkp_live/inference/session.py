@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fkp_live.choices import PROVIDERS
-from fkp_live.errors import ModelError, ProviderError
+from fkp_live.errors import FkpError, ModelError, ProviderError
 from fkp_live.inference.metadata import DETECTOR, LANDMARKS, read_metadata
 from fkp_live.inference.providers import (
     AUTO_ORDER,
-    CPU,
     CURES,
     ProviderSpec,
     auto_note,
@@ -29,8 +28,17 @@ from fkp_live.inference.providers import (
     why_not_assigned,
 )
 from fkp_live.inference.runtime import onnxruntime_module, runtime_version
+from fkp_live.inference.trial import trial_complaint
+
+# In bytes. No model of this project needs more for two faces, and a damaged one may ask for terabytes.
+_LARGEST_BUFFER = 1 << 30
+_EXPECTED = (
+    "Expected a file written by 'python -m export', or a shipped one; copy it again if it was cut short."
+)
 
 Outputs = list[NDArray[np.float32]]
+# The onnxruntime session and the metadata of its model.
+_Opened = tuple[Any, Mapping[str, Any]]
 
 
 def create_session(path: Path, providers: Sequence[ProviderSpec], threads: int) -> Any:
@@ -118,9 +126,11 @@ def open_session(
     Raises
     ------
     ModelError
-        If the file is missing, not an ONNX model, or not of this project.
+        If the file is missing, not an ONNX model, not of this project, or does not do what its metadata claims.
     ProviderError
         If the provider requested by name is not in this build of onnxruntime or does not run.
+    FkpError
+        If there is not enough memory.
     """
     if provider not in PROVIDERS:
         raise ValueError(f"provider is {provider!r}, expected one of {', '.join(PROVIDERS)}")
@@ -136,78 +146,113 @@ def open_session(
                 f"it lists {', '.join(sorted(listed)) or 'none'}.",
                 CURES[provider],
             )
-        ort, reason = _try_provider(path, provider, threads, backend)
-        if ort is None:
+        opened, reason = _try_provider(path, provider, threads, backend)
+        if opened is None:
             raise ProviderError(
                 f"The provider {provider} is listed but does not run: {reason}.", CURES[provider]
             )
-        return Session(path, provider, provider, f"{provider}, as requested", read_metadata(path, ort), ort)
+        ort, metadata = opened
+        return Session(path, provider, provider, f"{provider}, as requested", metadata, ort)
     refused: list[str] = []
     for name in AUTO_ORDER:
         if name not in listed:
             continue
-        ort, reason = _try_provider(path, name, threads, backend)
-        if ort is not None:
-            note = auto_note(name, refused, listed)
-            return Session(path, "auto", name, note, read_metadata(path, ort), ort)
+        opened, reason = _try_provider(path, name, threads, backend)
+        if opened is not None:
+            ort, metadata = opened
+            return Session(path, "auto", name, auto_note(name, refused, listed), metadata, ort)
         refused.append(f"{name} is listed but does not run ({reason})")
     raise ProviderError(f"No provider runs {path.name}: {'; '.join(refused)}.", CURES["cpu"])
 
 
-def _try_provider(path: Path, provider: str, threads: int, backend: Backend) -> tuple[Any | None, str]:
-    """A session that runs on the provider, or None and the reason; ModelError if the file is to blame."""
+class _NotRunningError(Exception):
+    """A provider does not run a model.
+
+    Attributes
+    ----------
+    reason : in one clause, for the log
+    blame : the error to raise where this provider is the CPU, which runs every good file
+    """
+
+    def __init__(self, reason: str, blame: FkpError) -> None:
+        super().__init__(reason)
+        self.reason, self.blame = reason, blame
+
+
+def _try_provider(path: Path, provider: str, threads: int, backend: Backend) -> tuple[_Opened | None, str]:
+    """The model open on the provider, or None and the reason; ModelError if the file is to blame."""
     if provider in ("cuda", "tensorrt"):
         backend.preload()
     try:
-        ort = backend.create(path, provider_specs(provider, threads), threads)
-        reason = why_not_assigned(ort, provider) or _why_no_numbers(ort)
-    except Exception as error:  # onnxruntime has no common base class for its errors
+        return _open_on(path, provider, threads, backend), ""
+    except _NotRunningError as failure:
         if provider == "cpu":
-            raise _model_error(path, error) from error
-        try:
-            backend.create(path, [CPU], threads)
-        except Exception as cpu_error:
-            raise _model_error(path, cpu_error) from error
-        return None, _first_line(error)
-    return (None, reason) if reason else (ort, "")
+            raise failure.blame from failure.__cause__
+        reason = failure.reason
+    try:
+        _open_on(path, "cpu", threads, backend)
+    except _NotRunningError as failure:
+        raise failure.blame from failure.__cause__
+    return None, reason
 
 
-def _why_no_numbers(ort: Any) -> str:
-    outputs = ort.run(None, {value.name: _trial_input(value) for value in ort.get_inputs()})
-    if not all(np.isfinite(output).all() for output in outputs):
-        return "a trial run gave values that are not numbers"
-    return ""
-
-
-def _trial_input(value: Any) -> NDArray[Any]:
-    # A symbolic batch becomes 1, a symbolic height or width the least multiple of 32 with several cells.
-    shape = [
-        side if isinstance(side, int) else (1 if axis == 0 else 64) for axis, side in enumerate(value.shape)
-    ]
-    noise = np.random.default_rng(0).integers(0, 256, shape)
-    return noise.astype(np.uint8 if "uint8" in value.type else np.float32)
+def _open_on(path: Path, provider: str, threads: int, backend: Backend) -> _Opened:
+    """The session and its metadata after the trial runs; `_NotRunningError` if they do not succeed."""
+    try:
+        ort = backend.create(path, provider_specs(provider, threads), threads)
+        reason = why_not_assigned(ort, provider)
+        metadata = read_metadata(path, ort)
+    except ModelError:
+        raise
+    except Exception as error:  # onnxruntime has no common base class for its errors
+        raise _NotRunningError(_first_line(error), _blame(path, error)) from error
+    if reason:
+        raise _NotRunningError(
+            reason, ProviderError(f"onnxruntime does not use the CPU for {path}: {reason}.")
+        )
+    try:
+        complaint = trial_complaint(ort, metadata)
+    except Exception as error:
+        reason = f"a trial run failed: {_first_line(error)}"
+        raise _NotRunningError(reason, _blame(path, error, "does not run: a trial run failed")) from error
+    if complaint:
+        reason = f"in a trial run {complaint}"
+        raise _NotRunningError(
+            reason, ModelError(f"{path} does not do what its metadata claims: {complaint}.", _EXPECTED)
+        )
+    return ort, metadata
 
 
 def _check_file(path: Path) -> None:
-    if path.is_dir():
-        raise ModelError(f"{path} is a folder, expected an .onnx file.")
     try:
         with path.open("rb") as file:
             empty = not file.read(1)
+    except IsADirectoryError:
+        raise ModelError(f"{path} is a folder, expected an .onnx file.") from None
     except OSError as error:
         raise ModelError(f"The model {path} cannot be read: {error.strerror}.") from None
+    except ValueError as error:  # a name with a zero byte
+        raise ModelError(f"The model {str(path)!r} cannot be read: {error}.") from None
     if empty:
         raise ModelError(f"The model {path} is empty.", "Copy it again: it was not written to its end.")
 
 
-def _model_error(path: Path, error: Exception) -> ModelError:
-    return ModelError(
-        f"{path} is not a whole ONNX model that onnxruntime {runtime_version()} can open: {_first_line(error)}.",
-        "Expected a file written by 'python -m export'; copy it again if it was cut short.",
-    )
+def _blame(path: Path, error: Exception, what: str = "is not a whole ONNX model") -> FkpError:
+    """The error to raise where the CPU fails on a file: the file is damaged, or the memory is full."""
+    line = _first_line(error)
+    size = re.search(r"buffer of size (\d+)", line)
+    if size and int(size[1]) > _LARGEST_BUFFER:
+        return ModelError(
+            f"{path} needs a buffer of {int(size[1]) / 1e9:.1f} GB, at most 1 GB is allowed.", _EXPECTED
+        )
+    if size or isinstance(error, MemoryError) or re.search(r"bad_alloc|bad allocation|out of memory", line):
+        return FkpError(f"There is not enough memory to run {path}: {line}.", "Close other programs.")
+    return ModelError(f"{path} {what} (onnxruntime {runtime_version()}): {line}.", _EXPECTED)
 
 
 def _first_line(error: Exception) -> str:
+    """The first line of an error's message, short and without control characters: names in a file may hold them."""
     line = (str(error).strip() or type(error).__name__).splitlines()[0]
     # onnxruntime begins with its own source file, line and signature.
-    return re.sub(r"^\S+\.(?:cc|cpp|h):\d+ .*?\) (?=[A-Z])", "", line).rstrip(".")
+    line = re.sub(r"^\S+\.(?:cc|cpp|h):\d+ .*?\) (?=[A-Z])", "", line).rstrip(".")
+    return "".join(char if char.isprintable() else "?" for char in line[:400])

@@ -59,9 +59,44 @@ def test_metadata_is_checked(tmp_path: Path, changes: dict[str, Any], message: s
     assert message in caught.value.message
 
 
-def test_metadata_that_is_not_json(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("{square", r"fkp\.crop is not JSON"),
+        ("[" * 100_000 + "]" * 100_000, r"fkp\.crop is not JSON"),
+        ('{"kind": "square", "margin": ' + "9" * 5_000 + "}", r"fkp\.crop is not JSON"),
+        ('{"kind": "square", "margin": ' + "9" * 400 + "}", r"fkp\.crop is not as expected"),
+        ('{"kind": "square", "margin": 1e400}', r"fkp\.crop is not as expected"),
+        ('{"kind": "square", "margin": NaN}', r"fkp\.crop is not as expected"),
+        ('{"kind": "square", "margin": 5000}', r"fkp\.crop is not as expected"),
+    ],
+    ids=["cut", "deep", "5000 digits", "400 digits", "infinite", "not a number", "large"],
+)
+def test_metadata_that_cannot_be_read(tmp_path: Path, value: str, message: str) -> None:
     model = onnx.load(str(centroid_network(tmp_path / "model.onnx")))
-    next(prop for prop in model.metadata_props if prop.key == "fkp.crop").value = "{square"
+    next(prop for prop in model.metadata_props if prop.key == "fkp.crop").value = value
     onnx.save(model, str(tmp_path / "model.onnx"))
-    with pytest.raises(ModelError, match=r"fkp\.crop is not JSON"):
+    with pytest.raises(ModelError, match=message) as caught:
         open_session(tmp_path / "model.onnx", "cpu")
+    assert len(caught.value.message) < 300 + len(str(tmp_path))
+
+
+def test_a_crop_of_gigabytes_is_refused(tmp_path: Path) -> None:
+    path = centroid_network(tmp_path / "model.onnx", input={**metadata()["input"], "size": 9000})
+    with pytest.raises(ModelError, match="at most 1024"):
+        open_session(path, "cpu")
+
+
+def test_a_foreign_schema_is_shown_in_part(tmp_path: Path) -> None:
+    path = centroid_network(tmp_path / "model.onnx", schema="\x1b[2J" + "x" * 10_000)
+    with pytest.raises(ModelError, match=r"fkp\.schema") as caught:
+        open_session(path, "cpu")
+    assert len(caught.value.message) < 300 + len(str(tmp_path))
+    assert caught.value.message.isprintable()
+
+
+def test_metadata_that_is_not_utf_8(tmp_path: Path) -> None:
+    path = centroid_network(tmp_path / "model.onnx", name="analytic")
+    path.write_bytes(path.read_bytes().replace(b'"analytic"', b'"\xff\xfe\xfdlytic"'))
+    with pytest.raises(ModelError, match=r"model\.onnx"):
+        open_session(path, "cpu")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from fkp_live.errors import ModelError
+from fkp_live.errors import ExitCode, ModelError
 from fkp_live.inference import models
 from fkp_live.inference.models import models_dir, resolve_model
+from fkp_live.inference.session import open_session
 
 YUNET = models_dir() / "yunet.onnx"
 CPU = "CPUExecutionProvider"
@@ -27,6 +28,15 @@ def test_names_and_paths_of_models(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             resolve_model(given)
         assert "Shipped models:" in caught.value.hint
         assert "yunet" not in caught.value.hint
+
+
+@pytest.mark.parametrize("given", ["x" * 300, "x" * 300 + ".onnx", "x/" * 3000 + "y.onnx", "a\0.onnx"])
+def test_a_name_that_no_file_system_takes_is_refused(given: str) -> None:
+    with pytest.raises(ModelError, match="The model") as caught:
+        resolve_model(given)
+    assert caught.value.exit_code == ExitCode.MODEL
+    with pytest.raises(ModelError, match="The model"):
+        open_session(given, "cpu")
 
 
 @pytest.mark.parametrize(
