@@ -18,7 +18,7 @@ from fkp_live import __version__
 from fkp_live.arguments import Parser
 from fkp_live.choices import PROVIDERS
 from fkp_live.console import say
-from fkp_live.display.window import screen_problem
+from fkp_live.display.screen import screen_problem
 from fkp_live.errors import ExitCode, FkpError
 from fkp_live.inference.models import models_dir, resolve_model, stream_model
 from fkp_live.inference.providers import available_providers
