@@ -52,9 +52,9 @@ def screen_problem() -> str | None:
 def _x_server_problem(display: str) -> str | None:
     """Why the X server does not let us in, None if it does: libxcb connects as the window will.
 
-    ``xcb_connect`` waits for ever for a server that accepts and then says nothing. It has no time limit, so it runs
-    in a thread, which is left behind in that case: a child process could be killed, but its connection would close
-    with it, and `_held` must stay open.
+    ``xcb_connect`` has no time limit and waits for ever for a server that accepts and then hangs, so it runs in a
+    thread, which is left behind in that case. A child process could be killed instead, but its connection would
+    close with it, and `_held` must stay open.
     """
     try:
         xcb = ctypes.CDLL(_LIBXCB)
