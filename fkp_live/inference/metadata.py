@@ -13,7 +13,8 @@ from fkp_live.errors import ModelError
 LANDMARKS, DETECTOR = "fkp-landmarks/1", "fkp-detector/1"
 METADATA_PREFIX = "fkp."
 # Crops beyond these are a damaged file: at 9,000 px a batch of two takes 2 GB.
-MAX_SIZE, MAX_MARGIN = 1024, 10
+_MAX_SIZE, _MAX_MARGIN = 1024, 10
+_LONGEST_NAME = 100
 
 
 def read_metadata(path: Path, ort: Any) -> dict[str, Any]:
@@ -59,7 +60,11 @@ def _expectations(
 
     image, crop, output, points = entry("input"), entry("crop"), entry("output"), entry("points")
     as_fed = {"layout": "NCHW", "dtype": "float32", "color": "BGR", "mean": [0, 0, 0], "std": [1, 1, 1]}
+    name = metadata.get("name", "unnamed")
+    is_name = isinstance(name, str) and len(name) <= _LONGEST_NAME and name.isprintable()
     checks = [
+        # Printed to terminals and drawn on pictures.
+        ("name", is_name, f"at most {_LONGEST_NAME} printable characters"),
         ("input", all(image.get(key) == value for key, value in as_fed.items()), json.dumps(as_fed)),
         ("input.name", [image.get("name")] == inputs, f"the graph's only input, {reprlib.repr(inputs)}"),
     ]
@@ -74,13 +79,13 @@ def _expectations(
             ),
             (
                 "input.size",
-                isinstance(size, int) and is_number(size, 8, MAX_SIZE),
-                f"side of the crop in pixels, at least 8, at most {MAX_SIZE}",
+                isinstance(size, int) and is_number(size, 8, _MAX_SIZE),
+                f"side of the crop in pixels, at least 8, at most {_MAX_SIZE}",
             ),
             (
                 "crop",
-                crop.get("kind") == "square" and is_number(crop.get("margin"), 0, MAX_MARGIN),
-                f"kind square and a margin of 0 to {MAX_MARGIN}",
+                crop.get("kind") == "square" and is_number(crop.get("margin"), 0, _MAX_MARGIN),
+                f"kind square and a margin of 0 to {_MAX_MARGIN}",
             ),
             ("output.unit", output.get("unit") == "crop pixels", "crop pixels"),
         ]

@@ -44,6 +44,9 @@ def test_a_foreign_model_is_refused_with_the_expected_schemas(tmp_path: Path) ->
         ({"input": {**metadata()["input"], "name": "x"}}, "fkp.input.name is not as expected"),
         ({"input": {**metadata()["input"], "size": "112"}}, "fkp.input.size is not as expected"),
         ({"input": 7}, "fkp.input is not as expected"),
+        ({"name": "\x1b[2J\x07"}, "fkp.name is not as expected: at most 100 printable characters"),
+        ({"name": "a" * 101}, "fkp.name is not as expected"),
+        ({"name": ["analytic"]}, "fkp.name is not as expected"),
         ({"crop": {"kind": "square"}}, "fkp.crop is not as expected"),
         (
             {"output": {**metadata()["output"], "confidence": "none"}},
