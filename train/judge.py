@@ -22,10 +22,12 @@ from tqdm import tqdm
 import fkp_live
 from fkp_live import metrics
 from fkp_live.arguments import whole_number
+from fkp_live.engine import Engine, Network
 from fkp_live.errors import ExitCode, InputError, OutputError, UsageError
+from fkp_live.faces.detector import USUAL_FACE
 from fkp_live.faces.head_pose import head_pose
 from fkp_live.geometry import box_of, iou
-from fkp_live.pipeline import FaceLandmarker, Network
+from fkp_live.pipeline import FaceLandmarker
 from fkp_live.sinks.files import write_text
 from fkp_live.types import Image
 from train.arguments import finite_number, make_folder, prepare_output
@@ -61,7 +63,7 @@ def ways_of_asking(
     network: Network, seed: int
 ) -> dict[str, Callable[[Image, NDArray[np.float32], int], Answers]]:
     """For each of `WAYS`: (image, true points, number of the face) -> answer for one face."""
-    landmarker = FaceLandmarker("cpu", network=network)
+    landmarker = FaceLandmarker(engine=Engine("cpu", min_face=USUAL_FACE, network=network))
 
     def given(image: Image, box: NDArray[np.float32]) -> Answers:
         found = network(image, box[None])

@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fkp_live.engine import Network
 from fkp_live.errors import ModelError
 from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.geometry import CropSpec, Matrix, apply, crop_matrix, invert
-from fkp_live.images.warping import warp
+from fkp_live.images.picture import as_picture
 from fkp_live.inference.models import resolve_model
 from fkp_live.inference.session import open_session
-from fkp_live.pipeline import Network
-from fkp_live.types import Image, Landmarks
+from fkp_live.types import Image, Landmarks, Picture
 
 
 class TorchNetwork:
-    """A network in training as the product's pipeline knows networks; see `fkp_live.pipeline.Network`.
+    """A network in training as the product's pipeline knows networks; see `fkp_live.engine.Network`.
 
     ``bf16``: its convolutions in bfloat16, as it was trained, which is faster where the processor gains by it.
     """
@@ -29,15 +29,16 @@ class TorchNetwork:
         self.model, self.spec = model, CropSpec(model.crop_spec.size, model.crop_spec.margin)
         self.bf16 = bf16
 
-    def __call__(self, image: Image, boxes: ArrayLike) -> Landmarks:
+    def __call__(self, picture: Image | Picture, boxes: ArrayLike) -> Landmarks:
         """Landmarks of the faces in N boxes."""
-        return self.run_matrices(image, [crop_matrix(box, self.spec) for box in np.reshape(boxes, (-1, 4))])
+        return self.run_matrices(picture, [crop_matrix(box, self.spec) for box in np.reshape(boxes, (-1, 4))])
 
-    def run_matrices(self, image: Image, matrices: Sequence[Matrix]) -> Landmarks:
+    def run_matrices(self, picture: Image | Picture, matrices: Sequence[Matrix]) -> Landmarks:
         """Landmarks of the faces in the crops given by N affines."""
         import torch
 
-        crops = np.stack([warp(image, matrix, self.spec.size) for matrix in matrices])
+        picture = as_picture(picture)
+        crops = np.stack([picture.warp(matrix, self.spec.size) for matrix in matrices])
         with torch.inference_mode():
             with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
                 said, context = self.model.features(torch.from_numpy(crops).permute(0, 3, 1, 2).float())

@@ -17,9 +17,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fkp_live.images.yuv420 import BLACK, NO_COLOUR, ColourSpace, Planes
+from fkp_live.images.picture import BgrPicture
+from fkp_live.images.yuv420 import BLACK, NO_COLOUR, ColourSpace, Yuv420Picture
 from fkp_live.topology import CONTOURS
-from fkp_live.types import Face, FloatArray, Image
+from fkp_live.types import Face, FloatArray, Image, Picture
 
 Colour = tuple[int, int, int]
 Strokes = Sequence[NDArray[np.int32]]
@@ -93,11 +94,11 @@ class Hud:
         return parts
 
 
-Picture = TypeVar("Picture", bound=Image | Planes)
+Target = TypeVar("Target", bound=Image | Picture)
 
 
 def draw(
-    picture: Picture,
+    picture: Target,
     faces: Sequence[Face],
     hud: Hud | None = None,
     *,
@@ -105,18 +106,18 @@ def draw(
     contours: bool = True,
     box: bool = True,
     ids: bool = True,
-) -> Picture:
+) -> Target:
     """Paint the faces and the HUD INTO ``picture`` and return it.
 
     Parameters
     ----------
-    picture : (H, W, 3) uint8, BGR, contiguous and writable, or the planes of a video; copy it first if the clean
-        picture is still needed
+    picture : (H, W, 3) uint8, BGR, contiguous and writable, or a `Picture`; paint on a copy (`picture.copy()`) where
+        the clean one is still needed
     faces : what `fkp_live.pipeline` found, in pixels of this picture
     hud : text for the upper left corner, or None for none
     points, contours, box, ids : which parts of a face to paint
     """
-    canvas = _PlanarCanvas(picture) if isinstance(picture, Planes) else _Canvas(picture)
+    canvas = _canvas_of(picture)
     for order, face in enumerate(faces):
         colour = _PALETTE[(order if face.id is None else face.id - 1) % len(_PALETTE)]
         size = float(max(face.box[2] - face.box[0], face.box[3] - face.box[1]))
@@ -132,6 +133,16 @@ def draw(
     if hud is not None:
         _paint_hud(canvas, hud)
     return picture
+
+
+def _canvas_of(picture: Image | Picture) -> _Canvas:
+    if isinstance(picture, Yuv420Picture):
+        return _Yuv420Canvas(picture)
+    if isinstance(picture, BgrPicture):
+        return _Canvas(picture.pixels)
+    if isinstance(picture, np.ndarray):
+        return _Canvas(picture)
+    raise TypeError(f"cannot paint on a {type(picture).__name__}, expected a BGR array or a picture")
 
 
 class _Canvas:
@@ -168,17 +179,17 @@ class _Canvas:
         plate[:] = cv2.max(cv2.convertScaleAbs(plate, alpha=_PLATE), tinted[:rows, :columns])
 
 
-class _PlanarCanvas(_Canvas):
-    """The planes of a video: brightness, and two of colour at half the size both ways.
+class _Yuv420Canvas(_Canvas):
+    """A 4:2:0 picture: luma, and chroma at half the size both ways.
 
     The colour of dots is not smoothed at the edges: they are too small for it to be seen. That of lines is: else it
     jumped by two pixels at a time, which cost the encoder a third of the bits of all strokes.
     """
 
-    def __init__(self, planes: Planes) -> None:
-        super().__init__(planes.brightness)
-        self.halves = planes.halves
-        self._space = planes.colour
+    def __init__(self, picture: Yuv420Picture) -> None:
+        super().__init__(picture.luma)
+        self._chroma = picture.chroma
+        self._space = picture.colour
 
     def _samples(self, colour: Colour) -> tuple[int, ...]:
         """The colour's brightness, blue and red difference."""
@@ -193,28 +204,28 @@ class _PlanarCanvas(_Canvas):
         # At half the size the colour of small faces' lines would fill eyes and mouth, and of the smallest everything.
         kept = () if size < _DOTTED else lines if width > 1 else [one for one in lines if one[0] != one[-1]]
         halved = _chosen(_fixed(_halved(points)), kept)
-        for plane, tint in zip(self.halves, tints, strict=True):
+        for plane, tint in zip(self._chroma, tints, strict=True):
             _stroke(plane, halved, False, tint, (width + 1) // 2)
 
     def dots(self, points: FloatArray, colour: Colour, width: int) -> None:
         bright, *tints = self._samples(colour)
         _stroke(self.image, _single(_fixed(points)), True, bright, width)
         halved = _single(_fixed(_halved(points)))
-        for plane, tint in zip(self.halves, tints, strict=True):
+        for plane, tint in zip(self._chroma, tints, strict=True):
             _stroke(plane, halved, True, tint, max(2, (width + 1) // 2), cv2.LINE_8)
 
     def pixels(self, points: FloatArray, colour: Colour) -> None:
         bright, *tints = self._samples(colour)
         rows, columns = _inside(points, self.image)
         self.image[rows, columns] = bright
-        for plane, tint in zip(self.halves, tints, strict=True):
+        for plane, tint in zip(self._chroma, tints, strict=True):
             plane[rows // 2, columns // 2] = tint
 
     def brackets(self, x0: int, y0: int, x1: int, y1: int, length: int, colour: Colour, width: int) -> None:
         bright, *tints = self._samples(colour)
         cv2.polylines(self.image, _brackets(x0, y0, x1, y1, length), False, bright, width)
         halved = _brackets(x0 // 2, y0 // 2, x1 // 2, y1 // 2, length // 2)
-        for plane, tint in zip(self.halves, tints, strict=True):
+        for plane, tint in zip(self._chroma, tints, strict=True):
             cv2.polylines(plane, halved, False, tint, (width + 1) // 2)
 
     def text(self, text: str, height: int, x: int, y: int, colour: Colour) -> None:
@@ -224,7 +235,7 @@ class _PlanarCanvas(_Canvas):
         rows, columns = plate.shape
         dark = cv2.convertScaleAbs(plate, alpha=_PLATE, beta=(1 - _PLATE) * BLACK)
         plate[:] = cv2.max(dark, tinted[:rows, :columns])
-        for plane, tint in zip(self.halves, tints, strict=True):
+        for plane, tint in zip(self._chroma, tints, strict=True):
             offset = _offset(text, height, tint)[: (rows + 1) // 2, : (columns + 1) // 2]
             half = plane[y // 2 : y // 2 + offset.shape[0], x // 2 : x // 2 + offset.shape[1]]
             half[:] = cv2.addWeighted(half, _PLATE, offset, 1.0, 0.0)

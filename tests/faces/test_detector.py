@@ -171,7 +171,7 @@ def test_nothing_where_nobody_is(session: Session, name: str) -> None:
     ],
 )
 def test_a_wrong_picture_is_named(session: Session, picture: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=r"expected was uint8 \(H, W, 3\), BGR"):
+    with pytest.raises(ValueError, match=r"expected \(H, W, 3\) uint8, BGR"):
         YuNet(session)(picture)
 
 

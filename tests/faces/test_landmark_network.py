@@ -135,7 +135,7 @@ def test_wrong_boxes_are_named(boxes: Any, message: str) -> None:
 
 
 def test_a_wrong_picture_is_named(network: LandmarkNetwork) -> None:
-    with pytest.raises(ValueError, match=r"float32 of shape \(4, 4, 3\)"):
+    with pytest.raises(ValueError, match=r"shape \(4, 4, 3\) and type float32"):
         network(np.zeros((4, 4, 3), np.float32), BOX)
 
 

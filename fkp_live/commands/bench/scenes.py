@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fkp_live.images.picture import BgrPicture
 from fkp_live.sources import open_source
 from fkp_live.types import Frame
 
@@ -69,4 +70,4 @@ class FaceWall:
                 # 47 shares no factor with the clip's length, so no two faces of a wall move alike.
                 view = self._views[(index + 47 * number) % len(self._views)]
                 picture[top : top + CELL[1], left : left + CELL[0]] = view
-            yield Frame(picture, index, index / RATE, time.perf_counter())
+            yield Frame(BgrPicture(picture), index, index / RATE, time.perf_counter())

@@ -69,9 +69,9 @@ def measure(trial: Trial, first: Callable[[], None]) -> dict[str, Any]:
         assert trial.video is not None  # a trial has one of the two
         figures = _source(pipeline, trial, trial.video, first)
     return {
-        "provider": pipeline.provider,
-        "note": pipeline.note,
-        "model": {"name": pipeline.model_name, "sha256": pipeline.model_sha256},
+        "provider": pipeline.engine.provider,
+        "note": pipeline.engine.note,
+        "model": {"name": pipeline.engine.model_name, "sha256": pipeline.engine.model_sha256},
         "peak_memory_mb": peak_memory_mb(),
         **figures,
     }
