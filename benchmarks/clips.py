@@ -35,7 +35,7 @@ from benchmarks.rivals import NAMES, Rivals, add_arguments, ensure_env
 from fkp_live.choices import PipelineOptions
 from fkp_live.errors import ExitCode, FkpError, UsageError
 from fkp_live.images.picture import BgrPicture
-from fkp_live.inference.session import runtime_version
+from fkp_live.inference.runtime import runtime_version
 from fkp_live.metrics import inter_ocular
 from fkp_live.pipeline import Pipeline
 from fkp_live.sources import open_source

@@ -23,9 +23,10 @@ from fkp_live.choices import PipelineOptions
 from fkp_live.commands.options import Options
 from fkp_live.console import printable, say, silence
 from fkp_live.display.overlay import Hud, draw
-from fkp_live.display.window import ESCAPE, Window, screen_problem
+from fkp_live.display.screen import screen_problem
+from fkp_live.display.window import ESCAPE, Window
 from fkp_live.errors import ExitCode, InputError, UsageError
-from fkp_live.inference.session import resolve_model
+from fkp_live.inference.models import resolve_model
 from fkp_live.pipeline import Pipeline
 from fkp_live.sinks import VIDEO_FORMATS, CsvSink, JsonlSink, Sink, VideoSink, check_output
 from fkp_live.sources import Source, open_source
