@@ -44,7 +44,10 @@ def _write(path: Path, measured: dict[str, dict[str, Any]]) -> None:
     """One line a scene, two decimals, so that a difference can be read."""
     blocks = []
     for network, found in measured.items():
-        lines = [f'  "{scene}": {json.dumps(np.round(np.asarray(v, float), 2).tolist())}' for scene, v in found.items()]
+        lines = [
+            f'  "{scene}": {json.dumps(np.round(np.asarray(v, float), 2).tolist())}'
+            for scene, v in found.items()
+        ]
         blocks.append(f'"{network}": {{\n' + ",\n".join(lines) + "\n}")
     path.write_text("{" + ", ".join(blocks) + "}\n")
 
