@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 from photos import photographs
 
+from benchmarks import make_demo_clip
+from fkp_live import geometry
+from fkp_live.commands.bench.scenes import demo_clip
 from fkp_live.engine import Engine
 from fkp_live.faces.head_pose import head_pose
 from fkp_live.faces.openness import measures
-from fkp_live.metrics import nme, nme_by_region
+from fkp_live.metrics import lag, nme, nme_by_region
 from fkp_live.pipeline import FaceLandmarker, Pipeline
+from fkp_live.sources import open_source
 from fkp_live.types import Face, Measures
 
 # Highest NME in per cent of the eye distance; measured: 0.6 to 1.0 for fkp68 and fkp68-int8, 1.9 to 2.8 for fkp68-tiny.
@@ -82,3 +86,18 @@ def test_shut_eyes_measure_less_open(engine: Engine) -> None:
     ]
     assert openness[4] > openness[9] > openness[14]
     assert openness[14] < 0.75 * openness[4]
+
+
+def test_a_tracked_face_stays_on_the_checked_points_as_it_moves() -> None:
+    """The demo clip moves the astronaut by known affines, so its points are known in every frame."""
+    with open_source(demo_clip()) as source:
+        results = [*map(Pipeline(engine=Engine("cpu", "fkp68")).process, source)]
+    frames = make_demo_clip.RATE * make_demo_clip.SECONDS
+    checked = photographs.checked_points()["astronaut"]
+    truth = np.stack([geometry.apply(make_demo_clip.motion(i / frames), checked) for i in range(frames)])
+    smoothed = np.stack([result.faces[0].points for result in results])
+    assert [len(result.faces) for result in results] == [1] * frames
+    assert {result.faces[0].id for result in results} == {1}
+    assert nme(smoothed, truth).max() < HIGHEST_NME["fkp68"]
+    # One turn of the motion is one period of its sines.
+    assert abs(lag(smoothed, truth, [result.time for result in results], 1 / make_demo_clip.SECONDS)) < 0.005
