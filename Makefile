@@ -10,7 +10,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-SOURCES := fkp_live train export tests benchmarks
+SOURCES := fkp_live train export tests benchmarks examples
 
 .PHONY: demo test lint test-lowest test-newest mutants clean
 
