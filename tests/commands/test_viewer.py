@@ -19,9 +19,10 @@ from fkp_live.display.overlay import Hud
 from fkp_live.display.window import ESCAPE, NO_KEY
 from fkp_live.images.picture import BgrPicture
 from fkp_live.images.yuv420 import Yuv420Picture
+from fkp_live.sinks import VideoSink
 from fkp_live.sources import SourceInfo, open_source
 from fkp_live.stats import RunStats
-from fkp_live.types import Frame, FrameResult, Image
+from fkp_live.types import Frame, FrameResult, Image, Picture
 
 INFO = SourceInfo("a.mp4", 320, 240, fps=30)
 HUD = Hud(30.0, None, "cpu", 0)
@@ -212,7 +213,17 @@ def samples_of(path: Path) -> list[Image]:
     return [picture.samples for picture in pictures if isinstance(picture, Yuv420Picture)]
 
 
-def test_a_window_changes_nothing_in_the_file(run: Callable[..., FakeWindow], tmp_path: Path) -> None:
+def test_a_window_changes_nothing_in_the_file(
+    run: Callable[..., FakeWindow], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Picture | None] = []
+    write = VideoSink.write
+
+    def observed(self: VideoSink, result: FrameResult, picture: Picture | None) -> None:
+        written.append(picture)
+        write(self, result, picture)
+
+    monkeypatch.setattr(VideoSink, "write", observed)
     words = "--demo --no-hud --max-frames 12 --quiet"
     run(f"{words} --headless --out plain.mp4")
     keys = [NO_KEY, ord("h"), ord("s"), NO_KEY, ord("h"), SPACE, NO_KEY, SPACE]
@@ -221,6 +232,8 @@ def test_a_window_changes_nothing_in_the_file(run: Callable[..., FakeWindow], tm
     plain, shown = samples_of(tmp_path / "plain.mp4"), samples_of(tmp_path / "shown.mp4")
     assert len(plain) == len(shown) == 12
     assert all(np.array_equal(a, b) for a, b in zip(plain, shown, strict=True))
+    # Painted in the planes of the video, not by way of BGR, which changes every sample a little.
+    assert [type(picture) for picture in written] == [Yuv420Picture] * 24
 
 
 def test_a_pause_and_the_pace_are_not_run_time(
