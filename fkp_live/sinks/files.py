@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from fkp_live.errors import FkpError, OutputError
+from fkp_live.errors import ExitCode, FkpError, OutputError
 from fkp_live.types import FrameResult, Picture
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -96,7 +96,8 @@ def _check(
             )
     for other in map(Path, others):
         if {target, partial} & set(places(other)) or _same_file(target, other):
-            raise OutputError(f"{path} and {other} are the same file.", "Give each output its own name.")
+            message = f"{path} and {other} are the same file."
+            raise OutputError(message, "Give each output its own name.", ExitCode.USAGE)
     if target.exists():
         if not target.is_file():
             raise OutputError(f"{path} is not a regular file.", "Choose another name.")

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from fkp_live.choices import check_range
 from fkp_live.clock import CLOCK_JUMP, LiveClock
 from fkp_live.errors import InputError, UsageError
 from fkp_live.images.picture import BgrPicture
@@ -87,7 +88,7 @@ def open_source(
     InputError : it does not exist, cannot be read, or holds no picture
     UsageError : a range that makes no sense
     """
-    _check_range(start, end, max_frames)
+    check_range(start, end, max_frames)
     where = resolve(spec)
     ranged = start is not None or end is not None
     note: Callable[[], str] = str
@@ -109,16 +110,6 @@ def open_source(
     if max_frames is not None:
         info = replace(info, frames=max_frames if info.frames is None else min(info.frames, max_frames))
     return Source(info, _mirrored(frames) if mirror else frames, note=note, max_frames=max_frames)
-
-
-def _check_range(start: float | None, end: float | None, max_frames: int | None) -> None:
-    for name, value in (("--start", start), ("--end", end)):
-        if value is not None and not 0.0 <= value < float("inf"):
-            raise UsageError(f"{name} must be a number of seconds from 0 up, not {value}.")
-    if end is not None and end <= (start or 0.0):
-        raise UsageError(f"--end ({end}) must be greater than --start ({start or 0}).")
-    if max_frames is not None and max_frames < 1:
-        raise UsageError(f"--max-frames must be at least 1, not {max_frames}.")
 
 
 def _mirrored(frames: Frames) -> Frames:
