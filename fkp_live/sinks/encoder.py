@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 # cv2 before av, always: the other way round cv2.imshow hangs for ever on Linux. av is imported in functions
@@ -17,29 +17,13 @@ from numpy.typing import NDArray
 from fkp_live.handoff import Handoff
 from fkp_live.images.yuv420 import ColourSpace
 from fkp_live.sinks.audio import Sound
+from fkp_live.sinks.containers import MUXER_OPTIONS, VIDEO_FORMATS, check_front, check_video
+from fkp_live.sinks.files import PartialFile
 from fkp_live.sinks.video_clock import VideoClock
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.video.stream import VideoStream
-
-VIDEO_FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}  # suffix -> FFmpeg's name of the container
-_MOV_OPTIONS = {
-    # A late start is written in this unit; the default, 1/1000 s, would be up to half a millisecond off.
-    "movie_timescale": "90000",
-    # Written as fragments, from key frame to key frame, that reach the disk at once, so that a file which is cut off
-    # for whatever reason plays up to there; made an ordinary file in the end. Only a delayed header knows of a late
-    # start. (Fragments of a fixed number of seconds would be wrong: their last pictures can fall out of the edit list.)
-    "movflags": "hybrid_fragmented+delay_moov",
-    "flush_packets": "1",
-}
-_MUXER_OPTIONS = {
-    "mp4": _MOV_OPTIONS,
-    "mov": _MOV_OPTIONS,
-    # An encoder's run-in sounds before 0; by default everything else would be moved to the right instead.
-    "matroska": {"avoid_negative_ts": "disabled", "flush_packets": "1"},
-}
-_FRONT = 64  # bytes of an MP4 file in which all lies that a trailer changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +52,7 @@ class Encoder:
 
     Parameters
     ----------
-    file : an empty file that is written to
-    container : FFmpeg's name of the container, see `VIDEO_FORMATS`
+    file : an empty file that is written to; its suffix is the container's, see `VIDEO_FORMATS`
     coding : how pictures are encoded
     clock : that the pictures' timestamps come from
     audio_from : file or URL whose sound is copied, None for silence
@@ -79,13 +62,13 @@ class Encoder:
     Attributes
     ----------
     note : what the user should know, such as sound that was left out; usually empty, final after `finish`
+    complete : whether everything was written to the file without an error
     interrupted : Ctrl-C that came during `finish`, which it does not cut short
     """
 
     def __init__(
         self,
-        file: Path,
-        container: str,
+        file: PartialFile,
         coding: Coding,
         clock: VideoClock,
         *,
@@ -93,12 +76,15 @@ class Encoder:
         name: str,
         queued: int,
     ) -> None:
-        self._file, self._format, self._coding, self._clock = file, container, coding, clock
+        self._file, self._coding, self._clock = file, coding, clock
+        self._format = VIDEO_FORMATS[file.target.suffix.lower()]
         self.note = ""
+        self.complete = False
         self.interrupted: KeyboardInterrupt | None = None
         self._error: BaseException | None = None
         self._sound: Sound | None = None
         self._open(audio_from, name)
+        check_front(self._file)
         self._pictures: Handoff[tuple[int, float, NDArray[np.uint8]]] = Handoff(queued)
         self._thread = threading.Thread(target=self._encode_all, name="fkp-live encoder", daemon=True)
         self._thread.start()
@@ -119,7 +105,7 @@ class Encoder:
             if self._sound is None or not self._sound.streams:
                 raise
             # The header may refuse a sound that the container's list of codecs allows.
-            self.note = f"the sound of {name} does not fit into {self._file.suffix} and was left out"
+            self.note = f"the sound of {name} does not fit into {self._file.target.suffix} and was left out"
             self._sound.close()
             self._sound = None
             self._container, self._stream = self._new_container()
@@ -129,11 +115,10 @@ class Encoder:
         import av
 
         coding = self._coding
-        output = av.open(
-            str(self._file), "w", format=self._format, container_options=_MUXER_OPTIONS[self._format]
-        )
-        options = {"crf": str(coding.crf), "preset": coding.preset}
-        stream = output.add_stream("libx264", rate=coding.rate, options=options)
+        options = MUXER_OPTIONS[self._format]
+        output = av.open(self._file.address, "w", format=self._format, container_options=options)
+        settings = {"crf": str(coding.crf), "preset": coding.preset}
+        stream = output.add_stream("libx264", rate=coding.rate, options=settings)
         stream.width, stream.height = coding.size
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = self._clock.base
@@ -170,46 +155,51 @@ class Encoder:
             raise self._error
 
     def _encode_all(self) -> None:
-        from av.video.frame import VideoFrame
-
-        # PyAV takes a buffer's height for a multiple of 4, which would move the chroma of others; copies are safe.
-        framed: Any = VideoFrame.from_ndarray if self._coding.size[1] % 4 else VideoFrame.from_numpy_buffer
-        base = self._clock.base
-        seconds: float | None = None
-        ticks: int | None = None
-        step = max(round(1 / (self._coding.rate * base)), 1)
+        pictures = 0
         try:
-            try:
-                while (item := self._pictures.get()) is not None:
-                    step = item[0] - ticks if ticks is not None else step
-                    ticks, seconds, samples = item
-                    picture: Any = framed(samples, format="yuv420p")
-                    picture.pts, picture.time_base = ticks, base
-                    self._container.mux(self._stream.encode(picture))
-                    if self._sound is not None:
-                        self._sound.copy_until(seconds, self._clock.origin)
-                self._container.mux(self._stream.encode(None))
-                if self._sound is not None and seconds is not None:
-                    self._sound.finish(seconds, float(step * base), self._clock.origin)
-            finally:
-                self._complete()
-                if self._sound is not None:
-                    self._sound.close()
-                    self.note = self._sound.note
+            with ExitStack() as stack:
+                stack.callback(self._close_sound)
+                stack.callback(self._complete)
+                try:
+                    pictures = self._encode_queued()
+                except BaseException:
+                    with suppress(Exception):  # save what the encoder holds back
+                        self._container.mux(self._stream.encode(None))
+                    raise
+            self.complete = True
+            if pictures:
+                check_video(self._file, pictures)
         except BaseException as exc:  # it is raised again, in the caller
             self._error = exc
             self._pictures.cancel()
 
-    def _complete(self) -> None:
-        """Write the trailer. For MP4 it begins by turning the fragments at the front into one block of samples.
+    def _encode_queued(self) -> int:
+        """Encode what is queued, to the end; the number of pictures."""
+        from av.video.frame import VideoFrame
 
-        If no room is left for their index they would be lost, so the front is put back.
-        """
-        with self._file.open("rb") as file:
-            front = file.read(_FRONT)
-        try:
-            self._container.close()
-        except BaseException:
-            with self._file.open("r+b") as file:
-                file.write(front)
-            raise
+        # PyAV takes a buffer's height for a multiple of 4, which would move the chroma of others; copies are safe.
+        framed: Any = VideoFrame.from_ndarray if self._coding.size[1] % 4 else VideoFrame.from_numpy_buffer
+        base, pictures = self._clock.base, 0
+        seconds, ticks = 0.0, 0
+        step = max(round(1 / (self._coding.rate * base)), 1)
+        while (item := self._pictures.get()) is not None:
+            step = item[0] - ticks if pictures else step
+            ticks, seconds, samples = item
+            pictures += 1
+            picture: Any = framed(samples, format="yuv420p")
+            picture.pts, picture.time_base = ticks, base
+            self._container.mux(self._stream.encode(picture))
+            if self._sound is not None:
+                self._sound.copy_until(seconds, self._clock.origin)
+        self._container.mux(self._stream.encode(None))
+        if self._sound is not None and pictures:
+            self._sound.finish(seconds, float(step * base), self._clock.origin)
+        return pictures
+
+    def _complete(self) -> None:
+        self._container.close()  # writes the trailer
+
+    def _close_sound(self) -> None:
+        if self._sound is not None:
+            self._sound.close()
+            self.note = self._sound.note

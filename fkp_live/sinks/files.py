@@ -119,6 +119,9 @@ def _same_file(a: Path, b: Path) -> bool:
 class PartialFile:
     """A new, empty file beside its target, and its way to the target's name.
 
+    A descriptor is held until the end, and the file is written through it, so that another file or a link that takes
+    its name meanwhile is neither written to nor renamed or removed.
+
     Parameters
     ----------
     path : the name asked for
@@ -130,6 +133,7 @@ class PartialFile:
     path : as given
     target : the real file behind `path`
     name : where the file is while it is being written
+    descriptor : for reading and writing; closed by `commit`, `keep` and `discard`
 
     Raises
     ------
@@ -142,21 +146,44 @@ class PartialFile:
         self._overwrite = overwrite
         self.target, first = places(self.path)
         try:
-            self.name = _created(first)
+            self.name, self.descriptor = _created(first)
         except OSError as exc:
             raise self.failed(exc) from exc
+        self._identity = _identity(os.fstat(self.descriptor))
+
+    @property
+    def address(self) -> str:
+        """A name for libraries that open files themselves. On Linux it leads to this very file, whatever `name` is."""
+        address = f"/proc/self/fd/{self.descriptor}"
+        return address if os.path.exists(address) else str(self.name)
 
     @property
     def kept(self) -> Path | None:
         """The partial file, None where there is none (any more)."""
-        if not os.path.exists(self.name):
+        if not self._is_in_place():
             return None
         beside = self.path.with_name(self.name.name)
         # Not the same where `path` is a link, or has a ~ in its name.
         return beside if _same_file(beside, self.name) else self.name
 
+    def _is_in_place(self) -> bool:
+        try:
+            return _identity(os.lstat(self.name)) == self._identity
+        except OSError:
+            return False
+
     def commit(self) -> None:
         """Give the file its final name. OutputError if that is not possible; the partial file then stays."""
+        in_place = self._is_in_place()
+        try:
+            os.close(self.descriptor)  # before the rename, which Windows refuses for open files
+        except OSError as exc:
+            raise self.failed(exc) from exc
+        if not in_place:
+            raise OutputError(
+                f"{self.path} is not complete: {self.name} was removed or replaced while it was being written.",
+                "Write to a folder that no other program changes.",
+            )
         try:
             if self._overwrite:
                 os.replace(self.name, self.target)
@@ -171,9 +198,17 @@ class PartialFile:
             hint = f"The finished file is {self.kept}."
             raise OutputError(f"{self.path} cannot be replaced: {exc.strerror}.", hint) from exc
 
+    def keep(self) -> None:
+        """Leave the file under its partial name."""
+        with suppress(OSError):
+            os.close(self.descriptor)
+
     def discard(self) -> None:
         """Remove the file."""
-        self.name.unlink(missing_ok=True)
+        in_place = self._is_in_place()
+        self.keep()
+        if in_place:
+            self.name.unlink(missing_ok=True)
 
     def failed(self, exc: BaseException) -> FkpError:
         """The error to raise where writing failed with ``exc``."""
@@ -187,13 +222,17 @@ class PartialFile:
         )
 
 
-def _created(first: Path) -> Path:
-    """An empty file that was not there before: ``first``, or its name with -2, -3 and so on."""
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _created(first: Path) -> tuple[Path, int]:
+    """An empty file that was not there before, and its descriptor: ``first``, or its name with -2, -3 and so on."""
     path, number = first, 1
     while True:
         try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-            return path
+            # O_EXCL follows no link, not even one that leads nowhere.
+            return path, os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0), 0o666)
         except FileExistsError:
             number += 1
             path = first.with_name(f"{first.stem}-{number}{first.suffix}")
@@ -218,7 +257,8 @@ def write_text(path: Path, text: str, *, overwrite: bool) -> None:
     """Write a whole text file, or none. Raises OutputError as `check_output`, or if there is no room."""
     file = PartialFile(path, overwrite=overwrite)
     try:
-        file.name.write_text(text, encoding="utf-8")
+        with os.fdopen(file.descriptor, "w", encoding="utf-8", closefd=False) as stream:
+            stream.write(text)
     except OSError as exc:
         file.discard()
         raise file.failed(exc) from exc

@@ -86,6 +86,7 @@ class FileSink:
         try:
             self._finish()
         except Exception as exc:
+            self._leave()
             raise self._file.failed(exc) from exc
         if self._results or self._keeps_empty:
             self._file.commit()
@@ -99,8 +100,18 @@ class FileSink:
         self._closed = True
         with suppress(Exception):  # the failure that led here is the one to report
             self._finish()
-        if not self._results:
+        self._leave()
+
+    def _leave(self) -> None:
+        """Keep what was written before a failure, if it is of use."""
+        if self._is_of_use():
+            self._file.keep()
+        else:
             self._file.discard()
+
+    def _is_of_use(self) -> bool:
+        """Whether the partial file is worth keeping after a failure."""
+        return self._results > 0
 
     def _write(self, result: FrameResult, picture: Picture | None) -> None:
         raise NotImplementedError

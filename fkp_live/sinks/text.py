@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,14 @@ class TextSink(FileSink):
         super().__init__(path, overwrite)
         try:
             # UTF-8 cannot hold the undecodable bytes of a file's name. Written as \udcff they are valid JSON.
-            self._text = self._file.name.open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
+            self._text = os.fdopen(
+                self._file.descriptor,
+                "w",
+                encoding="utf-8",
+                errors="backslashreplace",
+                newline="\n",
+                closefd=False,
+            )
             self._text.write(header)
         except BaseException as exc:
             self._file.discard()

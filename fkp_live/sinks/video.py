@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from fkp_live.errors import OutputError
 from fkp_live.images.yuv420 import ColourSpace, Yuv420Picture
-from fkp_live.sinks.encoder import VIDEO_FORMATS, Coding, Encoder
+from fkp_live.sinks.containers import VIDEO_FORMATS, plays
+from fkp_live.sinks.encoder import Coding, Encoder
 from fkp_live.sinks.sink import FileSink
 from fkp_live.sinks.video_clock import VideoClock
 from fkp_live.types import FrameResult, Image, Picture, SourceInfo
@@ -73,8 +74,7 @@ class VideoSink(FileSink):
         fitting = _QUEUED_BYTES // (self._size[0] * self._size[1] * 3 // 2)
         try:
             self._encoder = Encoder(
-                self._file.name,
-                VIDEO_FORMATS[self._file.target.suffix.lower()],
+                self._file,
                 Coding(self._size, rate, self._colour, info.pixel_aspect, crf, preset),
                 self._clock,
                 audio_from=None if audio_from is None else str(audio_from),
@@ -116,6 +116,9 @@ class VideoSink(FileSink):
 
     def _finish(self) -> None:
         self._encoder.finish()
+
+    def _is_of_use(self) -> bool:
+        return super()._is_of_use() and (self._encoder.complete or plays(self._file))
 
     def close(self) -> None:
         """Encode what is queued, finish the file, give it its name. Without a picture there is no file.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from written import frames_in, info, names, numbered_picture, partial, result_wi
 
 from fkp_live.errors import OutputError
 from fkp_live.images.picture import BgrPicture
-from fkp_live.sinks import CsvSink, JsonlSink, VideoSink
+from fkp_live.sinks import CsvSink, JsonlSink, VideoSink, files
 from fkp_live.sinks.sink import FileSink
 from fkp_live.sources import open_source
 
@@ -211,6 +212,61 @@ def test_a_full_disk_ends_with_its_own_message(path: Path, make: Make) -> None:
     if path.suffix not in (".csv", ".jsonl"):
         with open_source(partial(path)) as source:
             assert next(source).image.shape == noise.shape
+
+
+# other programs in the same folder
+
+
+@pytest.mark.skipif(os.name != "posix", reason="an open file cannot be replaced on Windows")
+@pytest.mark.parametrize("end", ["close", "abort"])
+@pytest.mark.parametrize("other", ["a link", "a file", "nothing"])
+def test_what_takes_the_place_of_the_partial_file_is_left_alone(
+    path: Path, make: Make, end: str, other: str
+) -> None:
+    precious = path.parent / "precious"
+    precious.write_text(OLD)
+    sink = make(path)
+    write_numbered(sink, 5)
+    partial(path).unlink()
+    if other == "a link":
+        partial(path).symlink_to(precious)
+    elif other == "a file":
+        partial(path).write_text(OLD)
+    if end == "close":
+        with pytest.raises(
+            OutputError, match=r"was removed or replaced while it was being written"
+        ) as caught:
+            sink.close()
+        assert caught.value.exit_code == 6
+    else:
+        sink.abort()
+    assert sink.kept is None
+    assert not path.exists()
+    assert precious.read_text() == OLD
+    assert names(path.parent) == sorted(["precious"] + [partial(path).name] * (other != "nothing"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has names for descriptors")
+def test_a_link_in_the_place_of_a_partial_file_is_not_written_through(
+    path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the creation of the file and the moment at which a library opens it."""
+    precious = path.parent / "precious"
+    precious.write_text(OLD)
+    create = files._created
+
+    def swapped(first: Path) -> tuple[Path, int]:
+        name, descriptor = create(first)
+        name.unlink()
+        name.symlink_to(precious)
+        return name, descriptor
+
+    monkeypatch.setattr(files, "_created", swapped)
+    sink = make(path)
+    write_numbered(sink, 5)
+    with pytest.raises(OutputError, match=r"was removed or replaced"):
+        sink.close()
+    assert precious.read_text() == OLD
 
 
 # after the end

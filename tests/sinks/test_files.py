@@ -141,7 +141,7 @@ def test_a_failure_at_the_beginning_leaves_no_file(tmp_path: Path, monkeypatch: 
     def refuse(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "fdopen", refuse)
     with pytest.raises(ZeroDivisionError):
         CsvSink(tmp_path / "o.csv")
     assert names(tmp_path) == []
