@@ -25,6 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words or os.environ.get("FKP_DEBUG", "") not in ("", "0")
     open_closed_streams()
+    # OpenCV prints pages of warnings about a broken picture; our own message names the file and the cure. For the
+    # whole process, so only here and not in the library; it is read when cv2 is imported, which is later.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     try:
         try:
             code = _dispatch(words)

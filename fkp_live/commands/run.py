@@ -29,7 +29,7 @@ from fkp_live.inference.session import resolve_model
 from fkp_live.pipeline import Pipeline
 from fkp_live.sinks import VIDEO_FORMATS, CsvSink, JsonlSink, Sink, VideoSink, check_output
 from fkp_live.sources import Source, open_source
-from fkp_live.sources.capture import local_files
+from fkp_live.sources.spec import local_files
 from fkp_live.stats import FrameRate, RunStats
 from fkp_live.types import Image, Picture, SourceInfo
 

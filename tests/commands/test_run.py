@@ -16,8 +16,7 @@ from fkp_live.inference import session as runtime
 from fkp_live.pipeline import Pipeline
 from fkp_live.sinks import audio as sound
 from fkp_live.sinks import video as sinks
-from fkp_live.sources import open_source
-from fkp_live.sources import video as sources
+from fkp_live.sources import decoding, open_source
 from fkp_live.types import Frame, FrameResult
 
 
@@ -87,7 +86,7 @@ def test_whoever_fails_in_the_middle_ends_the_run(
     said: str,
 ) -> None:
     owner, name = {
-        "reader": (sources._Video, "_frame"),
+        "reader": (decoding.Converter, "__call__"),
         "writer": (sound.Sound, "copy_until"),
         "provider": (runtime.Session, "run"),
     }[who]

@@ -84,7 +84,7 @@ def main(words: Sequence[str]) -> int:
     options = parse(words)
     # Not at the top, because ``--help`` and a mistyped option answer at once.
     from fkp_live.inference.session import resolve_model
-    from fkp_live.sources.capture import local_files
+    from fkp_live.sources.spec import local_files
 
     old = None if options.compare is None else read_report(options.compare)
     if options.json is not None:
@@ -260,7 +260,7 @@ def _check(options: BenchOptions) -> None:
 def _cases(options: BenchOptions) -> dict[str, dict[str, Any]]:
     if options.faces:
         return {f"{n} face{'s' if n > 1 else ''}": {"faces": n} for n in options.faces}
-    from fkp_live.sources.capture import without_password
+    from fkp_live.sources.spec import without_password
 
     if options.video is None:
         from fkp_live.commands.bench.scenes import demo_clip
