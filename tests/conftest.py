@@ -142,11 +142,14 @@ def make_clip() -> Callable[..., Path]:
 class MjpegServer:
     """Sends pictures as multipart MJPEG over HTTP on loopback, as network cameras do.
 
-    ``sent`` counts the pictures sent; `stall` stops sending without closing, `hang_up` closes connections. With
-    ``rate`` None a picture is sent only where `send` allows it.
+    ``picture`` gives each picture by its number, as an image or as the bytes of a JPEG. ``sent`` counts the pictures
+    sent; `stall` stops sending without closing, `hang_up` closes connections. With ``rate`` None a picture is sent only
+    where `send` allows it.
     """
 
-    def __init__(self, picture: Callable[[int], Image], rate: float | None, count: int | None) -> None:
+    def __init__(
+        self, picture: Callable[[int], Image | bytes], rate: float | None, count: int | None
+    ) -> None:
         self.sent = 0
         self._allowed = threading.Semaphore(0)
         self.stall = threading.Event()
@@ -164,7 +167,12 @@ class MjpegServer:
                         if rate is None and not outer._allowed.acquire(timeout=0.02):
                             continue
                         if not outer.stall.is_set():
-                            jpeg = cv2.imencode(".jpg", picture(outer.sent))[1].tobytes()
+                            shown = picture(outer.sent)
+                            jpeg = (
+                                shown
+                                if isinstance(shown, bytes)
+                                else cv2.imencode(".jpg", shown)[1].tobytes()
+                            )
                             head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}"
                             self.wfile.write(f"--frame\r\n{head}\r\n\r\n".encode() + jpeg + b"\r\n")
                             outer.sent += 1
@@ -198,7 +206,9 @@ def mjpeg_server() -> Iterator[Callable[..., MjpegServer]]:
     servers: list[MjpegServer] = []
 
     def start(
-        picture: Callable[[int], Image] | None = None, rate: float | None = 30.0, count: int | None = None
+        picture: Callable[[int], Image | bytes] | None = None,
+        rate: float | None = 30.0,
+        count: int | None = None,
     ) -> MjpegServer:
         servers.append(MjpegServer(picture or (lambda i: numbered(i % 256)), rate, count))
         return servers[-1]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Generator, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 # cv2 before av, always: the other way round cv2.imshow hangs for ever on Linux. av is imported in functions only.
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
 _FULL_RANGE = 2  # of samples: black is 0, not 16
+_SIDE_DATA_TYPES = 48  # more than FFmpeg 8 has, for those to come
 
 
 def decoded(container: Container, damage: Damage) -> Generator[VideoFrame, None, None]:
@@ -137,11 +139,40 @@ def _samples_of(picture: VideoFrame) -> NDArray[np.uint8]:
 
 
 def _display_matrix(picture: VideoFrame) -> np.ndarray | None:
-    side_data: Any = picture.side_data
+    try:
+        side_data: Any = picture.side_data
+    except ValueError:
+        side_data = _without_unknown_side_data(picture).side_data
     try:
         return np.frombuffer(bytes(side_data["DISPLAYMATRIX"]), "=i4")
     except KeyError:
         return None
+
+
+def _without_unknown_side_data(picture: VideoFrame) -> VideoFrame:
+    """The picture without side data of types that PyAV has no name for, where it gives no side data at all.
+
+    PyAV 18 names types up to 27, FFmpeg 8 has 31, which is Exif: phones' HEIC and AVIF, MJPEG of cameras.
+    """
+    from av.filter import Graph
+    from av.sidedata.sidedata import Type
+
+    graph = Graph()
+    source: Any = graph.add_buffer(
+        width=picture.width,
+        height=picture.height,
+        format=picture.format,
+        time_base=picture.time_base or Fraction(1),
+    )
+    for number in set(range(_SIDE_DATA_TYPES)) - {known.value for known in Type}:
+        delete = graph.add("sidedata", f"mode=delete:type={number}")
+        source.link_to(delete)
+        source = delete
+    source.link_to(graph.add("buffersink"))
+    graph.configure()
+    graph.push(picture)
+    cleaned: Any = graph.pull()
+    return cleaned
 
 
 def _is_quarter_turn(matrix: Sequence[int] | np.ndarray) -> bool:

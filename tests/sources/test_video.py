@@ -54,20 +54,6 @@ def test_file_gives_every_frame_in_order(
     assert not source.info.live
 
 
-@pytest.mark.parametrize(("degrees", "hflip"), [*itertools.product((0, 90, 180, 270), (False, True))])
-def test_display_matrix_is_applied(
-    make_clip: MakeClip, tmp_path: Path, astronaut: Image, degrees: int, hflip: bool
-) -> None:
-    stored = np.ascontiguousarray(astronaut[:256, 100:420])
-    path = make_clip(tmp_path / "r.mp4", [stored] * 2, rotation=degrees, hflip=hflip)
-    expected = np.rot90(stored, degrees // 90)  # counter-clockwise, as the matrix is meant
-    expected = expected[:, ::-1] if hflip else expected
-    with open_source(path) as source:
-        image = next(source).image
-    assert (source.info.height, source.info.width) == expected.shape[:2] == image.shape[:2]
-    assert np.abs(image.astype(int) - expected).mean() < 6  # any other orientation is off by 40 and more
-
-
 def test_mirror(make_clip: MakeClip, tmp_path: Path) -> None:
     path = make_clip(tmp_path / "m.mp4", 5)
     for plain, mirrored in zip(read(path), read(path, mirror=True), strict=True):
