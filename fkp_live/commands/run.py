@@ -27,7 +27,7 @@ from fkp_live.inference.models import resolve_model
 from fkp_live.pipeline import Pipeline
 from fkp_live.sinks import VIDEO_FORMATS, CsvSink, JsonlSink, Sink, VideoSink, check_output
 from fkp_live.sources import Source, open_source
-from fkp_live.sources.capture import local_files
+from fkp_live.sources.spec import local_files
 from fkp_live.stats import RunStats
 from fkp_live.stream import Painter, process_stream, settled
 from fkp_live.types import Frame, FrameResult, Picture, SourceInfo

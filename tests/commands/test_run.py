@@ -18,8 +18,7 @@ from fkp_live.inference import session
 from fkp_live.pipeline import Pipeline
 from fkp_live.sinks import audio as sound
 from fkp_live.sinks import encoder as encoders
-from fkp_live.sources import open_source
-from fkp_live.sources import video as sources
+from fkp_live.sources import decoding, open_source
 from fkp_live.types import Frame, FrameResult
 
 # Runs the command in a process of its own, and prints the niceness of this thread and of the others at each frame.
@@ -171,7 +170,7 @@ def test_whoever_fails_in_the_middle_ends_the_run(
     said: str,
 ) -> None:
     owner, name = {
-        "reader": (sources._Video, "_frame"),
+        "reader": (decoding.Converter, "__call__"),
         "writer": (sound.Sound, "copy_until"),
         "provider": (session.Session, "run"),
     }[who]
