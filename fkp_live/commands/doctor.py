@@ -28,7 +28,7 @@ from fkp_live.inference.session import (
     stream_model,
 )
 
-_PACKAGES = ("numpy", "opencv-python", "onnxruntime", "av", "scipy", "tqdm")
+_PACKAGES = ("numpy", "opencv-python", "onnxruntime", "av", "lapx", "tqdm")
 # Wheels that bring the same module as one of the above, and what it means to have them.
 _VARIANTS = (
     "opencv-python-headless",
@@ -64,7 +64,7 @@ def _line(what: str, found: str) -> None:
 def _versions() -> list[str]:
     _line("fkp-live", __version__)
     _line("python", f"{platform.python_version()} on {platform.platform()}, {os.cpu_count()} processors")
-    modules = {"opencv-python": "cv2"}
+    modules = {"opencv-python": "cv2", "lapx": "lap"}
     broken = []
     for package in _PACKAGES:
         try:

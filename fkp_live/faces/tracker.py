@@ -9,13 +9,11 @@ clock.
 from __future__ import annotations
 
 import math
-import sys
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 
 import numpy as np
+from lap import lapjvx
 from numpy.typing import NDArray
 
 from fkp_live import geometry
@@ -61,6 +59,8 @@ _CUT_LEVELS, _CUT_RATIO, _CUT_GRID = 25.0, 4.0, 24
 _ACROSS = np.zeros(N_POINTS, np.float32)
 _ACROSS[list(REGIONS["left_eye"])] = 1 / len(REGIONS["left_eye"])
 _ACROSS[list(REGIONS["right_eye"])] = -1 / len(REGIONS["right_eye"])
+# Stands for an infinite cost in an assignment: as many pairs as possible come first, then the cheapest.
+_IMPOSSIBLE = 1e6
 _Vector = NDArray[np.float64]
 
 
@@ -364,8 +364,6 @@ class Tracker:
             number = crop.track.id
         score = crop.find.score if crop.find is not None else float(confidence.mean())
         self.tracks.append(Track(number, points, confidence, box, score, time))
-        if len(self.tracks) == 2:
-            _import_assignment()
 
     def _go_on(
         self,
@@ -412,20 +410,12 @@ class Tracker:
 
 
 def _assign(costs: _Vector) -> dict[int, int]:
-    """Row -> column of the cheapest assignment, never an infinite cost."""
+    """Row -> column of the cheapest assignment of ``costs`` (N, M), pairs of infinite cost excluded."""
     possible = np.isfinite(costs)
     if possible.sum(0).max() <= 1 and possible.sum(1).max() <= 1:
         return {int(i): int(j) for i, j in np.argwhere(possible)}
-    from scipy.optimize import linear_sum_assignment
-
-    rows, columns = linear_sum_assignment(np.where(possible, costs, 1e6))
+    _, rows, columns = lapjvx(np.where(possible, costs, _IMPOSSIBLE), extend_cost=True)
     return {int(i): int(j) for i, j in zip(rows, columns, strict=True) if possible[i, j]}
-
-
-def _import_assignment() -> None:
-    """Begin to import what faces that compete need. It takes longer than many frames, and one face never needs it."""
-    if "scipy.optimize" not in sys.modules:
-        threading.Thread(target=import_module, args=("scipy.optimize",), name="fkp-live import").start()
 
 
 def _side(box: FloatArray) -> float:

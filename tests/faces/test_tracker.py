@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -283,26 +280,29 @@ def test_picture_size_may_change() -> None:
     assert scene.detected
 
 
-def test_what_competing_faces_need_is_imported_beside_the_stream() -> None:
-    """One face never needs it; with two the stream does not stop for it."""
-    code = """
-import sys, threading
-from test_tracker import Scene, face_at
-scene = Scene()
-scene.steps(3, face_at(150, 150))
-assert "scipy.optimize" not in sys.modules
-scene.steps(20, face_at(150, 150), face_at(450, 150))
-for thread in threading.enumerate():
-    if thread.name == "fkp-live import":
-        thread.join()
-assert "scipy.optimize" in sys.modules
-"""
-    subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=Path(__file__).parents[1],
-        check=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )
+@pytest.mark.parametrize("seed", range(40))
+def test_an_assignment_pairs_as_many_as_possible_at_the_least_cost(seed: int) -> None:
+    """Against a search over all assignments, with up to five rows and columns and some pairs excluded."""
+    random = np.random.default_rng(seed)
+    costs = random.uniform(0, 3, random.integers(1, 6, 2))
+    costs[random.random(costs.shape) < random.choice([0.0, 0.3, 0.7])] = np.inf
+    pairs = track._assign(costs)
+    assert len(set(pairs.values())) == len(pairs)
+    total = sum(costs[row, column] for row, column in pairs.items())
+    assert (-len(pairs), total) == pytest.approx(_best(costs))
+
+
+def _best(costs: np.ndarray) -> tuple[float, float]:
+    """(minus the number of pairs, their total cost) of the best assignment, by trying all."""
+    if costs.shape[0] > costs.shape[1]:
+        costs = costs.T
+    rows = np.arange(len(costs))
+    scores = []
+    for columns in permutations(range(costs.shape[1]), len(costs)):
+        chosen = costs[rows, list(columns)]
+        finite = chosen[np.isfinite(chosen)]
+        scores.append((-float(len(finite)), float(finite.sum())))
+    return min(scores)
 
 
 def test_many_competing_faces_get_the_best_assignment() -> None:
