@@ -146,7 +146,7 @@ class Pipeline:
 
     def process(self, frame: Frame) -> FrameResult:
         """The faces of the next frame, largest first."""
-        time, picture = frame.time, frame.picture
+        picture = frame.picture
         start = perf_counter()
         detecting = 0.0
 
@@ -157,7 +157,8 @@ class Pipeline:
             detecting = perf_counter() - begun
             return detections
 
-        plan = self._tracker.plan(picture.luma, time, detect)
+        plan = self._tracker.plan(picture.luma, frame.time, detect)
+        time = plan.time  # for the filters below: it does not go back where timestamps are out of order
         planned = perf_counter()
         found = self.engine.network.run_matrices(picture, plan.matrices) if plan.matrices else _NOBODY
         located = perf_counter()

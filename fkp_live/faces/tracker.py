@@ -19,6 +19,7 @@ from fkp_live import geometry
 from fkp_live.choices import DETECT_EVERY
 from fkp_live.faces.crop_follower import CropFollower
 from fkp_live.faces.scene_cut import SceneCut
+from fkp_live.faces.steady_time import SteadyTime
 from fkp_live.faces.tracker_options import TrackerOptions
 from fkp_live.geometry import CropSpec, Matrix
 from fkp_live.topology import N_POINTS
@@ -95,7 +96,7 @@ class Plan:
     ----------
     matrices : N affines (2, 3) from frame pixels to the crops that the landmark network is to see
     detected : whether the detector ran on this frame
-    time : of the frame in seconds
+    time : of the frame in seconds, see `SteadyTime`: not before that of the last plan unless the clock began anew
     size : width and height of the picture
     targets : what each of the N crops is for
     """
@@ -112,7 +113,7 @@ class Tracker:
 
     For each frame, in this order::
 
-        plan = tracker.plan(luma, time, lambda: detector(image))
+        plan = tracker.plan(luma, timestamp, lambda: detector(image))
         tracks = tracker.update(plan, network.run_matrices(image, plan.matrices))
 
     Parameters
@@ -142,7 +143,7 @@ class Tracker:
             raise ValueError(f"max_faces is {max_faces}, expected 1 or more, or None")
         self.spec, self.detect_every, self.max_faces = spec, detect_every, max_faces
         self._options = options or TrackerOptions()
-        self._scene_cut = SceneCut(self._options)
+        self._scene_cut, self._steady_time = SceneCut(self._options), SteadyTime()
         self._next_id = 1
         self.reset()
 
@@ -154,21 +155,24 @@ class Tracker:
         self._plan: Plan | None = None
         self._since: int | None = None  # frames since the last detection
         self._just_lost = self._cut = False
-        self._time = -math.inf
         self._scene_cut.reset()
+        self._steady_time.reset()
 
-    def plan(self, luma: NDArray[np.uint8], time: float, detect: Callable[[], Sequence[FaceBox]]) -> Plan:
+    def plan(
+        self, luma: NDArray[np.uint8], timestamp: float, detect: Callable[[], Sequence[FaceBox]]
+    ) -> Plan:
         """Where to look for landmarks in the next frame.
 
         Parameters
         ----------
         luma : (H, W) uint8, or any plane that stands for it, such as the green one
-        time : of the frame in seconds
+        timestamp : of the frame in seconds
         detect : runs the detector on this frame; called only when a detection is due
 
         A plan replaces an earlier one that was never used: the frame of that one is left out.
         """
-        self._cut = self._scene_cut(luma) or time < self._time
+        time, began_anew = self._steady_time(timestamp)
+        self._cut = self._scene_cut(luma) or began_anew
         self._lost = [] if self._cut else [t for t in self._lost if self._may_return(t, time)]
         detected = self._is_detection_due()
         if detected:
@@ -225,7 +229,6 @@ class Tracker:
         self.ended = [track.id for track in gone]
         self._just_lost = bool(gone)
         self._lost = [t for t in self._lost if t.id not in ids] + ([] if self._cut else gone)
-        self._time = time
         self.tracks.sort(key=lambda track: -track.side)
         return self.tracks
 

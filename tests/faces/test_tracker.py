@@ -422,7 +422,7 @@ def test_the_crop_goes_to_a_detection_that_overlaps_the_track_by_less_than_two_f
 
 
 @pytest.mark.parametrize(
-    ("speed", "reach", "number"), [(600.0, 290.0, 1), (600.0, 560.0, 2), (600.0, 455.0, 1)]
+    ("speed", "reach", "number"), [(600.0, 290.0, 1), (600.0, 540.0, 2), (600.0, 455.0, 1)]
 )
 def test_a_lost_face_is_expected_along_its_path_for_half_a_second(
     speed: float, reach: float, number: int
