@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -113,13 +114,13 @@ def point_distance(difference: Tensor, options: LossOptions) -> Tensor:
         return size.sum(-1)
     width, curvature = options.wing_width, options.wing_curvature
     if options.kind == "wing":
-        offset = width - width * torch.log(torch.tensor(1.0 + width / curvature))
+        offset = width - width * math.log1p(width / curvature)
         return torch.where(size < width, width * torch.log1p(size / curvature), size - offset).sum(-1)
     if options.kind == "adaptive":
         # Adaptive Wing for coordinates: quadratic near zero, logarithmic up to the width, linear beyond.
         near = width * torch.log1p((size / curvature) ** 2)
         slope = width * 2.0 * width / curvature**2 / (1.0 + (width / curvature) ** 2)
-        at_width = width * torch.log1p(torch.tensor((width / curvature) ** 2))
+        at_width = width * math.log1p((width / curvature) ** 2)
         return torch.where(size < width, near, slope * (size - width) + at_width).sum(-1)
     raise ValueError(f"unknown loss '{options.kind}', expected one of {', '.join(KINDS)}")
 
@@ -131,9 +132,11 @@ def map_cross_entropy(maps: Tensor, points: Tensor, sigma: float, stride: int) -
     """
     height, width = maps.shape[2:]
     cells = (points - (stride - 1) / 2.0) / stride
-    inside = ((cells > -0.5) & (cells < torch.tensor([width - 0.5, height - 0.5]))).all(-1)
-    gx = torch.softmax(-((torch.arange(width) - cells[..., :1]) ** 2) / (2.0 * sigma**2), -1)
-    gy = torch.softmax(-((torch.arange(height) - cells[..., 1:]) ** 2) / (2.0 * sigma**2), -1)
+    x, y = cells[..., :1], cells[..., 1:]
+    inside = ((cells > -0.5).all(-1, keepdim=True) & (x < width - 0.5) & (y < height - 0.5)).squeeze(-1)
+    columns, rows = (torch.arange(n, device=maps.device) for n in (width, height))
+    gx = torch.softmax(-((columns - x) ** 2) / (2.0 * sigma**2), -1)
+    gy = torch.softmax(-((rows - y) ** 2) / (2.0 * sigma**2), -1)
     # Spelt out over the map: two small products for each of thousands of maps take three times as long.
     target = (gy[..., :, None] * gx[..., None, :]).flatten(2)
     return -(target * maps.flatten(2).log_softmax(-1)).sum(-1) * inside

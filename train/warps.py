@@ -62,13 +62,11 @@ def warp_points(points: Tensor, warps: Tensor) -> Tensor:
 def warp_crops(crops: Tensor, warps: Tensor) -> Tensor:
     """Crops (N, C, S, S) through affines (N, 2, 3), bilinear; black comes in from outside."""
     size = crops.shape[-1]
-    inverse = torch.linalg.inv(
-        torch.cat([warps, torch.tensor([[[0.0, 0.0, 1.0]]]).expand(len(warps), 1, 3)], 1)
-    )
+    last_row = warps.new_tensor([0.0, 0.0, 1.0]).expand(len(warps), 1, 3)
+    inverse = torch.linalg.inv(torch.cat([warps, last_row], 1))
     # Pixel x is (2 x + 1) / size - 1 in the units of grid_sample.
-    grid = functional.affine_grid(
-        torch.eye(2, 3).expand(len(crops), 2, 3), list(crops.shape), align_corners=False
-    )
+    unmoved = torch.eye(2, 3, device=warps.device).expand(len(crops), 2, 3)
+    grid = functional.affine_grid(unmoved, list(crops.shape), align_corners=False)
     pixels = ((grid.flatten(1, 2) + 1.0) * size - 1.0) / 2.0
     source = (2.0 * warp_points(pixels, inverse[:, :2]) + 1.0) / size - 1.0
     return functional.grid_sample(crops, source.unflatten(1, (size, size)), align_corners=False)
