@@ -13,8 +13,12 @@ from fkp_live.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 from train.model import Answer
 from train.values import KINDS
 
-# Within this share of the outer eye corners' distance a point counts as found; the confidence estimates it.
+# The confidence estimates the probability that a point lies within this share of the bounded eye distance.
 FOUND_WITHIN = 0.1
+# Distance of the outer eye corners of a frontal face, and the least that the bounded one takes, in sides of the box:
+# in turned heads the corners nearly coincide.
+USUAL_EYE_DISTANCE = 0.62
+LEAST_EYE_DISTANCE = USUAL_EYE_DISTANCE / 1.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +82,8 @@ def total_loss(
         ``loss`` (the sum) and each term before its weight, as scalars.
     """
     predicted, true = answer.points, truth.points
-    eyes = eye_distance(true)
-    # Turned heads have nearly coinciding eye corners: their weight is bounded.
-    usual = 0.62 * face_side
-    bounded_eyes = eyes.clamp_min(usual / 1.8)
+    usual = USUAL_EYE_DISTANCE * face_side
+    bounded_eyes = eye_distance(true).clamp_min(usual / 1.8)
     # Crops without a face are masked, not selected: indexing costs more than the arithmetic it saves.
     faces = truth.is_face.float()
     per_face = truth.weight * faces * (usual / bounded_eyes if options.per_eye_distance else 1.0)

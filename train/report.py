@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from fkp_live.errors import OutputError
 from fkp_live.geometry import CropSpec, apply, box_of, crop_matrix
 from fkp_live.images.warping import warp
-from fkp_live.metrics import auc, cumulative_curve, failure_rate, nme
+from fkp_live.metrics import auc, cumulative_curve, failure_rate, inter_ocular, nme, point_errors
 from fkp_live.topology import CONTOURS
 from train.data import FaceSet
-from train.losses import FOUND_WITHIN
+from train.losses import FOUND_WITHIN, LEAST_EYE_DISTANCE
 
 Image = NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -136,21 +136,32 @@ def plot_error_curves(curves: Mapping[str, ArrayLike], path: Path, title: str, l
     _save(plt, figure, path)
 
 
+def bounded_errors(predicted: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
+    """Error of each point in per cent of the bounded eye distance, which the confidence is about.
+
+    That is the distance of the outer eye corners, but at least `LEAST_EYE_DISTANCE` of the longer side of the box:
+    twice (N, 68, 2) -> (N, 68).
+    """
+    box, eyes = box_of(truth), inter_ocular(truth)
+    side = (box[:, 2:] - box[:, :2]).max(1)
+    return point_errors(predicted, truth) * (eyes / np.maximum(eyes, LEAST_EYE_DISTANCE * side))[:, None]
+
+
 def calibration(confidence: ArrayLike, errors: ArrayLike) -> dict[str, Any]:
     """Whether a confidence means what `fkp_live.types.Landmarks` says.
 
     Parameters
     ----------
     confidence : (N, 68) in [0, 1]
-    errors : (N, 68) in per cent of the eye distance
+    errors : (N, 68) in per cent of the bounded eye distance, see `bounded_errors`
 
     Returns
     -------
     dict
         ``bins``: by tenths of confidence the number of ``points``, their mean ``confidence``, the share ``found``
-        within a tenth of the eye distance and the mean ``error``; ``ece``: the expected calibration error, the mean
-        of |found - confidence| over the points (M. Naeini et al., AAAI 2015); ``auroc``: how well confidence ranks
-        found points before lost ones (0.5 is chance; None where all points are of one kind).
+        within a tenth of the bounded eye distance and the mean ``error``; ``ece``: the expected calibration
+        error, the mean of |found - confidence| over the points (M. Naeini et al., AAAI 2015); ``auroc``: how well
+        confidence ranks found points before lost ones (0.5 is chance; None where all points are of one kind).
     """
     confidence, errors = np.asarray(confidence, np.float64).ravel(), np.asarray(errors, np.float64).ravel()
     found = errors <= 100.0 * FOUND_WITHIN
@@ -178,7 +189,7 @@ def _auroc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float | 
 
 
 def plot_calibration(bins: Mapping[str, Sequence[Mapping[str, float]]], path: Path) -> None:
-    """Share of points within a tenth of the eye distance, and their error, against the confidence."""
+    """Share of points within a tenth of the bounded eye distance, and their error, against the confidence."""
     plt = pyplot()
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5))
     left.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":")
@@ -188,8 +199,8 @@ def plot_calibration(bins: Mapping[str, Sequence[Mapping[str, float]]], path: Pa
         confidence = [row["confidence"] for row in filled]
         left.plot(confidence, [row["found"] for row in filled], marker="o", markersize=4, label=name)
         right.plot(confidence, [row["error"] for row in filled], marker="o", markersize=4, label=name)
-    left.set(xlim=(0, 1), ylim=(0, 1), ylabel="share within 10 % of the eye distance")
-    right.set(xlim=(0, 1), ylabel="mean error, % of the eye distance", yscale="log")
+    left.set(xlim=(0, 1), ylim=(0, 1), ylabel="share within 10 % of the bounded eye distance")
+    right.set(xlim=(0, 1), ylabel="mean error, % of the bounded eye distance", yscale="log")
     for axis in (left, right):
         axis.set_xlabel("confidence")
         axis.grid(alpha=0.3)

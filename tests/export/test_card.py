@@ -80,8 +80,8 @@ def test_older_checkpoints_of_our_own_sets_say_what_their_cards_said(tmp_path: P
     shipped = open_session(models_dir() / "fkp68.onnx", "cpu").metadata
     assert facts["held_out"] == shipped["training"]["held_out"]
     assert metadata(MODEL, "mine", facts, {})["licence"] == shipped["licence"]
-    expected = (models_dir() / "fkp68.md").read_text().split("## Data")[1].split("## Figures")[0]
-    assert text.split("## Data")[1].split("## Figures")[0] == expected.replace("sixth_unlabelled.csv, ", "")
+    expected = (models_dir() / "fkp68.md").read_text().split("## Data")[1].split("## Limits")[0]
+    assert text.split("## Data")[1].split("## Limits")[0] == expected.replace("sixth_unlabelled.csv, ", "")
     assert "train/recipes/fkp68-seventh.toml" in text
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from analytic import centroid_network
 from shapes import FRONTAL, SPEC, face_at
 
@@ -29,8 +30,10 @@ from train.judge import (
     slices,
     ways_of_asking,
 )
+from train.losses import FOUND_WITHIN, LEAST_EYE_DISTANCE, LossOptions, Truth, total_loss
+from train.model import Answer
 from train.networks import open_network
-from train.report import calibration
+from train.report import bounded_errors, calibration
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 # Between and around the astronaut's eyes.
@@ -185,6 +188,24 @@ def test_calibration_of_honest_and_of_boastful_confidence() -> None:
         "from": 0.9, "points": 680.0, "confidence": pytest.approx(0.97), "found": 0.0, "error": 30.0
     }  # fmt: skip
     assert calibration(np.ones((1, 68)), np.zeros((1, 68)))["bins"][9]["points"] == 68
+
+
+def test_evaluation_and_training_mean_the_same_by_confidence() -> None:
+    """A turned head, whose outer eye corners nearly coincide: the distance is bounded by the side of the box."""
+    turned = FRONTAL * [0.2, 1.0] * 60.0 + 100.0
+    side = np.ptp(turned, axis=0).max()
+    for share, within in ((0.95, True), (1.05, False)):
+        off = turned + np.array([share * FOUND_WITHIN * LEAST_EYE_DISTANCE * side, 0.0])
+        assert metrics.point_errors(off[None], turned[None]).min() > 100.0 * FOUND_WITHIN
+        assert bool((bounded_errors(off[None], turned[None]) < 100.0 * FOUND_WITHIN).all()) == within
+        # The loss of a confidence that is certain of every point is small only where the points are near.
+        points = torch.from_numpy(np.stack([turned, off])[:, None]).float()
+        answer = Answer(points[1], torch.full((1, 68), 20.0), torch.zeros(1, 68, 4, 4))
+        truth = Truth(points[0], torch.tensor([True]), torch.ones(1), torch.tensor([False]))
+        loss = total_loss(answer, truth, LossOptions(), float(side), 4)["confidence"]
+        assert bool(loss < 1.0) == within
+    frontal = face_at(*EYES, EYE_DISTANCE)[None]
+    assert bounded_errors(frontal + 1, frontal) == pytest.approx(metrics.point_errors(frontal + 1, frontal))
 
 
 def test_an_onnx_file_is_run_by_the_products_code(csv: Path, tmp_path: Path) -> None:
