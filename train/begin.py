@@ -64,9 +64,8 @@ def start_from(model: LandmarkNet, donor: LandmarkNet) -> None:
         The donor is larger somewhere, or sees another crop.
     """
     mine, theirs = model.options, donor.options
-    # Convolutions know no size; a flattened map does.
-    same = ("margin", "stride", "head", *(("size",) if mine.head == "flat" else ()))
-    fits = all(getattr(mine, key) == getattr(theirs, key) for key in same) and all(
+    # The weights of convolutions do not depend on the size of the crop.
+    fits = mine.margin == theirs.margin and all(
         a >= b
         for a, b in zip(
             mine.channels + mine.blocks + mine.decoder,
@@ -114,21 +113,20 @@ def _read_onnx(path: Path) -> tuple[ModelOptions, State]:
         if tensor.name.startswith("model.")
     }
     try:
-        width = {name: state[f"{name}.0.weight"].shape[0] for name in ("stem", "merge8")}
+        width = {name: state[f"{name}.0.weight"].shape[0] for name in ("stem", "merge8", "merge4")}
         stages = [f"stage{stride}" for stride in (4, 8, 16)]
         channels = (width["stem"], *(state[f"{stage}.0.0.weight"].shape[0] for stage in stages))
         blocks = tuple(
             sum(n.startswith(f"{stage}.") and n.endswith(".first.0.weight") for n in state)
             for stage in stages
         )
-        fine = "merge4.0.weight" in state
-        decoder = (width["merge8"], state["merge4.0.weight"].shape[0] if fine else 32)
+        decoder = (width["merge8"], width["merge4"])
     except KeyError as missing:
         raise UsageError(
             f"{path} holds no float weights called {missing}: it cannot be trained further", _BETTER
         ) from missing
     options = ModelOptions(
-        metadata["input"]["size"], metadata["crop"]["margin"], channels, blocks, decoder, 4 if fine else 8  # type: ignore[arg-type]
+        metadata["input"]["size"], metadata["crop"]["margin"], channels, blocks, decoder  # type: ignore[arg-type]
     )  # fmt: skip
     # Whatever an odd file lacks would stay random without a word; another head has weights of other names or shapes.
     expected = fold_batch_norms(LandmarkNet(options)).state_dict()

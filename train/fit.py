@@ -38,11 +38,11 @@ from train.curves import plot_curves
 from train.data import FaceSet
 from train.interruption import Interruption, quiet_worker
 from train.losses import Truth, eye_distance, total_loss
-from train.model import LandmarkNet, load_weights, read_checkpoint, save_checkpoint
+from train.model import STRIDE, LandmarkNet, load_weights, read_checkpoint, save_checkpoint
 from train.provenance import KEYS, provenance, refuse_held_out, refuse_other_data
 from train.recipe import DataOptions, Recipe, read_recipe, training_sets, validation_sets
 from train.sampling import Crops, load_sources
-from train.warps import next_frame, warp_points, warped_view
+from train.warps import next_frame, warp_points
 
 # Crops from which a shipped network, whose batch norms are folded, learns them again.
 FIRST_CROPS = 512
@@ -191,12 +191,12 @@ class Run:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
                 maps, context = self.model.features(inputs)
             answer = self.model.read(maps.float(), context.float())
-            terms = total_loss(answer, truth, self.recipe.loss, spec.face_side, self.recipe.model.stride)
-            for name, view in (("equivariance", warped_view), ("stillness", next_frame)):
-                if weight := getattr(self.recipe.loss, name):
-                    second, warps = view(inputs, self.step)
-                    terms[name] = self._disagreement(second, warp_points(answer.points, warps), truth.is_face)
-                    terms["loss"] = terms["loss"] + weight * terms[name]
+            terms = total_loss(answer, truth, self.recipe.loss, spec.face_side, STRIDE)
+            if self.recipe.loss.stillness > 0.0:
+                second, warps = next_frame(inputs, self.step)
+                moved = warp_points(answer.points, warps)
+                terms["stillness"] = self._disagreement(second, moved, truth.is_face)
+                terms["loss"] = terms["loss"] + self.recipe.loss.stillness * terms["stillness"]
             self.optimiser.zero_grad(set_to_none=True)
             terms["loss"].backward()
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.training.clip)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +10,6 @@ from torch.nn import functional
 
 from fkp_live.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 from train.model import Answer
-from train.values import KINDS
 
 # The confidence estimates the probability that a point lies within this share of the bounded eye distance.
 FOUND_WITHIN = 0.1
@@ -27,25 +25,19 @@ class LossOptions:
 
     Attributes
     ----------
-    kind : distance of the points: l1, l2 (Euclidean, what NME counts), wing (Z. Feng et al., CVPR 2018) or adaptive
-        (Adaptive Wing, X. Wang et al., ICCV 2019, on coordinates)
-    wing_width, wing_curvature : in per cent of the box side
+    kind : distance of the points: l1 or l2 (Euclidean, as in the NME)
     maps : weight of the cross-entropy between the probability maps and a Gaussian at the true point
     sigma : of that Gaussian, in cells of the map
     confidence : weight of the cross-entropy of the confidence
-    equivariance : weight of the distance between the points of a crop, warped, and the points of the warped crop
     stillness : weight of the distance between the points of a crop and those of the same face as a camera shows it in
         the next frame: a fraction of a pixel away, with noise of its own
     per_eye_distance : whether a face counts by its error in eye distances (as NME does) instead of box sides
     """
 
     kind: str = "l1"
-    wing_width: float = 8.0
-    wing_curvature: float = 1.5
     maps: float = 3.0
     sigma: float = 1.0
     confidence: float = 0.1
-    equivariance: float = 0.0
     stillness: float = 0.0
     per_eye_distance: bool = True
 
@@ -100,7 +92,7 @@ def total_loss(
     confidence = (surprise * known).sum() / known.sum().clamp_min(1.0)
     terms = {"points": points, "confidence": confidence}
     loss = points + options.confidence * confidence
-    if options.maps > 0.0 and answer.maps is not None:
+    if options.maps > 0.0:
         per_map = map_cross_entropy(answer.maps, true, options.sigma, stride).mean(1)
         terms["maps"] = (per_map * per_face).sum() / count
         loss = loss + options.maps * terms["maps"]
@@ -111,20 +103,7 @@ def point_distance(difference: Tensor, options: LossOptions) -> Tensor:
     """Differences (N, 68, 2) in per cent of the box side -> distances (N, 68) of the chosen kind."""
     if options.kind == "l2":
         return difference.square().sum(-1).add(1e-4).sqrt()
-    size = difference.abs()
-    if options.kind == "l1":
-        return size.sum(-1)
-    width, curvature = options.wing_width, options.wing_curvature
-    if options.kind == "wing":
-        offset = width - width * math.log1p(width / curvature)
-        return torch.where(size < width, width * torch.log1p(size / curvature), size - offset).sum(-1)
-    if options.kind == "adaptive":
-        # Adaptive Wing for coordinates: quadratic near zero, logarithmic up to the width, linear beyond.
-        near = width * torch.log1p((size / curvature) ** 2)
-        slope = width * 2.0 * width / curvature**2 / (1.0 + (width / curvature) ** 2)
-        at_width = width * math.log1p((width / curvature) ** 2)
-        return torch.where(size < width, near, slope * (size - width) + at_width).sum(-1)
-    raise ValueError(f"unknown loss '{options.kind}', expected one of {', '.join(KINDS)}")
+    return difference.abs().sum(-1)
 
 
 def map_cross_entropy(maps: Tensor, points: Tensor, sigma: float, stride: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 Plain 3x3 convolutions throughout: on CPUs they run and train faster than depthwise ones of fewer multiplications.
 Each point is the mean of a probability map over the crop, so positions are kept to a fraction of a pixel and the answer
-is differentiable. Other heads, strides and sizes are there for train/EXPERIMENTS.md.
+is differentiable. Heads, strides and losses that were tried beside these are in train/EXPERIMENTS.md.
 """
 
 from __future__ import annotations
@@ -21,8 +21,12 @@ from torch.nn import functional
 from fkp_live.errors import ModelError, OutputError, UsageError
 from fkp_live.geometry import CropSpec
 from fkp_live.topology import N_POINTS
-from train.heads import make_head
 from train.values import section
+
+# Crop pixels per cell of the maps.
+STRIDE = 4
+# Options that older checkpoints store, with the only values that are left.
+_FORMER_OPTIONS = {"stride": 4, "head": "soft-argmax"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,6 @@ class ModelOptions:
     channels : of the stem (stride 2) and the stages at strides 4, 8, 16
     blocks : residual blocks of the stages at strides 4, 8, 16
     decoder : channels of the decoder at strides 8 and 4
-    stride : of the last map: 4 or 8, 16 for the trunk alone without a decoder
-    head : what reads the points off it, see `train.heads`
     """
 
     size: int = 112
@@ -44,8 +46,6 @@ class ModelOptions:
     channels: tuple[int, int, int, int] = (16, 24, 64, 128)
     blocks: tuple[int, int, int] = (1, 1, 1)
     decoder: tuple[int, int] = (64, 32)
-    stride: int = 4
-    head: str = "soft-argmax"
 
     @property
     def crop_spec(self) -> CropSpec:
@@ -74,17 +74,44 @@ class Residual(nn.Module):
         return functional.relu(x + self.second(self.first(x)), inplace=True)
 
 
+def cell_centres(cells: int, stride: int) -> Tensor:
+    """(cells * cells, 2) x, y in crop pixels: cell u covers pixels u * stride … u * stride + stride - 1."""
+    y, x = torch.meshgrid(torch.arange(cells), torch.arange(cells), indexing="ij")
+    return torch.stack([x, y], -1).reshape(-1, 2).float() * stride + (stride - 1) / 2.0
+
+
+class SoftArgmax(nn.Module):
+    """Maps of logits (N, K, h, w) -> mean position (N, K, 2) and spread (N, K) in crop pixels.
+
+    Integral regression: X. Sun et al., "Integral Human Pose Regression", ECCV 2018.
+    """
+
+    def __init__(self, cells: int, stride: int) -> None:
+        super().__init__()
+        self.centre = (cells * stride - 1) / 2.0
+        centred = cell_centres(cells, stride) - self.centre
+        self.columns: Tensor
+        columns = torch.cat([centred, centred.square().sum(-1, keepdim=True)], -1)
+        self.register_buffer("columns", columns, persistent=False)
+
+    def forward(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        probability = logits.flatten(2).softmax(-1)
+        moments = probability @ self.columns
+        centred, square = moments[..., :2], moments[..., 2]
+        variance = (square - centred.square().sum(-1)).clamp_min(1e-4)
+        return centred + self.centre, variance.sqrt()
+
+
 @dataclass(slots=True)
 class Answer:
     """What the network says of N crops, as training needs it.
 
-    ``points`` (N, 68, 2) crop pixels, ``confidence`` (N, 68) logits, ``maps`` (N, 68, h, w) logits, None of
-    a head that has none.
+    ``points`` (N, 68, 2) crop pixels, ``confidence`` (N, 68) logits, ``maps`` (N, 68, h, w) logits.
     """
 
     points: Tensor
     confidence: Tensor
-    maps: Tensor | None
+    maps: Tensor
 
 
 class LandmarkNet(nn.Module):
@@ -100,21 +127,14 @@ class LandmarkNet(nn.Module):
         self.stage4 = nn.Sequential(conv(c2, c4, stride=2), *(Residual(c4) for _ in range(n4)))
         self.stage8 = nn.Sequential(conv(c4, c8, stride=2), *(Residual(c8) for _ in range(n8)))
         self.stage16 = nn.Sequential(conv(c8, c16, stride=2), *(Residual(c16) for _ in range(n16)))
-        if options.stride < 16:
-            self.lateral16 = conv(c16, d8, 1, relu=False)
-            self.lateral8 = conv(c8, d8, 1, relu=False)
-            self.merge8 = conv(d8, d8)
-        if options.stride == 4:
-            self.narrow8 = conv(d8, d4, 1, relu=False)
-            self.lateral4 = conv(c4, d4, 1, relu=False)
-            self.merge4 = conv(d4, d4)
-        width = {4: d4, 8: d8, 16: c16}[options.stride]
-        if options.head == "flat":
-            flat = width * (options.size // options.stride) ** 2
-            self.heads: nn.Module = nn.Sequential(nn.Flatten(), nn.Linear(flat, 2 * N_POINTS))
-        else:
-            self.heads = nn.Conv2d(width, N_POINTS * (3 if options.head == "pixel-in-pixel" else 1), 1)
-        self.soft_argmax = make_head(options.head, options.size, options.stride)
+        self.lateral16 = conv(c16, d8, 1, relu=False)
+        self.lateral8 = conv(c8, d8, 1, relu=False)
+        self.merge8 = conv(d8, d8)
+        self.narrow8 = conv(d8, d4, 1, relu=False)
+        self.lateral4 = conv(c4, d4, 1, relu=False)
+        self.merge4 = conv(d4, d4)
+        self.heads = nn.Conv2d(d4, N_POINTS, 1)
+        self.soft_argmax = SoftArgmax(options.size // STRIDE, STRIDE)
         self.trust = nn.Sequential(
             nn.Linear(c16 + N_POINTS, 64), nn.ReLU(inplace=True), nn.Linear(64, N_POINTS)
         )
@@ -125,20 +145,17 @@ class LandmarkNet(nn.Module):
         return self.options.crop_spec
 
     def features(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        """What the last layer says (see `train.heads`) and what the confidence knows of the whole crop (N, C)."""
+        """Maps of logits (N, 68, h, w), and the means (N, C) of the deepest channels, which the confidence reads."""
         x4 = self.stage4(self.stem((crops - 127.5) / 64.0))
         x8 = self.stage8(x4)
         x16 = self.stage16(x8)
-        y = x16
-        if self.options.stride < 16:
-            y = self.merge8(functional.relu(self.lateral8(x8) + _double(self.lateral16(x16))))
-        if self.options.stride == 4:
-            y = self.merge4(functional.relu(self.lateral4(x4) + _double(self.narrow8(y))))
-        return self.heads(y), x16.mean((2, 3))
+        y8 = self.merge8(functional.relu(self.lateral8(x8) + _double(self.lateral16(x16))))
+        y4 = self.merge4(functional.relu(self.lateral4(x4) + _double(self.narrow8(y8))))
+        return self.heads(y4), x16.mean((2, 3))
 
-    def read(self, said: Tensor, context: Tensor) -> Answer:
+    def read(self, maps: Tensor, context: Tensor) -> Answer:
         """Points and confidence from the features; in full precision, positions need it."""
-        points, spread, maps = self.soft_argmax(said)
+        points, spread = self.soft_argmax(maps)
         # The spread is read, not shaped, by the confidence.
         confidence = self.trust(torch.cat([context, spread.detach().log()], -1))
         return Answer(points, confidence, maps)
@@ -232,6 +249,8 @@ def _check_recipe(content: dict[str, Any], path: Path) -> None:
 
 
 def _options(values: Any, path: Path) -> ModelOptions:
+    if isinstance(values, dict):
+        values = {key: value for key, value in values.items() if _FORMER_OPTIONS.get(key) != value}
     try:
         return section(ModelOptions, values, "options")
     except UsageError as error:

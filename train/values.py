@@ -7,14 +7,13 @@ from dataclasses import fields
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from fkp_live.errors import UsageError
-from train.heads import HEADS
 
 T = TypeVar("T")
 
 # Distances of the points, see `train.losses`.
-KINDS = ("l1", "l2", "wing", "adaptive")
+KINDS = ("l1", "l2")
 
-_CHOICES: dict[str, tuple[Any, ...]] = {"head": HEADS, "kind": KINDS, "stride": (4, 8, 16)}
+_CHOICES: dict[str, tuple[Any, ...]] = {"kind": KINDS}
 # The least and the largest value, of every number in a list or a table too; both ends are allowed.
 _SHARE = (0.0, 1.0)
 _WEIGHT = (0.0, 1000.0)
@@ -24,8 +23,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "rotation": (0.0, 180.0), "shift": _SHARE, "scale": _SHARE, "far": _SHARE, "stretch": _SHARE, "shear": _SHARE,
     "mirror": _SHARE, "light": _SHARE, "grey": _SHARE, "low_resolution": _SHARE, "blur": _SHARE, "noise": _SHARE,
     "jpeg": _SHARE, "occlusion": _SHARE, "labels_right": (-0.5, 0.5),
-    "wing_width": (1e-3, 1000.0), "wing_curvature": (1e-3, 1000.0), "maps": _WEIGHT, "sigma": (0.05, 100.0),
-    "confidence": _WEIGHT, "equivariance": _WEIGHT, "stillness": _WEIGHT,
+    "maps": _WEIGHT, "sigma": (0.05, 100.0),
+    "confidence": _WEIGHT, "stillness": _WEIGHT,
     "epochs": (1, 1_000_000), "batch": (2, 65536), "lr": (1e-9, 1e9), "weight_decay": (0.0, 100.0),
     "clip": (1e-6, 1e9), "warmup": _SHARE, "ema": (0.0, 0.999999), "seed": (0, 2**32 - 1),
     "backgrounds": (0.0, 0.95), "pose_balance": (0.0, 10.0), "epoch_faces": (0, 100_000_000), "workers": (0, 256),

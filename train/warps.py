@@ -1,8 +1,6 @@
-"""Second views of whole batches: two views of one face must tell the same points.
+"""Second views of whole batches, for the stillness term: the same faces as a camera shows them in the next frame.
 
-Both terms cut jitter at its source. Equivariance: what a network says of a crop, warped, should be what it says of the
-warped crop (X. Dong et al., "Supervision-by-Registration", CVPR 2018, with known warps instead of optical flow).
-Stillness: the same for what one frame of a camera differs from the next by when nothing moves.
+After X. Dong et al., "Supervision-by-Registration", CVPR 2018, with known warps instead of optical flow.
 """
 
 from __future__ import annotations
@@ -12,12 +10,6 @@ import math
 import torch
 from torch import Tensor
 from torch.nn import functional
-
-
-def warped_view(crops: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-    """Crops (N, 3, S, S) turned, zoomed and shifted at random, and the affines (N, 2, 3) that did it."""
-    warps = random_warps(len(crops), crops.shape[-1], seed).to(crops.device)
-    return warp_crops(crops, warps), warps
 
 
 def next_frame(crops: Tensor, seed: int) -> tuple[Tensor, Tensor]:

@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from fkp_live.errors import ModelError, OutputError
-from train.heads import HEADS, PixelInPixel, SoftArgmax
 from train.losses import LossOptions, Truth, map_cross_entropy, point_distance, total_loss
 from train.model import (
+    STRIDE,
     Answer,
     LandmarkNet,
     ModelOptions,
+    SoftArgmax,
     count_macs,
     load_checkpoint,
     read_checkpoint,
@@ -32,15 +33,14 @@ def test_soft_argmax_finds_a_peak_between_cells(stride: int) -> None:
     cells = torch.arange(16.0)
     # Logits of a Gaussian of one cell at cell (5.3, 9.6), which is crop pixel cell * stride + (stride - 1) / 2.
     logits = -((cells[None, :] - 5.3) ** 2 + (cells[:, None] - 9.6) ** 2) / 2.0
-    points, spread, _ = head(logits[None, None])
+    points, spread = head(logits[None, None])
     expected = torch.tensor([5.3, 9.6]) * stride + (stride - 1) / 2.0
     assert (points[0, 0] - expected).abs().max() < 0.02 * stride
     assert spread.item() == pytest.approx(2**0.5 * stride, rel=0.05)
 
 
-@pytest.mark.parametrize("stride", [4, 8])
-def test_shapes_at_any_batch(stride: int) -> None:
-    model = LandmarkNet(ModelOptions(size=64, channels=(4, 4, 8, 8), decoder=(8, 8), stride=stride)).eval()
+def test_shapes_at_any_batch() -> None:
+    model = LandmarkNet(ModelOptions(size=64, channels=(4, 4, 8, 8), decoder=(8, 8))).eval()
     for batch in (1, 3):
         points, confidence = model(torch.zeros(batch, 3, 64, 64))
         assert points.shape == (batch, 68, 2)
@@ -49,29 +49,15 @@ def test_shapes_at_any_batch(stride: int) -> None:
         assert ((points >= 0) & (points <= 63)).all()
 
 
-def test_pixel_in_pixel_reads_the_offset_of_the_best_cell() -> None:
-    maps = torch.zeros(1, 3 * 68, 4, 4)
-    maps[0, 5, 2, 1] = (
-        9.0  # score of point 5: row 2, column 1, whose centre is pixel (23.5, 39.5) at stride 16
-    )
-    maps[0, 68 + 5, 2, 1], maps[0, 136 + 5, 2, 1] = 0.25, -0.5
-    points, _, scores = PixelInPixel(4, 16)(maps)
-    assert points[0, 5].tolist() == pytest.approx([23.5 + 4.0, 39.5 - 8.0])
-    assert scores is not None
-    assert scores.shape == (1, 68, 4, 4)
-
-
-@pytest.mark.parametrize("head", HEADS)
-def test_every_head_learns_one_face(head: str) -> None:
+def test_the_network_learns_one_face() -> None:
     torch.manual_seed(0)
-    stride = 4 if head == "soft-argmax" else 16
-    model = LandmarkNet(replace(SMALL, head=head, stride=stride))
+    model = LandmarkNet(SMALL)
     crops, points = torch.rand(4, 3, 64, 64) * 255, torch.rand(1, 68, 2).expand(4, -1, -1) * 40 + 10
     truth = Truth(points, torch.ones(4, dtype=torch.bool), torch.ones(4), torch.zeros(4, dtype=torch.bool))
     optimiser, errors = torch.optim.Adam(model.parameters(), 1e-2), []
     for _ in range(30):
         answer = model.read(*model.features(crops))
-        loss = total_loss(answer, truth, LossOptions(sigma=0.5), 51.0, stride)["loss"]
+        loss = total_loss(answer, truth, LossOptions(sigma=0.5), 51.0, STRIDE)["loss"]
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -84,6 +70,17 @@ def test_macs_are_counted_by_hand() -> None:
     # stem 16x16x27, strides 4, 8, 16: 9 a cell; laterals, narrow and merges; heads; trust.
     convolutions = 256 * 27 + 64 * 9 + 16 * 9 + 4 * 9 + 4 + 16 + 16 * 9 + 16 + 64 + 64 * 9 + 64 * 68
     assert count_macs(model) == convolutions + 69 * 64 + 64 * 68
+
+
+def test_a_checkpoint_of_an_older_version_is_read(tmp_path: Path) -> None:
+    """It stores options that have one value left; another value is another network."""
+    model = LandmarkNet(SMALL)
+    content = {"options": {**asdict(SMALL), "stride": 4, "head": "soft-argmax"}, "model": model.state_dict()}
+    torch.save(content, tmp_path / "old.pt")
+    assert load_checkpoint(tmp_path / "old.pt").options == SMALL
+    torch.save({**content, "options": {**asdict(SMALL), "head": "flat"}}, tmp_path / "other.pt")
+    with pytest.raises(ModelError, match="unknown key 'head'"):
+        load_checkpoint(tmp_path / "other.pt")
 
 
 def test_checkpoint_gives_back_the_averaged_network(tmp_path: Path) -> None:
@@ -183,7 +180,6 @@ def test_every_distance_grows_with_the_error_and_vanishes_without(kind: str) -> 
     distances = point_distance(errors, options)[:, 0]
     assert distances[0] < 0.02
     assert (distances.diff() > 0).all()
-    assert abs(distances[4] - distances[3]) < 0.2 * distances[4]  # no step where wing turns linear
 
 
 def test_a_face_counts_by_its_eye_distance_and_a_background_only_for_confidence() -> None:

@@ -40,7 +40,7 @@ SECTIONS = (DataOptions, ModelOptions, AugmentOptions, LossOptions, TrainingOpti
         ("[model]\nchannels = [8, 8]", "channels = [8, 8], expected a list of 4 whole numbers"),
         ("[model]\nchannels = [0, 8, 8, 8]", "channels = [0, 8, 8, 8]"),
         ("[model]\nchannels = 8", "channels = 8, expected a list"),
-        ('[model]\nhead = "foo"', "head = 'foo', expected one of soft-argmax"),
+        ('[loss]\nkind = "wing"', "kind = 'wing', expected one of l1, l2"),
         ("[data]\nudacity_offset = [1.0]", "udacity_offset = [1.0], expected a list of 2 numbers"),
         ('[data]\ncsv = "a.csv"', "csv = 'a.csv', expected a list of texts"),
         ("[data]\nshare = 3", "share = 3, expected a table of numbers"),
