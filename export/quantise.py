@@ -25,7 +25,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from export.card import figures_section, headline
 from export.landmark import sha256_of, strip_local_traces, write_metadata
-from export.ship import SHIPPED, judged_sets, measure, workshop, write_sums
+from export.ship import SHIPPED, judged_sets, measure, staging_folder, write_sums
 from fkp_live.errors import ModelError, UsageError
 from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.geometry import CropSpec, box_of, crop_matrix
@@ -121,8 +121,8 @@ def quantise(
     crops = calibration_crops([sets[name] for name in CALIBRATION_SETS], network.spec, faces, seed)
     graph = quantised_graph(original.path, crops)
     meta = metadata(original, len(crops), seed)
-    with workshop(out.parent) as room:
-        made = room / out.name
+    with staging_folder(out.parent) as staging:
+        made = staging / out.name
         save(graph, meta, made)
         # Judged as it ships: the file just written, through the product's code. Then the figures go into it.
         judged = [_figures(path, sets["wild_val"]) for path in (original.path, made)]
@@ -132,8 +132,7 @@ def quantise(
         comparison = Comparison((before, after), (times[0], times[1]))
         if card:
             write_card(made, judged_sets(data), comparison)
-    if card:
-        write_sums(out.parent)
+            write_sums(out.parent, staging)
     return comparison
 
 
