@@ -19,11 +19,12 @@ from export.landmark import export_onnx, largest_difference, metadata, sha256_of
 from fkp_live.errors import OutputError, UsageError
 from fkp_live.sinks.files import check_output
 from train.arguments import is_plain_name, make_folder
-from train.data import FaceSet, splits
-from train.judge import JUDGED, finite, judge
-from train.model import read_checkpoint
-from train.networks import open_network, sound_network
-from train.recipe import UDACITY_OFFSET
+from train.data.faces import FaceSet
+from train.data.splits import splits
+from train.evaluate.evaluation import EVALUATED_SETS, evaluate, finite
+from train.network.checkpoint import read_checkpoint
+from train.network.opening import open_network, sound_network
+from train.options import UDACITY_OFFSET
 
 # A model and what lies beside it, by extension.
 SHIPPED = (".onnx", ".json", ".md")
@@ -49,7 +50,7 @@ def ship(checkpoint: Path, name: str, folder: Path, data: Path | None, overwrite
     model = sound_network(checkpoint)
     training = training_facts(read_checkpoint(checkpoint, needs=("recipe", "epoch")))
     # Read now: what is wrong with them shall not show after the export.
-    sets = judged_sets(data) if data is not None else {}
+    sets = evaluated_sets(data) if data is not None else {}
     with staging_folder(folder) as staging:
         target = staging / f"{name}.onnx"
         export_onnx(model, target, metadata(model, name, training, {}))
@@ -104,19 +105,19 @@ def _move_all(staging: Path, folder: Path) -> None:
         raise
 
 
-def judged_sets(data: Path) -> dict[str, FaceSet]:
+def evaluated_sets(data: Path) -> dict[str, FaceSet]:
     """The sets that figures are measured on, by name. InputError if one of them cannot be read."""
     available = splits(data)
-    return {name: available[name] for name in JUDGED}
+    return {name: available[name] for name in EVALUATED_SETS}
 
 
 def measure(model: Path, sets: Mapping[str, FaceSet]) -> dict[str, Any]:
-    """Figures of the ONNX file on the `judged_sets`, as `python -m train evaluate` prints them."""
+    """Figures of the ONNX file on the `evaluated_sets`, as `python -m train evaluate` prints them."""
     network, _ = open_network(model)
     results = {}
     for name, faces in sets.items():
         offset = None if name == "wild_val" else UDACITY_OFFSET
-        results[name] = judge(network, faces, offset, seed=0).figures()
+        results[name] = evaluate(network, faces, offset, seed=0).figures()
     return finite(results)
 
 

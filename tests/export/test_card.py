@@ -11,8 +11,8 @@ from export.card import card, training_facts
 from export.landmark import metadata
 from export.training import KNOWN, limits
 from fkp_live.inference.session import models_dir, open_session
-from train.model import LandmarkNet, ModelOptions
-from train.recipe import DataOptions, Recipe
+from train.network.model import LandmarkNet
+from train.options import DataOptions, ModelOptions, Recipe
 
 MODEL = LandmarkNet(ModelOptions(size=32, channels=(4, 4, 8, 8), blocks=(0, 0, 0), decoder=(8, 8)))
 OURS = ("udacity_train", "wild_train")

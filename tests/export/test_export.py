@@ -20,8 +20,9 @@ from fkp_live.errors import FkpError, InputError, OutputError
 from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.inference.session import open_session
 from fkp_live.types import Image
-from train.model import LandmarkNet, ModelOptions, save_checkpoint
-from train.recipe import Recipe
+from train.network.checkpoint import save_checkpoint
+from train.network.model import LandmarkNet
+from train.options import ModelOptions, Recipe
 
 OPTIONS = ModelOptions(size=32, channels=(4, 8, 8, 16), blocks=(0, 1, 1), decoder=(8, 8))
 
@@ -144,7 +145,7 @@ def test_a_failure_half_way_leaves_the_good_model_and_nothing_else(
     def fail(*_: object) -> None:
         raise fault
 
-    monkeypatch.setattr(ship, "judged_sets", lambda _: {"wild_val": None})
+    monkeypatch.setattr(ship, "evaluated_sets", lambda _: {"wild_val": None})
     monkeypatch.setattr(ship, "measure", fail)
     capsys.readouterr()
     assert main([*command, "--data", "somewhere", "--overwrite"]) == code
