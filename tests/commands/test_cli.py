@@ -550,6 +550,15 @@ def test_names_that_cannot_be_printed_are_written_all_the_same(here: Path, encod
     assert header["source"]["name"] == clip
 
 
+def test_control_characters_of_a_name_do_not_reach_the_terminal(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--video", "red\x1b[31m.mp4", "--csv", "a.csv", "--headless"]) == 3
+    err = capsys.readouterr().err
+    assert "\x1b" not in err
+    assert r"red\x1b[31m.mp4" in err
+
+
 # ----- the window
 
 
