@@ -29,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     own_process = arguments is None
     open_closed_streams()
+    # OpenCV prints pages of warnings about a broken picture; our own message names the file and the cure. For the
+    # whole process, so only here and not in the library; it is read when cv2 is imported, which is later.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     with Stops(own_process=own_process) as stops:
         code = _guarded(words, stops)
     if stops.asked and code == 0:

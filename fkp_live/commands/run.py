@@ -21,13 +21,13 @@ from fkp_live.commands.signals import INTERRUPTED, Stops
 from fkp_live.commands.viewer import Viewer
 from fkp_live.console import say
 from fkp_live.display.overlay import draw
-from fkp_live.display.window import screen_problem
+from fkp_live.display.screen import screen_problem
 from fkp_live.errors import ExitCode, InputError, UsageError
-from fkp_live.inference.session import resolve_model
+from fkp_live.inference.models import resolve_model
 from fkp_live.pipeline import Pipeline
 from fkp_live.sinks import VIDEO_FORMATS, CsvSink, JsonlSink, Sink, VideoSink, check_output
 from fkp_live.sources import Source, open_source
-from fkp_live.sources.capture import local_files
+from fkp_live.sources.spec import local_files
 from fkp_live.stats import RunStats
 from fkp_live.stream import Painter, process_stream, settled
 from fkp_live.types import Frame, FrameResult, Picture, SourceInfo

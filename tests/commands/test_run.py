@@ -14,12 +14,11 @@ import cv2
 import pytest
 
 from fkp_live.commands.cli import main
-from fkp_live.inference import session as runtime
+from fkp_live.inference import session
 from fkp_live.pipeline import Pipeline
 from fkp_live.sinks import audio as sound
-from fkp_live.sinks import video as sinks
-from fkp_live.sources import open_source
-from fkp_live.sources import video as sources
+from fkp_live.sinks import encoder as encoders
+from fkp_live.sources import decoding, open_source
 from fkp_live.types import Frame, FrameResult
 
 # Runs the command in a process of its own, and prints the niceness of this thread and of the others at each frame.
@@ -171,9 +170,9 @@ def test_whoever_fails_in_the_middle_ends_the_run(
     said: str,
 ) -> None:
     owner, name = {
-        "reader": (sources._Video, "_frame"),
+        "reader": (decoding.Converter, "__call__"),
         "writer": (sound.Sound, "copy_until"),
-        "provider": (runtime.Session, "run"),
+        "provider": (session.Session, "run"),
     }[who]
     out, table = tmp_path / "out.mp4", tmp_path / "out.csv"
     # With sound, which is copied by the encoder's thread, picture by picture.
@@ -196,7 +195,7 @@ def test_whoever_fails_in_the_middle_ends_the_run(
 def test_a_file_that_cannot_be_finished_is_named_and_the_others_are_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], no_thread_left: None
 ) -> None:
-    cursed(monkeypatch, sinks.VideoSink, "_finish", OSError(28, "No space left on device"), 0)
+    cursed(monkeypatch, encoders, "check_video", OSError(28, "No space left on device"), 0)
     out, table = tmp_path / "out.mp4", tmp_path / "out.csv"
     words = ["--demo", "--max-frames", "5", "--out", str(out), "--csv", str(table), "--headless", "--quiet"]
     assert main(words) == 6
