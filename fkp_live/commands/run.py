@@ -51,7 +51,9 @@ def run(options: Options, stops: Stops) -> int:
         stack.enter_context(_opencv_settings())
         pipeline = Pipeline(options.pipeline)
         _note(options, f"{pipeline.engine.note}; network {pipeline.engine.model_name}")
-        source = stack.enter_context(_opened(options, spec, stops))
+        source = stack.enter_context(
+            open_source(spec, start=options.start, end=options.end, mirror=options.mirror)
+        )
         stops.finish_files(source)
         stats = RunStats()
         hud = HudFigures(stats, pipeline.engine.provider, live=source.info.live)
@@ -131,7 +133,7 @@ def _finish(
     stops: Stops,
 ) -> int:
     """Print notes and summary, once every file has its name."""
-    for note in (source.note, *(sink.note for sink in sinks if isinstance(sink, VideoSink))):
+    for note in (source.note, *(sink.note for sink in sinks)):
         if note:
             _note(options, note)
     written = [str(path) for path in options.outputs.values()] if stats.frames else []
@@ -151,35 +153,16 @@ def _note(options: Options, text: str) -> None:
 
 
 @contextmanager
-def _opened(options: Options, spec: int | str, stops: Stops) -> Iterator[Source]:
-    """The source, closed in the end; after an interruption without waiting for a reader that hangs."""
-    source = open_source(spec, start=options.start, end=options.end, mirror=options.mirror)
-    try:
-        yield source
-    finally:
-        if stops.asked:
-            threading.Thread(target=source.close, name="fkp-live closing", daemon=True).start()
-        else:
-            source.close()
-
-
-@contextmanager
 def _opencv_settings() -> Iterator[None]:
-    """OpenCV for the time of a run: one thread, and silent about what is reported in our own words."""
+    """OpenCV on one thread for the time of a run."""
     threads = cv2.getNumThreads()
     # Decoder, networks and encoder fill the cores: without OpenCV's own threads a frame of 720p took 6 % less
     # processor time (two busy cores).
     cv2.setNumThreads(1)
-    logging = getattr(cv2.utils, "logging", None)  # OpenCV has it since 4.12
-    level = logging.getLogLevel() if logging else None
-    if logging:
-        logging.setLogLevel(logging.LOG_LEVEL_SILENT)
     try:
         yield
     finally:
         cv2.setNumThreads(threads)
-        if logging:
-            logging.setLogLevel(level)
 
 
 def _step_back_behind_the_encoder() -> None:

@@ -226,7 +226,7 @@ def test_help_and_refusals_load_nothing_heavy() -> None:
     assert not loaded & {"numpy", "cv2", "av", "onnxruntime", "tqdm", "scipy"}
 
 
-def test_a_whole_run_loads_nothing_of_the_workshop(tmp_path: Path) -> None:
+def test_a_run_loads_nothing_that_only_training_needs(tmp_path: Path) -> None:
     words = ["--demo", "--max-frames", "3", "--out", str(tmp_path / "a.mp4"), "--headless", "--quiet"]
     loaded = modules_after(f"from fkp_live.commands.cli import main\nassert main({words}) == 0")
     assert "cv2" in loaded
