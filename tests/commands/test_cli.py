@@ -223,7 +223,7 @@ def test_help_and_refusals_load_nothing_heavy() -> None:
     loaded = modules_after(
         "from fkp_live.commands.cli import main\nassert main(['--help']) == 0\nassert main(['--x']) == 2"
     )
-    assert not loaded & {"numpy", "cv2", "av", "onnxruntime", "tqdm", "scipy"}
+    assert not loaded & {"numpy", "cv2", "av", "onnxruntime", "tqdm", "lap"}
 
 
 def test_a_run_loads_nothing_that_only_training_needs(tmp_path: Path) -> None:
