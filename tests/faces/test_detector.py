@@ -1,4 +1,4 @@
-"""YuNet on real faces: found, where they are, at any size of picture; nothing where nobody is."""
+"""YuNet on real faces: where they are, at any size of picture and face, and nothing where there is none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fkp_live.geometry import iou
 from fkp_live.inference.session import Session, models_dir, open_session
 
 VIDEOS = Path(__file__).parents[3] / "shared" / "data" / "videos"
-# What cv2.FaceDetectorYN (OpenCV 4.14) with the original file says of the astronaut at 448x448, first 320
+# What cv2.FaceDetectorYN (OpenCV 4.14) with the original file gives for the astronaut at 448x448, first 320
 # rows: x, y, width, height from the edge of the first pixel, then its score.
 OPENCV = (158.356, 55.446, 77.540, 100.665, 0.9398)
 # Around the 68 points of the astronaut, by eye.
@@ -220,7 +220,7 @@ def test_wrong_settings_are_named(session: Session, tmp_path: Path) -> None:
     for settings in ({"score": 0.0}, {"score": 1.2}, {"min_face": 0}, {"work_size": 8}):
         with pytest.raises(ValueError, match=next(iter(settings))):
             YuNet(session, **settings)
-    with pytest.raises(ModelError, match="expected was a face detector"):
+    with pytest.raises(ModelError, match="a face detector"):
         YuNet(open_session(centroid_network(tmp_path / "points.onnx"), "cpu"))
 
 
