@@ -144,7 +144,6 @@ def test_a_detector_is_not_a_landmark_network() -> None:
     assert caught.value.exit_code == ExitCode.MODEL
 
 
-@pytest.mark.skipif(not (models_dir() / "fkp68.onnx").is_file(), reason="fkp68.onnx is not there yet")
 def test_the_shipped_network_finds_a_real_face(astronaut: np.ndarray) -> None:
     network = LandmarkNetwork(open_session(models_dir() / "fkp68.onnx", "cpu"))
     points = network(astronaut, (182, 88, 267, 176)).points[0]
