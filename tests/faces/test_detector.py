@@ -16,7 +16,8 @@ from fkp_live.faces import detector_views
 from fkp_live.faces.detector import MULTIPLE, FaceDetector, YuNet, landmark_boxes
 from fkp_live.faces.detector_views import TILE_SIZE
 from fkp_live.geometry import iou
-from fkp_live.inference.session import Session, models_dir, open_session
+from fkp_live.inference.models import models_dir
+from fkp_live.inference.session import Session, open_session
 
 VIDEOS = Path(__file__).parents[3] / "shared" / "data" / "videos"
 # What cv2.FaceDetectorYN (OpenCV 4.14) with the original file gives for the astronaut at 448x448, first 320
@@ -220,7 +221,7 @@ def test_wrong_settings_are_named(session: Session, tmp_path: Path) -> None:
     for settings in ({"score": 0.0}, {"score": 1.2}, {"min_face": 0}, {"work_size": 8}):
         with pytest.raises(ValueError, match=next(iter(settings))):
             YuNet(session, **settings)
-    with pytest.raises(ModelError, match="a face detector"):
+    with pytest.raises(ModelError, match="expected a face detector"):
         YuNet(open_session(centroid_network(tmp_path / "points.onnx"), "cpu"))
 
 
