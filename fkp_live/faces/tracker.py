@@ -16,7 +16,7 @@ from lap import lapjvx
 from numpy.typing import NDArray
 
 from fkp_live import geometry
-from fkp_live.choices import DETECT_EVERY
+from fkp_live.choices import PipelineOptions
 from fkp_live.faces.crop_follower import CropFollower
 from fkp_live.faces.scene_cut import SceneCut
 from fkp_live.faces.steady_time import SteadyTime
@@ -133,7 +133,7 @@ class Tracker:
         self,
         spec: CropSpec,
         *,
-        detect_every: int = DETECT_EVERY,
+        detect_every: int = PipelineOptions.detect_every,
         max_faces: int | None = None,
         options: TrackerOptions | None = None,
     ) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from fkp_live.faces.detector import MAX_ENLARGEMENT, WORK_SIZE, YuNet
 from fkp_live.faces.detector_views import FINE_SIZE, TILE_SIZE, View, views_of
-from fkp_live.inference.session import Session, models_dir, open_session
+from fkp_live.inference.models import models_dir
+from fkp_live.inference.session import Session, open_session
 
 
 @pytest.fixture(scope="module")

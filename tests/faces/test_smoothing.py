@@ -68,6 +68,15 @@ def test_a_shift_by_a_fraction_of_a_pixel_is_followed() -> None:
     assert beside < 0.45 * np.linalg.norm(shake, axis=-1).mean()
 
 
+def test_turn_and_zoom_of_a_still_face_rest_too() -> None:
+    """Noise that all points share as a turn and a zoom, of 0.2 % each."""
+    noise = 0.002 * np.random.default_rng(1).standard_normal((300, 2))
+    raw = np.stack([face_at(300, 300, SIZE * (1 + zoom), roll=turn) for turn, zoom in noise])
+    raw -= raw.mean(1, keepdims=True) - [300, 300]
+    smooth = _smoothed(raw, np.arange(300) / 30)
+    assert smooth[100:].std(0).mean() < 0.3 * raw[100:].std(0).mean()
+
+
 def test_levels_are_in_order() -> None:
     raw, times = _still(300), np.arange(300) / 30
     still = [jitter(_smoothed(raw, times, level)) for level in SMOOTHING]
