@@ -165,21 +165,15 @@ def _opened(options: Options, spec: int | str, stops: Stops) -> Iterator[Source]
 
 @contextmanager
 def _opencv_settings() -> Iterator[None]:
-    """OpenCV for the time of a run: one thread, and silent about what is reported in our own words."""
+    """OpenCV on one thread for the time of a run."""
     threads = cv2.getNumThreads()
     # Decoder, networks and encoder fill the cores: without OpenCV's own threads a frame of 720p took 6 % less
     # processor time (two busy cores).
     cv2.setNumThreads(1)
-    logging = getattr(cv2.utils, "logging", None)  # OpenCV has it since 4.12
-    level = logging.getLogLevel() if logging else None
-    if logging:
-        logging.setLogLevel(logging.LOG_LEVEL_SILENT)
     try:
         yield
     finally:
         cv2.setNumThreads(threads)
-        if logging:
-            logging.setLogLevel(level)
 
 
 def _step_back_behind_the_encoder() -> None:
