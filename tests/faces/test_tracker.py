@@ -384,6 +384,14 @@ def test_a_lost_face_keeps_its_id_for_a_second(frames: int, number: int) -> None
     assert list(scene.step(face_at(300, 200))) == [number]
 
 
+@pytest.mark.parametrize(("jump", "number"), [(1.15, 1), (1.25, 2)])
+def test_a_lost_face_may_be_a_side_away_and_one_more_each_second(jump: float, number: int) -> None:
+    scene = Scene(detect_every=1)
+    scene.steps(5, boxed(200, 240))
+    scene.steps(5)  # it comes back 0.2 seconds after it was last seen
+    assert list(scene.step(boxed(200 + jump * SIDE, 240))) == [number]
+
+
 @pytest.mark.parametrize(("jump", "number"), [(0.62, 1), (0.70, 2)])
 def test_a_detection_belongs_to_the_face_whose_box_it_overlaps_by_a_fifth(jump: float, number: int) -> None:
     """Two thirds of a side apart, two equal boxes overlap by a fifth."""
