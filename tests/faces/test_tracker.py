@@ -116,6 +116,14 @@ def test_a_lost_face_disappears_at_once_and_is_looked_for_at_once() -> None:
     assert scene.detected
 
 
+def test_it_is_looked_for_even_right_after_a_detection() -> None:
+    scene = Scene(detect_every=50)
+    scene.step(face_at(300, 200))
+    assert scene.step() == {}
+    scene.step()
+    assert scene.detected
+
+
 def test_a_face_hidden_for_a_moment_gets_its_id_back() -> None:
     scene = Scene()
     for x in range(100, 160, 6):
@@ -406,6 +414,13 @@ def test_or_to_the_face_whose_centre_is_less_than_half_a_side_away(jump: float, 
     scene = Scene(detect_every=1)
     scene.steps(5, boxed(200, 240))
     assert list(scene.step(boxed(200 + jump * SIDE, 240, SIDE / 2.5))) == [number]
+
+
+@pytest.mark.parametrize(("ratio", "number"), [(3.1, 1), (3.3, 2)])
+def test_unless_it_is_3_2_times_as_small(ratio: float, number: int) -> None:
+    scene = Scene(detect_every=1)
+    scene.steps(5, boxed(200, 240))
+    assert list(scene.step(boxed(200 + 0.3 * SIDE, 240, SIDE / ratio))) == [number]
 
 
 @pytest.mark.parametrize(("aside", "number"), [(20, 1), (25, 2)])
