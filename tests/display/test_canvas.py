@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
+from fkp_live.colour import ColourSpace
 from fkp_live.display.canvas import Canvas, canvas_of
 from fkp_live.images.picture import BgrPicture
-from fkp_live.images.yuv420 import ColourSpace, Yuv420Picture
+from fkp_live.images.yuv420 import Yuv420Picture
 
 YELLOW = (40, 220, 240)
 # A ring around a place between two samples, in luma pixels.
