@@ -41,7 +41,7 @@ from fkp_live.pipeline import Pipeline
 from fkp_live.sources import open_source
 from fkp_live.sources.spec import check_file
 from fkp_live.types import Frame, Image
-from train.report import table
+from train.evaluate.report import table
 
 OURS = ("fkp68", "fkp68-int8", "fkp68-tiny")
 WARM_UP = 10

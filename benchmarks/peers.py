@@ -53,9 +53,10 @@ from fkp_live.inference.runtime import runtime_version
 from fkp_live.inference.session import open_session
 from fkp_live.pipeline import FaceLandmarker, Pipeline
 from fkp_live.types import Image
-from train.data import FaceSet, person_of, splits
-from train.judge import finite
-from train.report import table
+from train.data.faces import FaceSet
+from train.data.splits import person_of, splits
+from train.evaluate.evaluation import finite
+from train.evaluate.report import table
 
 Points = NDArray[np.float64]
 

@@ -10,6 +10,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TextIO
 
     from fkp_live.errors import OutputError
@@ -87,3 +88,34 @@ def open_closed_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+
+
+def exit_code_of(command: Callable[[], int], name: str) -> int:
+    """Run a command and turn every failure into one message ``name: …`` on stderr and an exit code.
+
+    A failure that is not an FkpError is unexpected: exit code 1, and its traceback with FKP_DEBUG=1.
+    """
+    from fkp_live.errors import ExitCode, FkpError
+
+    try:
+        code = command()
+        flush()
+        return code
+    except KeyboardInterrupt:
+        return int(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        silence(sys.stdout)  # the reader has gone, as `| head` does: not a failure
+        return int(ExitCode.OK)
+    except FkpError as error:
+        say(f"{name}: {error}", sys.stderr)
+        return int(error.exit_code)
+    except Exception as error:
+        debug = os.environ.get("FKP_DEBUG", "") not in ("", "0")
+        if debug:
+            import traceback
+
+            say("".join(traceback.format_exception(error)).rstrip(), sys.stderr)
+        cure = "" if debug else "\n  Run it again with FKP_DEBUG=1 to see where, and please report it."
+        text = " ".join(str(error).split())
+        say(f"{name}: unexpected failure: {type(error).__name__}: {text}{cure}", sys.stderr)
+        return int(ExitCode.FAILURE)
