@@ -572,3 +572,34 @@ def test_what_the_detector_gives_becomes_the_score() -> None:
     plan = scene.tracker.plan(GREY, 0.1, lambda: [FaceBox(geometry.box_of(face_at(300, 200)), 0.8)])
     scene.tracker.update(plan, scene.world.run_matrices(GREY, plan.matrices))
     assert track.score == pytest.approx(0.8)
+
+
+def test_two_dear_pairs_are_better_than_one_cheap_pair() -> None:
+    assert module._assign(np.array([[0.5, 3.0], [3.0, np.inf]])) == {0: 1, 1: 0}
+
+
+def test_after_a_crop_around_a_detection_the_next_is_centred_on_the_points() -> None:
+    scene = Scene(detect_every=1)
+    scene.steps(5, boxed(200, 240))
+    scene.step(boxed(250, 240))
+    scene.tracker.detect_every = 1000
+    (track,) = scene.tracker.tracks
+    expected = track.centre + track.velocity / RATE
+    (matrix,) = scene.plan().matrices
+    middle = geometry.apply(geometry.invert(matrix), [[(SPEC.size - 1) / 2] * 2])[0]
+    np.testing.assert_allclose(middle, [expected.real, expected.imag], atol=0.1)
+
+
+def test_nobody_comes_back_from_before_a_cut() -> None:
+    scene = Scene(detect_every=1)
+    scene.steps(5, face_at(300, 200))
+    scene.luma = 255 - GREY
+    assert scene.step() == {}
+    assert list(scene.step(face_at(300, 200))) == [2]
+
+
+def test_after_a_cut_a_face_that_the_detector_misses_is_dropped() -> None:
+    scene = Scene()
+    scene.steps(5, face_at(300, 200))
+    scene.luma, scene.world.hidden = 255 - GREY, True
+    assert scene.step(face_at(300, 200)) == {}
