@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 OPEN_TIMEOUT, READ_TIMEOUT = 10.0, 5.0  # seconds, network only
 CURE_DAMAGED = "Copy or download the file again; what was read before that point is valid."
 _TEXT_FORMATS = {"tty", "adf", "bin", "idf", "xbin"}  # ffmpeg draws text files as films of a terminal
+# Brands of HEIF files, which hold pictures and not films (ISO/IEC 23008-12, annex B).
+_STILL_BRANDS = {"avif", "heic", "heix", "heim", "heis", "mif1", "mif2"}
 _UNKNOWN_BASE = Fraction(1, 90_000)
 
 
@@ -35,10 +37,13 @@ class Container:
     Attributes
     ----------
     kinds : FFmpeg's names of the format
-    stream : the track whose pictures are decoded
+    stream : the track whose pictures are decoded: the first that is flagged as the default, else the first
     live : a stream without an end
-    duration : seconds that the header declares, None where unknown
+    path : of a local file, None of a URL
     origin : seconds on the file's clock at which a player begins
+    duration : seconds from there to the end, as the header declares it or FFmpeg estimates it; None where unknown
+    declared_end : seconds on the file's clock at which the file ends at the earliest, 0 where unknown
+    note : what to report in the end; usually empty
     rate : average pictures per second, None where unknown
 
     Raises
@@ -48,11 +53,12 @@ class Container:
 
     def __init__(self, where: str, name: str, *, remote: bool) -> None:
         self.name = name
+        self.note = ""
         self._where, self._remote = where, remote
         self._open()
-        duration = self._container.duration
-        self.duration = None if duration is None else duration / 1e6
+        self.path = None if remote else where
         self.origin = max(self._container.start_time or 0, 0) / 1e6
+        self.duration, self.declared_end = self._length()
         self.rate = self.stream.average_rate or self.stream.guessed_rate
 
     def _open(self) -> None:
@@ -74,13 +80,38 @@ class Container:
 
         if self.kinds & _TEXT_FORMATS:
             raise InputError(f"{self.name} is not a video but text.", "Give a video file.")
-        for stream in self._container.streams.video:
-            if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None:
-                return stream
+        decodable = [s for s in self._container.streams.video if s.codec_context is not None]
+        tiles = [s for s in decodable if s.disposition & Disposition.dependent]
+        if tiles and self._container.metadata.get("major_brand") in _STILL_BRANDS:
+            raise InputError(
+                f"{self.name} is stored in {len(tiles)} tiles, which cannot be put together here.",
+                "Save it as JPEG or PNG.",
+            )
+        others = Disposition.attached_pic | Disposition.dependent  # covers, enhancement layers
+        tracks = [s for s in decodable if not s.disposition & others]
+        if tracks:
+            chosen = next((s for s in tracks if s.disposition & Disposition.default), tracks[0])
+            if len(tracks) > 1:
+                self.note = (
+                    f"{self.name} has {len(tracks)} picture tracks; only number {chosen.index} was read"
+                )
+            return chosen
         what = "only sound" if self._container.streams.audio else "no picture"
         raise InputError(
             f"{self.name} holds {what}, but a video is needed.", "Give a file with a video track."
         )
+
+    def _length(self) -> tuple[float | None, float]:
+        """Duration, and the earliest time on the file's clock that may be its end."""
+        if self._container.duration is None:
+            return None, 0.0
+        declared = self._container.duration / 1e6
+        if "matroska" not in self.kinds:
+            return declared, self.origin + declared
+        # What Matroska declares is the time of the end, written by FFmpeg, or the length, written by mkvmerge.
+        writer = next((v for k, v in self._container.metadata.items() if k.lower() == "encoder"), "")
+        by_ffmpeg = writer.startswith("Lavf") and declared > self.origin
+        return declared - self.origin if by_ffmpeg else declared, declared
 
     @property
     def time_base(self) -> Fraction:
@@ -139,7 +170,13 @@ def _open_container(where: str, name: str, remote: bool) -> InputContainer:
         timeout = (OPEN_TIMEOUT, READ_TIMEOUT)
     try:
         # The prefix, because ffmpeg would take a file named "a:b.mp4" for a URL of protocol "a".
-        return av.open(where if remote else f"file:{where}", "r", options=options, timeout=timeout)
+        return av.open(
+            where if remote else f"file:{where}",
+            "r",
+            options=options,
+            timeout=timeout,
+            metadata_errors="replace",
+        )
     except FFmpegError as exc:
         reason = reason_of(exc, OPEN_TIMEOUT)
         if remote:

@@ -16,6 +16,8 @@ from fkp_live.sources.source import Frames, Opened, peek_first
 from fkp_live.sources.timestamps import Timestamps
 from fkp_live.types import Frame, SourceInfo
 
+_PRINTED = 5e-4  # seconds; half the last digit of a printed time
+
 
 def open_video(
     where: str, name: str, start: float | None, end: float | None, *, remote: bool = False
@@ -125,8 +127,9 @@ class _File:
         """Frames in the range; at the end of the file a check that the file is complete."""
         base, origin = self._container.time_base, self._container.origin
         start, end = self._start or 0.0, float("inf") if self._end is None else self._end
-        # Half a tick, so that a time printed and typed in again means the frame that it was printed for.
-        slack = float(base) / 2 + 5e-7
+        # So that a time printed and typed in again means the frame that it was printed for; not half a tick, which
+        # would be half a picture where the clock ticks once a picture (AVI, IVF, Ogg, MXF).
+        slack = min(float(base) / 2, _PRINTED) + 5e-7
         index = 0
         try:
             pictures = decoded_from(self._container, self._damage, origin + start if start else None)
@@ -160,5 +163,6 @@ class _File:
 
     def note(self) -> str:
         """What to report in the end; usually empty."""
-        notes = (self._damage.note(), self._timestamps.note(self._container.name))
+        file = self._container
+        notes = (file.note, self._damage.note(), self._timestamps.note(file.name))
         return "; ".join(note for note in notes if note)
