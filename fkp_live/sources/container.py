@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import cv2  # noqa: F401
 
 from fkp_live.errors import InputError
+from fkp_live.sources.picture_header import check_pixels
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -22,6 +23,7 @@ CURE_DAMAGED = "Copy or download the file again; what was read before that point
 _TEXT_FORMATS = {"tty", "adf", "bin", "idf", "xbin"}  # ffmpeg draws text files as films of a terminal
 # Brands of HEIF files, which hold pictures and not films (ISO/IEC 23008-12, annex B).
 _STILL_BRANDS = {"avif", "heic", "heix", "heim", "heis", "mif1", "mif2"}
+_MOST_PADDING = 1 << 16  # pixels, of a small picture
 _UNKNOWN_BASE = Fraction(1, 90_000)
 
 
@@ -32,6 +34,7 @@ class Container:
     ----------
     where : path or URL
     name : for messages
+    max_pixels : of a picture; the decoder skips larger ones on the way
     remote : ``where`` is a URL
 
     Attributes
@@ -48,13 +51,13 @@ class Container:
 
     Raises
     ------
-    InputError : it cannot be opened, or holds no pictures
+    InputError : it cannot be opened, or holds no pictures, or too large ones
     """
 
-    def __init__(self, where: str, name: str, *, remote: bool) -> None:
+    def __init__(self, where: str, name: str, max_pixels: int, *, remote: bool) -> None:
         self.name = name
         self.note = ""
-        self._where, self._remote = where, remote
+        self._where, self._remote, self._max_pixels = where, remote, max_pixels
         self._open()
         self.path = None if remote else where
         self.origin = max(self._container.start_time or 0, 0) / 1e6
@@ -62,10 +65,13 @@ class Container:
         self.rate = self.stream.average_rate or self.stream.guessed_rate
 
     def _open(self) -> None:
-        self._container = _open_container(self._where, self.name, self._remote)
+        self._container = _open_container(self._where, self.name, self._remote, self._max_pixels)
         self.kinds = set(self._container.format.name.split(","))
         try:
             self.stream = self._picture_stream()
+            size = self.stream.codec_context.width, self.stream.codec_context.height
+            check_pixels(self.name, size, self._max_pixels)
+            self.stream.codec_context.options = _decoder_limit(self._max_pixels)
         except BaseException:
             self._container.close()
             raise
@@ -158,15 +164,20 @@ class Container:
         self._container.close()
 
 
-def _open_container(where: str, name: str, remote: bool) -> InputContainer:
+def _decoder_limit(max_pixels: int) -> dict[str, str]:
+    """A decoder's option against pictures that are larger than the header declares; it counts padding as well."""
+    return {"max_pixels": str(2 * max_pixels + _MOST_PADDING)}
+
+
+def _open_container(where: str, name: str, remote: bool, max_pixels: int) -> InputContainer:
     import av
     from av.error import FFmpegError
 
-    options: dict[str, str] = {}
+    options = _decoder_limit(max_pixels)  # of the decoders that look into the tracks
     timeout: tuple[float, float] | None = None
     if remote:
         # Not "fflags nobuffer": it drops what was read while probing, even of a file on a server.
-        options = {"analyzeduration": "1000000", "rtsp_transport": "tcp"}
+        options |= {"analyzeduration": "1000000", "rtsp_transport": "tcp"}
         timeout = (OPEN_TIMEOUT, READ_TIMEOUT)
     try:
         # The prefix, because ffmpeg would take a file named "a:b.mp4" for a URL of protocol "a".

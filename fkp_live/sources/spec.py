@@ -82,7 +82,8 @@ def pictures_of(path: Path) -> list[Path]:
         where = f"the folder {path}"
         try:
             # With the dot, because a folder may be readable, but not enterable.
-            found = [path / name for name in os.listdir(os.path.join(path, "."))]
+            names = os.listdir(os.path.join(path, "."))
+            found = [path / name for name in names if not _is_hidden(path / name)]
         except OSError as exc:
             raise InputError(f"{path} cannot be opened: {exc.strerror}.", CHECK_ACCESS) from exc
     files = [p for p in found if p.suffix.lower() in PICTURE_SUFFIXES and os.path.isfile(p)]
@@ -91,6 +92,17 @@ def pictures_of(path: Path) -> list[Path]:
             f"There is no picture in {where}.", f"Known pictures are {', '.join(PICTURE_SUFFIXES)}."
         )
     return sorted(files, key=_natural)
+
+
+def _is_hidden(path: Path) -> bool:
+    """Whether a file of a folder is none of the user's: macOS writes ._NAME beside each file on foreign disks."""
+    if path.name.startswith("."):
+        return True
+    try:
+        attributes = getattr(path.stat(), "st_file_attributes", 0)  # Windows only
+    except OSError:
+        return False
+    return bool(attributes & stat.FILE_ATTRIBUTE_HIDDEN)
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

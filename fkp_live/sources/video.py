@@ -20,7 +20,13 @@ _PRINTED = 5e-4  # seconds; half the last digit of a printed time
 
 
 def open_video(
-    where: str, name: str, start: float | None, end: float | None, *, remote: bool = False
+    where: str,
+    name: str,
+    start: float | None,
+    end: float | None,
+    max_pixels: int,
+    *,
+    remote: bool = False,
 ) -> Opened:
     """Open a video file or stream and decode its first frame.
 
@@ -29,13 +35,14 @@ def open_video(
     where : path or URL
     name : for people
     start, end : seconds from the beginning of a file; ignored where the stream is live
+    max_pixels : of a picture; more is refused
     remote : ``where`` is a URL
 
     Raises
     ------
     InputError : it cannot be opened, or there is no picture in it
     """
-    container = Container(where, name, remote=remote)
+    container = Container(where, name, max_pixels, remote=remote)
     converter, damage = Converter(), Damage(container)
     try:
         if container.live:

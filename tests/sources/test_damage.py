@@ -81,7 +81,7 @@ def test_a_cut_is_seen_in_the_structure(make_clip: MakeClip, tmp_path: Path, nam
         codec, sound = FORMATS[name]
         faststart = name.endswith(("mp4", "mov"))
         make_clip(tmp_path / name, 20, codec=codec, sound=sound, rate=25, faststart=faststart)
-        opened = container.Container(str(tmp_path / name), name, remote=False)
+        opened = container.Container(str(tmp_path / name), name, 1 << 28, remote=False)
         kinds = opened.kinds
         opened.close()
     data = (tmp_path / name).read_bytes()

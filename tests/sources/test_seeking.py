@@ -96,7 +96,7 @@ def test_a_clock_that_begins_anew_is_seen(
         for seconds in set(parts)
     }
     path = joined(tmp_path / f"joined.{suffix}", *(pieces[seconds] for seconds in parts))
-    opened = Container(str(path), path.name, remote=False)
+    opened = Container(str(path), path.name, 1 << 28, remote=False)
     assert clock_goes_back(opened) == expected
     opened.close()
 

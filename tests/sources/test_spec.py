@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -130,3 +132,37 @@ def test_local_files_are_those_that_are_read(folder: Path) -> None:
 )
 def test_passwords_are_not_shown(url: str, shown: str) -> None:
     assert without_password(url) == shown
+
+
+@pytest.mark.parametrize("hidden", ["._1.png", ".1.png", "._.png", ".hidden.jpeg"])
+def test_hidden_files_of_a_folder_are_no_pictures(folder: Path, hidden: str) -> None:
+    picture(folder / "p" / "1.png", 4)
+    (folder / "p" / hidden).write_bytes(bytes.fromhex("0005160700020000") + b"Mac OS X        " + bytes(4072))
+    assert [path.name for path in local_files("p")] == [path.name for path in local_files("p/*")] == ["1.png"]
+    with open_source("p") as source:
+        assert [number_of(frame.image) for frame in source] == [4]
+
+
+def test_a_hidden_file_that_is_named_is_read(folder: Path) -> None:
+    for spec in (picture(folder / ".a.png", 4), picture(folder / ".b" / "c.png").parent, ".[a]*.png"):
+        assert len(local_files(spec)) == 1
+
+
+def test_files_that_windows_hides_are_no_pictures(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture(folder / "p" / "1.png")
+    picture(folder / "p" / "2.png")
+    real = Path.stat
+
+    def with_attributes(self: Path, **options: Any) -> Any:
+        if self.name == "2.png":
+            return SimpleNamespace(st_file_attributes=stat.FILE_ATTRIBUTE_HIDDEN)
+        return real(self, **options)
+
+    monkeypatch.setattr(Path, "stat", with_attributes)
+    assert [path.name for path in local_files("p")] == ["1.png"]
+
+
+def test_a_folder_of_hidden_files_only_is_refused(folder: Path) -> None:
+    picture(folder / "p" / ".1.png")
+    with pytest.raises(InputError, match="no picture in the folder"):
+        open_source("p")
