@@ -128,7 +128,9 @@ class _File:
         if file.duration is None or not file.rate:
             return None
         span = min(file.duration, self._end or file.duration) - (self._start or 0.0)
-        return max(round(span * float(file.rate)), 1) if span else None
+        count = max(round(span * float(file.rate)), 1) if span else 0
+        # More pictures than bytes: a clock that jumps.
+        return count if count and not 0 < file.size < count else None
 
     def frames(self) -> Frames:
         """Frames in the range; at the end of the file a check that the file is complete."""
