@@ -36,7 +36,7 @@ class Timestamps:
         self._step = max(round(1 / (rate * base)), 1) if rate else 1
         self._by_decoding = by_decoding
         self._previous: int | None = None
-        self._last_step = self._step
+        self._usual_step = self._step  # the last one that the file's clock made
         self._shift = 0  # from the file's clock to ours
         self._joined = self._closed = self._repaired = 0
 
@@ -82,20 +82,24 @@ class Timestamps:
             self._joined += 1
             self._go_on_from(read)
         previous = self._previous
-        due = 0 if previous is None else previous + self._step
+        due = 0 if previous is None else previous + self._due_in()
         stamp = due if read is None else read + self._shift
-        if previous is not None:
-            if stamp <= previous:
-                self._repaired += 1
-                stamp = previous + max(min(self._step, self._last_step) // 2, 1)
-            self._last_step = stamp - previous
+        if previous is not None and stamp <= previous:
+            self._repaired += 1
+            stamp = previous + max(self._due_in() // 2, 1)
+        elif previous is not None and (stamp - previous) * self._base <= _DOUBTFUL_GAP:
+            self._usual_step = stamp - previous
         self._previous = stamp
         return stamp
+
+    def _due_in(self) -> int:
+        """The step to a picture without a usable time; the average rate of a file with a long gap is far too low."""
+        return min(self._step, self._usual_step)
 
     def _go_on_from(self, read: int) -> None:
         """Let a time on the file's clock be one step after the last picture."""
         assert self._previous is not None
-        self._shift = self._previous + self._step - read
+        self._shift = self._previous + self._due_in() - read
 
     def note(self, name: str) -> str:
         """What to report in the end of the file ``name``; usually empty."""

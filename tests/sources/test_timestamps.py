@@ -86,8 +86,8 @@ def stamps(*read: int | None, rate: int = 25) -> tuple[list[int], str]:
         # out of order by less than half a second
         ((0, 40, 30, 120), (0, 40, 60, 120), "1 timestamps of f were out of order"),
         ((0, 40, 40, 80), (0, 40, 60, 80), "1 timestamps of f were out of order"),
-        ((0, 0, 0, 0, 160), (0, 20, 30, 35, 160), "3 timestamps of f were out of order"),
-        ((1000, 600, 640, 1100), (1000, 1020, 1030, 1100), "2 timestamps of f were out of order"),
+        ((0, 0, 0, 0, 160), (0, 20, 40, 60, 160), "3 timestamps of f were out of order"),
+        ((1000, 600, 640, 1100), (1000, 1020, 1040, 1100), "2 timestamps of f were out of order"),
         # a clock that begins anew
         ((1000, 1040, 0, 40), (1000, 1040, 1080, 1120), "jumped back once; its parts were joined"),
         ((1000, 0, 0, 40), (1000, 1040, 1060, 1080), "jumped back once"),
