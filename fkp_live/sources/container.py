@@ -11,6 +11,7 @@ import cv2  # noqa: F401
 
 from fkp_live.errors import InputError
 from fkp_live.sources.picture_header import check_pixels
+from fkp_live.sources.playlists import check_not_a_playlist, limits
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -173,12 +174,16 @@ def _open_container(where: str, name: str, remote: bool, max_pixels: int) -> Inp
     import av
     from av.error import FFmpegError
 
-    options = _decoder_limit(max_pixels)  # of the decoders that look into the tracks
+    options = limits(where, remote=remote) | _decoder_limit(
+        max_pixels
+    )  # of decoders that look into the tracks
     timeout: tuple[float, float] | None = None
     if remote:
         # Not "fflags nobuffer": it drops what was read while probing, even of a file on a server.
         options |= {"analyzeduration": "1000000", "rtsp_transport": "tcp"}
         timeout = (OPEN_TIMEOUT, READ_TIMEOUT)
+    else:
+        check_not_a_playlist(where, name)
     try:
         # The prefix, because ffmpeg would take a file named "a:b.mp4" for a URL of protocol "a".
         return av.open(
