@@ -197,7 +197,8 @@ def _open_container(where: str, name: str, remote: bool, max_pixels: int) -> Inp
         reason = reason_of(exc, OPEN_TIMEOUT)
         if remote:
             hint = "Check the address, and that the sender runs."
-            raise InputError(f"{name} cannot be opened: {reason}.", hint) from exc
+            # Without its cause, whose text holds the whole URL, secrets included.
+            raise InputError(f"{name} cannot be opened: {reason}.", hint) from None
         hint = "Play it in a video player to see whether it is whole; convert it with ffmpeg if that works."
         raise InputError(f"{name} is not a video that can be read: {reason}.", hint) from exc
 
