@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fkp_live.errors import InputError
 from fkp_live.images.picture import BgrPicture
-from fkp_live.sources.picture_header import check_pixels, picture_size
+from fkp_live.sources.picture_header import check_pixels, has_more_pages, picture_size
 from fkp_live.sources.source import Frames, Opened, peek_first
 from fkp_live.sources.spec import CHECK_ACCESS, CHECK_SPELLING, check_file, names_many, pictures_of
 from fkp_live.types import Frame, SourceInfo
@@ -58,13 +58,13 @@ def open_pictures(path: Path, max_pixels: int) -> Opened:
 
 
 def _picture_frames(files: Sequence[Path], base: Fraction, max_pixels: int, shortened: list[str]) -> Frames:
-    """One frame of each file; the names of animations are added to ``shortened``."""
+    """One frame of each file; the names of animations and of files with more pages are added to ``shortened``."""
     for index, path in enumerate(files):
         data = _checked(path, max_pixels)
         image = cv2.imdecode(data, cv2.IMREAD_COLOR)
         if image is None:
             raise _unreadable(path)
-        if _is_animated(data):
+        if _is_animated(data) or has_more_pages(data.data):
             shortened.append(path.name)
         picture = BgrPicture(np.asarray(image, np.uint8))
         yield Frame(picture, index, float(index * base), time.perf_counter(), index, base)
@@ -77,12 +77,13 @@ def _animation_frames(images: Sequence[np.ndarray], durations: Sequence[int], ba
 
 
 def _animation_in(path: Path, max_pixels: int) -> cv2.Animation | None:
-    """All pictures of an animated WebP with the milliseconds that each is shown; None of any other file."""
+    """All pictures of an animated WebP or PNG with the milliseconds that each is shown; None of any other file."""
     data = _checked(path, max_pixels)
     if not _is_animated(data) or not hasattr(cv2, "imdecodeanimation"):  # OpenCV has it since 4.11
         return None
     # All its pictures lie in memory at once.
-    count, (width, height) = data.tobytes().count(b"ANMF"), picture_size(data.data) or (0, 0)
+    count = max(data.tobytes().count(chunk) for chunk in (b"ANMF", b"fcTL"))
+    width, height = picture_size(data.data) or (0, 0)
     if count * width * height > 2 * max_pixels:
         raise InputError(
             f"{path} has {count} pictures of {width}x{height}, more than twice the limit of {max_pixels} pixels.",
@@ -93,9 +94,12 @@ def _animation_in(path: Path, max_pixels: int) -> cv2.Animation | None:
 
 
 def _is_animated(data: NDArray[np.uint8]) -> bool:
-    """Whether a picture's bytes are an animated WebP; the flag is in its extended header."""
-    head = bytes(data[:21])
-    return head[8:16] == b"WEBPVP8X" and len(head) == 21 and bool(head[20] & 2)
+    """Whether a picture's bytes are an animated WebP or PNG."""
+    head = bytes(data[:4096])
+    if head[8:16] == b"WEBPVP8X":
+        return len(head) > 20 and bool(head[20] & 2)
+    # The chunk that makes a PNG an animation stands before its first picture.
+    return head.startswith(b"\x89PNG") and b"acTL" in head.partition(b"IDAT")[0]
 
 
 def _checked(path: Path, max_pixels: int) -> NDArray[np.uint8]:

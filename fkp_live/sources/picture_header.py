@@ -50,6 +50,20 @@ def picture_size(data: bytes | memoryview) -> tuple[int, int] | None:
     return None
 
 
+def has_more_pages(data: bytes | memoryview) -> bool:
+    """Whether a file is a TIFF of more than one picture."""
+    order = _TIFF.get(bytes(data[:4]))
+    if order is None:
+        return False
+    try:
+        (at,) = struct.unpack_from(order + "I", data, 4)
+        (entries,) = struct.unpack_from(order + "H", data, at)
+        (following,) = struct.unpack_from(order + "I", data, at + 2 + 12 * entries)
+    except struct.error:
+        return False
+    return following > 0
+
+
 def check_pixels(name: str, size: tuple[int, int], most: int) -> None:
     """Refuse a size (width, height) of more than ``most`` pixels.
 

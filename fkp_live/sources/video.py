@@ -16,6 +16,7 @@ from fkp_live.sources.source import Frames, Opened, peek_first
 from fkp_live.sources.timestamps import Timestamps
 from fkp_live.types import Frame, SourceInfo
 
+_SIZES_NAMED = 3  # changes of the picture size that the note lists
 _PRINTED = 5e-4  # seconds; half the last digit of a printed time
 
 
@@ -118,6 +119,8 @@ class _File:
         base = container.time_base
         self._timestamps = Timestamps(base, container.rate, by_decoding="avi" in container.kinds)
         self._last: float | None = None  # time of the last decoded picture
+        self._size: tuple[int, int] | None = None
+        self._size_changes: list[str] = []
 
     @property
     def count(self) -> int | None:
@@ -147,10 +150,18 @@ class _File:
                 if seconds >= origin + end - slack:
                     return
                 if seconds >= origin + start - slack:
-                    yield Frame(self._converter(picture), index, seconds, time.perf_counter(), pts, base)
+                    converted = self._converter(picture)
+                    self._note_size(converted.size, seconds - origin)
+                    yield Frame(converted, index, seconds, time.perf_counter(), pts, base)
                     index += 1
         finally:
             self._container.close()
+
+    def _note_size(self, size: tuple[int, int], seconds: float) -> None:
+        if self._size is not None and size != self._size:
+            before, after = (f"{width}x{height}" for width, height in (self._size, size))
+            self._size_changes.append(f"from {before} to {after} at {seconds:.2f} s")
+        self._size = size
 
     def no_frames_error(self) -> InputError:
         """Why there is no frame in the range."""
@@ -172,6 +183,10 @@ class _File:
 
     def note(self) -> str:
         """What to report in the end; usually empty."""
-        file = self._container
-        notes = (file.note, self._damage.note(), self._timestamps.note(file.name))
+        file, sizes = self._container, ""
+        if self._size_changes:
+            more = len(self._size_changes) - _SIZES_NAMED
+            sizes = f"the picture size of {file.name} changes {', '.join(self._size_changes[:_SIZES_NAMED])}"
+            sizes += f" and {more} times more" if more > 0 else ""
+        notes = (file.note, sizes, self._damage.note(), self._timestamps.note(file.name))
         return "; ".join(note for note in notes if note)

@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from conftest import joined, number_of, numbered, read
@@ -231,3 +232,33 @@ def test_a_title_that_is_not_utf_8(make_clip: MakeClip, tmp_path: Path, suffix: 
     assert b"Cafeteria" in data
     titled.write_bytes(data.replace(b"Cafeteria", b"Caf\xe9teria"))
     assert len(read(titled)) == 5
+
+
+@pytest.mark.parametrize(
+    ("sizes", "note"),
+    [
+        ([(160, 96)] * 4, ""),
+        ([(160, 96)] * 2 + [(320, 192)] * 2, "from 160x96 to 320x192 at 0.08 s"),
+        (
+            [(320, 192), (160, 96), (160, 96), (320, 192)],
+            "from 320x192 to 160x96 at 0.04 s, from 160x96 to 320x192 at 0.12 s",
+        ),
+        ([(160, 96), (96, 160)] * 3, "at 0.12 s and 2 times more"),
+    ],
+)
+def test_a_size_that_changes_midway_is_noted(tmp_path: Path, sizes: list[tuple[int, int]], note: str) -> None:
+    import av
+
+    with av.open(str(tmp_path / "a.avi"), "w") as output:
+        stream: Any = output.add_stream("mjpeg", rate=25)
+        (stream.width, stream.height), stream.pix_fmt = sizes[0], "yuvj420p"
+        for index, (width, height) in enumerate(sizes):
+            packet = av.Packet(cv2.imencode(".jpg", numbered(index, width, height))[1].tobytes())
+            packet.stream, packet.pts, packet.dts, packet.time_base = stream, index, index, Fraction(1, 25)
+            output.mux(packet)
+    with open_source(tmp_path / "a.avi") as source:
+        frames = list(source)
+    assert [number_of(frame.image) for frame in frames] == list(range(len(sizes)))
+    assert [frame.picture.size for frame in frames] == sizes
+    assert note in source.note
+    assert source.note.startswith("the picture size of a.avi changes") == bool(note)
