@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 # cv2 before av, always: the other way round cv2.imshow hangs for ever on Linux. av is imported in functions only.
 import cv2  # noqa: F401
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.error import FFmpegError
     from av.packet import Packet
+    from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
 OPEN_TIMEOUT, READ_TIMEOUT = 10.0, 5.0  # seconds, network only
@@ -37,6 +38,7 @@ class Container:
     name : for messages
     max_pixels : of a picture; the decoder skips larger ones on the way
     remote : ``where`` is a URL
+    tiles : take the tiles of a picture for tracks, to put them together; otherwise such a picture is refused
 
     Attributes
     ----------
@@ -55,10 +57,10 @@ class Container:
     InputError : it cannot be opened, or holds no pictures, or too large ones
     """
 
-    def __init__(self, where: str, name: str, max_pixels: int, *, remote: bool) -> None:
+    def __init__(self, where: str, name: str, max_pixels: int, *, remote: bool, tiles: bool = False) -> None:
         self.name = name
         self.note = ""
-        self._where, self._remote, self._max_pixels = where, remote, max_pixels
+        self._where, self._remote, self._max_pixels, self._tiles = where, remote, max_pixels, tiles
         self._open()
         self.path = None if remote else where
         self.origin = max(self._container.start_time or 0, 0) / 1e6
@@ -89,6 +91,8 @@ class Container:
             raise InputError(f"{self.name} is not a video but text.", "Give a video file.")
         decodable = [s for s in self._container.streams.video if s.codec_context is not None]
         tiles = [s for s in decodable if s.disposition & Disposition.dependent]
+        if tiles and self._tiles:
+            return tiles[0]
         if tiles and self._container.metadata.get("major_brand") in _STILL_BRANDS:
             raise InputError(
                 f"{self.name} is stored in {len(tiles)} tiles, which cannot be put together here.",
@@ -146,6 +150,16 @@ class Container:
             flush = Packet()
             flush.stream = self.stream
             yield flush
+
+    def tiles(self) -> Iterator[tuple[VideoFrame, int]]:
+        """The pictures of all tracks, each with the number of its track in the file. FFmpegError if one fails."""
+        tracks = [s for s in self._container.streams.video if s.codec_context is not None]
+        for track in tracks:
+            track.codec_context.options = _decoder_limit(self._max_pixels)
+        for packet in self._container.demux(*tracks):
+            pictures: list[Any] = packet.decode()
+            for picture in pictures:
+                yield picture, packet.stream.id
 
     def seek(self, seconds: float) -> None:
         """Go to the key frame before ``seconds`` on the file's clock. FFmpegError or OSError if it cannot."""

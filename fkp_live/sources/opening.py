@@ -16,6 +16,7 @@ import numpy as np
 from fkp_live.errors import UsageError
 from fkp_live.images.picture import BgrPicture
 from fkp_live.sources.camera import open_camera
+from fkp_live.sources.heif import open_tiled
 from fkp_live.sources.images import open_pictures
 from fkp_live.sources.source import Frames, Opened, Source
 from fkp_live.sources.spec import check_file, names_pictures, resolve, without_password
@@ -84,6 +85,8 @@ def _open(where: int | str | Path, start: float | None, end: float | None, max_p
     if names_pictures(where):
         return open_pictures(where, max_pixels)
     check_file(where)
+    if (tiled := open_tiled(where, max_pixels)) is not None:
+        return tiled
     return open_video(str(where), where.name, start, end, max_pixels)
 
 
