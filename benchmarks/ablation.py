@@ -28,12 +28,15 @@ from fkp_live.errors import InputError, UsageError
 from fkp_live.geometry import box_of, compose, crop_matrix
 from fkp_live.metrics import failure_rate
 from fkp_live.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
-from train.data import FaceSet
-from train.fit import evaluation_crops, fit, nme_per_face
-from train.model import LandmarkNet, count_macs, load_checkpoint
-from train.networks import TorchNetwork
-from train.recipe import Recipe, read_recipe, validation_sets
-from train.warps import random_warps
+from train.data.faces import FaceSet
+from train.data.splits import validation_sets
+from train.fit.loop import evaluation_crops, fit, nme_per_face
+from train.fit.next_frame import random_warps
+from train.network.checkpoint import load_checkpoint
+from train.network.model import LandmarkNet, count_macs
+from train.network.opening import TorchNetwork
+from train.options import Recipe
+from train.recipe import read_recipe
 
 WARPED_FACES, WARPS = 100, 24
 

@@ -20,9 +20,9 @@ from fkp_live import metrics
 from fkp_live.errors import FkpError
 from fkp_live.geometry import apply, box_of, iou, rotation
 from fkp_live.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
-from train.data import FaceSet
+from train.data.faces import FaceSet
 
-SAME_FACE = 0.3  # as train.judge has it
+SAME_FACE = 0.3  # as train.evaluate.evaluation has it
 # A rival's square is tuned on training faces: its own, and these times as large and so much lower.
 SIDES, DOWNS = (0.9, 1.0, 1.1, 1.2), (-0.05, 0.0, 0.05, 0.1)
 WORST = 30.0  # NME in %; what one training face may weigh in that

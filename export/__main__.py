@@ -1,4 +1,4 @@
-"""`python -m export CHECKPOINT`: trained network in, checked ONNX file with card and figures out.
+"""`python -m export CHECKPOINT`: from a trained network to a checked ONNX file with card and figures.
 
 `python -m export quantise MODEL`: the same network in 8-bit integers, compared with the float one.
 """
@@ -9,9 +9,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from fkp_live.arguments import whole_number
-from fkp_live.errors import ExitCode, FkpError
+from fkp_live.console import exit_code_of, say
+from fkp_live.errors import ExitCode
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -65,24 +67,26 @@ def build_quantise_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    try:
-        # Imported late, so that help and usage errors need no torch.
-        if arguments[:1] == ["quantise"]:
-            options = vars(build_quantise_parser().parse_args(arguments[1:]))
-            from export.quantise import quantise
+    # Imported late, so that help and usage errors need no torch.
+    if arguments[:1] == ["quantise"]:
+        options = vars(build_quantise_parser().parse_args(arguments[1:]))
+        return exit_code_of(lambda: _quantise(options), "error")
+    args = build_parser().parse_args(arguments)
+    return exit_code_of(lambda: _ship(args), "error")
 
-            print(quantise(**options).report())
-            print(options["out"])
-        else:
-            args = build_parser().parse_args(arguments)
-            from export.ship import ship
 
-            ship(args.checkpoint, args.name, args.out, args.data, args.overwrite)
-    except FkpError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return int(error.exit_code)
-    except KeyboardInterrupt:
-        return int(ExitCode.INTERRUPTED)
+def _quantise(options: dict[str, Any]) -> int:
+    from export.quantise import quantise
+
+    say(quantise(**options).report())
+    say(str(options["out"]))
+    return int(ExitCode.OK)
+
+
+def _ship(args: argparse.Namespace) -> int:
+    from export.ship import ship
+
+    ship(args.checkpoint, args.name, args.out, args.data, args.overwrite)
     return int(ExitCode.OK)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from export.landmark import CHECKED_BATCHES, TOLERANCE, sha256_of
 from export.training import HELD_OUT, KNOWN, data_section, limits, recipe_named
-from train.judge import report
-from train.model import LandmarkNet, count_macs
+from train.evaluate.evaluation import report
+from train.network.model import LandmarkNet, count_macs
 
 _AVERAGED = """\
 - averaged: {share:g} of each weight is from this recipe, the rest from {with}, SHA-256 {sha256}; batch

@@ -18,7 +18,8 @@ from torch import nn
 from export.training import licence
 from fkp_live.errors import ExitCode, FkpError
 from fkp_live.inference.session import open_session
-from train.model import LandmarkNet, fold_batch_norms
+from train.network.model import LandmarkNet
+from train.network.norms import fold_batch_norms
 
 SCHEMA = "fkp-landmarks/1"
 # Largest distance between the points of torch and of onnxruntime, in crop pixels.

@@ -20,21 +20,27 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+
+from fkp_live.inference.runtime import runtime_version  # before onnxruntime: it switches the telemetry off
+
+# isort: split
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from export.card import figures_section, headline
 from export.landmark import sha256_of, strip_local_traces, write_metadata
-from export.ship import SHIPPED, judged_sets, measure, workshop, write_sums
+from export.ship import SHIPPED, evaluated_sets, measure, staging_folder, write_sums
 from fkp_live.errors import ModelError, UsageError
 from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.geometry import CropSpec, box_of, crop_matrix
 from fkp_live.images.warping import warp
-from fkp_live.inference.session import Session, open_session, resolve_model, runtime_version
+from fkp_live.inference.models import resolve_model
+from fkp_live.inference.session import Session, open_session
 from fkp_live.sinks.files import check_output
-from train.augment import detector_jitter
-from train.data import FaceSet, splits
-from train.judge import finite, judge
+from train.data.augment import detector_jitter
+from train.data.faces import FaceSet
+from train.data.splits import splits
+from train.evaluate.evaluation import evaluate, finite
 
 CALIBRATION_SETS = ("wild_train", "udacity_train")
 QUANTISED_OPERATORS = ("Conv", "Relu", "Add", "Resize")
@@ -121,8 +127,8 @@ def quantise(
     crops = calibration_crops([sets[name] for name in CALIBRATION_SETS], network.spec, faces, seed)
     graph = quantised_graph(original.path, crops)
     meta = metadata(original, len(crops), seed)
-    with workshop(out.parent) as room:
-        made = room / out.name
+    with staging_folder(out.parent) as staging:
+        made = staging / out.name
         save(graph, meta, made)
         # Judged as it ships: the file just written, through the product's code. Then the figures go into it.
         judged = [_figures(path, sets["wild_val"]) for path in (original.path, made)]
@@ -131,9 +137,8 @@ def quantise(
         before, after = (figures["wild_val"]["ways"]["jitter"]["raw"]["nme"] for figures in judged)
         comparison = Comparison((before, after), (times[0], times[1]))
         if card:
-            write_card(made, judged_sets(data), comparison)
-    if card:
-        write_sums(out.parent)
+            write_card(made, evaluated_sets(data), comparison)
+            write_sums(out.parent, staging)
     return comparison
 
 
@@ -272,7 +277,7 @@ def save(graph: onnx.ModelProto, meta: dict[str, Any], path: Path) -> None:
 
 def _figures(model: Path, faces: FaceSet) -> dict[str, Any]:
     network = LandmarkNetwork(open_session(model, "cpu"))
-    return finite({faces.name: judge(network, faces, None, seed=0).figures()})
+    return finite({faces.name: evaluate(network, faces, None, seed=0).figures()})
 
 
 # What other processes take does not count in a thread's own time; Windows counts that in steps of 15 ms only.

@@ -1,4 +1,8 @@
-"""A checkpoint shipped: ONNX file, model card, figures and the sums of all files, all of them or none."""
+"""A checkpoint shipped: ONNX file, model card, figures and the sums of all files, all of them or none.
+
+They are made in a staging folder and renamed together; where one cannot be renamed, those before it are put back. Only
+a process that is killed between two renames leaves some of each, the replaced ones in the staging folder.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +19,12 @@ from export.landmark import export_onnx, largest_difference, metadata, sha256_of
 from fkp_live.errors import OutputError, UsageError
 from fkp_live.sinks.files import check_output
 from train.arguments import is_plain_name, make_folder
-from train.data import FaceSet, splits
-from train.judge import JUDGED, finite, judge
-from train.model import read_checkpoint
-from train.networks import open_network, sound_network
-from train.recipe import UDACITY_OFFSET
+from train.data.faces import FaceSet
+from train.data.splits import splits
+from train.evaluate.evaluation import EVALUATED_SETS, evaluate, finite
+from train.network.checkpoint import read_checkpoint
+from train.network.opening import open_network, sound_network
+from train.options import UDACITY_OFFSET
 
 # A model and what lies beside it, by extension.
 SHIPPED = (".onnx", ".json", ".md")
@@ -45,9 +50,9 @@ def ship(checkpoint: Path, name: str, folder: Path, data: Path | None, overwrite
     model = sound_network(checkpoint)
     training = training_facts(read_checkpoint(checkpoint, needs=("recipe", "epoch")))
     # Read now: what is wrong with them shall not show after the export.
-    sets = judged_sets(data) if data is not None else {}
-    with workshop(folder) as room:
-        target = room / f"{name}.onnx"
+    sets = evaluated_sets(data) if data is not None else {}
+    with staging_folder(folder) as staging:
+        target = staging / f"{name}.onnx"
         export_onnx(model, target, metadata(model, name, training, {}))
         figures: dict[str, Any] = {}
         if sets:
@@ -57,24 +62,23 @@ def ship(checkpoint: Path, name: str, folder: Path, data: Path | None, overwrite
         facts = {"name": name, "sha256": sha256_of(target), "training": training, "figures": figures}
         target.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n")
         target.with_suffix(".md").write_text(card(name, target, model, training, figures))
+        write_sums(folder, staging)
         difference = largest_difference(model, target)
-    write_sums(folder)
     print(f"points differ from torch's by {difference:.4f} px at most", file=sys.stderr)
     print(folder / f"{name}.onnx")
 
 
 @contextmanager
-def workshop(folder: Path) -> Iterator[Path]:
-    """A hidden folder in ``folder``; what was made in it moves there at the end, the model last, if all went well.
+def staging_folder(folder: Path) -> Iterator[Path]:
+    """A hidden folder in ``folder``; what was made in it moves there at the end, all files or none.
 
-    Raises OutputError where there is no room, or no leave to write.
+    Raises OutputError where there is no room, or no permission to write.
     """
     try:
         with tempfile.TemporaryDirectory(prefix=".exporting-", dir=folder) as name:
-            room = Path(name)
-            yield room
-            for path in sorted(room.iterdir(), key=lambda path: path.suffix == ".onnx"):
-                path.replace(folder / path.name)
+            staging = Path(name)
+            yield staging
+            _move_all(staging, folder)
     except OSError as error:
         raise OutputError(
             f"cannot write into {folder}: {error.strerror or error}",
@@ -82,29 +86,51 @@ def workshop(folder: Path) -> Iterator[Path]:
         ) from error
 
 
-def judged_sets(data: Path) -> dict[str, FaceSet]:
+def _move_all(staging: Path, folder: Path) -> None:
+    """Rename the files of ``staging`` into ``folder``; after a failure none has moved and the old ones are back."""
+    names = [path.name for path in staging.iterdir()]
+    old = staging / "replaced"
+    old.mkdir()
+    try:
+        for name in names:
+            if (folder / name).exists():
+                (folder / name).replace(old / name)
+            (staging / name).replace(folder / name)
+    except BaseException:
+        for name in names:
+            if not (staging / name).exists():
+                (folder / name).replace(staging / name)
+            if (old / name).exists():
+                (old / name).replace(folder / name)
+        raise
+
+
+def evaluated_sets(data: Path) -> dict[str, FaceSet]:
     """The sets that figures are measured on, by name. InputError if one of them cannot be read."""
     available = splits(data)
-    return {name: available[name] for name in JUDGED}
+    return {name: available[name] for name in EVALUATED_SETS}
 
 
 def measure(model: Path, sets: Mapping[str, FaceSet]) -> dict[str, Any]:
-    """Figures of the ONNX file on the `judged_sets`, as `python -m train evaluate` prints them."""
+    """Figures of the ONNX file on the `evaluated_sets`, as `python -m train evaluate` prints them."""
     network, _ = open_network(model)
     results = {}
     for name, faces in sets.items():
         offset = None if name == "wild_val" else UDACITY_OFFSET
-        results[name] = judge(network, faces, offset, seed=0).figures()
+        results[name] = evaluate(network, faces, offset, seed=0).figures()
     return finite(results)
 
 
-def write_sums(folder: Path) -> None:
-    """SHA256SUMS of every model and licence in the folder, as `sha256sum --check` reads it; no partial files."""
-    shipped = (p for p in folder.iterdir() if p.suffix in (".onnx", ".txt", ".json"))
-    files = sorted(p for p in shipped if not p.stem.endswith(".partial"))
-    try:
-        (folder / "SHA256SUMS").write_text("".join(f"{sha256_of(p)}  {p.name}\n" for p in files))
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {folder / 'SHA256SUMS'}: {error.strerror}", "Make room there."
-        ) from error
+def write_sums(folder: Path, staging: Path) -> None:
+    """Write SHA256SUMS into ``staging``, as `sha256sum --check` reads it.
+
+    It lists every model, licence and file of figures that ``folder`` will hold once those of ``staging`` have moved
+    there; no partial files.
+    """
+    files = {path.name: path for place in (folder, staging) for path in place.iterdir()}
+    shipped = [
+        files[name]
+        for name in sorted(files)
+        if files[name].suffix in (".onnx", ".txt", ".json") and not files[name].stem.endswith(".partial")
+    ]
+    (staging / "SHA256SUMS").write_text("".join(f"{sha256_of(path)}  {path.name}\n" for path in shipped))

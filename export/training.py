@@ -45,8 +45,9 @@ _LIMITS = """\
 - Small faces: the crop is enlarged and the error grows; see the slices by size.
 - Dark or heavily backlit faces, hands and masks over the mouth: points are guessed from the rest of the face, and
   their confidence falls.
-- The confidence estimates the probability that a point lies within a tenth of the eye distance. It was learnt on
-  training faces; the last table shows how far it can be believed on others.
+- The confidence estimates the probability that a point lies within a tenth of the bounded eye distance: that of the
+  outer eye corners, but at least 0.34 of the longer side of the box. It was learnt on training faces; the last table
+  shows how well it fits others.
 """
 _ADULTS = "- The faces that it learnt from are mostly adults in news footage and web photos.\n"
 

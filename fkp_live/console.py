@@ -1,6 +1,6 @@
-"""Saying things on stdout and stderr, also when nobody listens any more.
+"""Printing to stdout and stderr, also to closed pipes and full disks.
 
-Results on stdout count: where they cannot be delivered the command fails. What is said on stderr never fails it.
+Results go to stdout: where they cannot be delivered the command fails. Messages on stderr never make it fail.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TextIO
 
     from fkp_live.errors import OutputError
@@ -53,19 +54,31 @@ def _undelivered(error: OSError) -> OutputError:
     )
 
 
+# Controls of ASCII and of Latin-1, and the marks that turn the direction of what follows.
+_CONTROLS = {
+    code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    for code in (*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+    if chr(code) not in "\n\t"
+}
+
+
 def printable(text: str, stream: TextIO) -> str:
-    """``text`` with what the stream's encoding lacks, and undecodable bytes of names, written as \\u...."""
+    """``text`` as the stream can print it, the rest as escapes such as \\x1b and \\u65e5.
+
+    The rest is what the stream's encoding lacks, undecodable bytes of names, and control characters, which a file or
+    model may have in its name and a terminal would obey. Line feeds and tabs stay.
+    """
     encoding = stream.encoding or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
+    return text.translate(_CONTROLS).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def silence(stream: TextIO) -> None:
-    """Send all that still comes to nowhere, the interpreter's own flush at its end included."""
+    """Discard all that is still printed to a stream, the interpreter's flush at its end included."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def open_closed_streams() -> None:
-    """Open to nowhere what was closed of stdin, stdout and stderr before Python began (``>&-``).
+    """Open what was closed of stdin, stdout and stderr before Python began (``>&-``) to the null device.
 
     Else the next file opened would take that number, and a library that prints would write into it.
     """
@@ -75,3 +88,34 @@ def open_closed_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+
+
+def exit_code_of(command: Callable[[], int], name: str) -> int:
+    """Run a command and turn every failure into one message ``name: …`` on stderr and an exit code.
+
+    A failure that is not an FkpError is unexpected: exit code 1, and its traceback with FKP_DEBUG=1.
+    """
+    from fkp_live.errors import ExitCode, FkpError
+
+    try:
+        code = command()
+        flush()
+        return code
+    except KeyboardInterrupt:
+        return int(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        silence(sys.stdout)  # the reader has gone, as `| head` does: not a failure
+        return int(ExitCode.OK)
+    except FkpError as error:
+        say(f"{name}: {error}", sys.stderr)
+        return int(error.exit_code)
+    except Exception as error:
+        debug = os.environ.get("FKP_DEBUG", "") not in ("", "0")
+        if debug:
+            import traceback
+
+            say("".join(traceback.format_exception(error)).rstrip(), sys.stderr)
+        cure = "" if debug else "\n  Run it again with FKP_DEBUG=1 to see where, and please report it."
+        text = " ".join(str(error).split())
+        say(f"{name}: unexpected failure: {type(error).__name__}: {text}{cure}", sys.stderr)
+        return int(ExitCode.FAILURE)

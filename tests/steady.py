@@ -1,4 +1,4 @@
-"""A network that answers the same whatever it sees."""
+"""A network that gives the same points for every crop."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 import torch
 
 from fkp_live.geometry import CropSpec
-from train.model import Answer
+from train.network.model import Prediction
 
 
 class Steady(torch.nn.Module):
-    """Answers the same crop points (68, 2) with confidence 0.75, as a `LandmarkNet` is asked."""
+    """The same crop points (68, 2) with confidence 0.75, with the interface of `LandmarkNet`."""
 
     def __init__(self, points: np.ndarray, crop_spec: CropSpec) -> None:
         super().__init__()
@@ -19,5 +19,5 @@ class Steady(torch.nn.Module):
     def features(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return self.points.expand(len(crops), -1, -1), torch.full((len(crops), 68), 0.75)
 
-    def read(self, said: torch.Tensor, context: torch.Tensor) -> Answer:
-        return Answer(said, context.logit(), None)
+    def read(self, maps: torch.Tensor, context: torch.Tensor) -> Prediction:
+        return Prediction(maps, context.logit(), maps)

@@ -1,25 +1,24 @@
-"""`python -m train COMMAND`: data set in, trained network and its figures out."""
+"""`python -m train COMMAND`: from a CSV data set to a trained network and its figures."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
-from fkp_live.errors import ExitCode, FkpError
+from fkp_live.console import exit_code_of
 
 COMMANDS = {
-    "fetch": ("train.fetch", "download and unpack the official archive"),
-    "view": ("train.view", "contact sheet of labelled faces"),
-    "fit": ("train.fit", "train a network by a recipe"),
-    "average": ("train.average", "the mean of two networks' weights"),
-    "evaluate": ("train.judge", "accuracy of an ONNX file or a checkpoint"),
-    "offset": ("train.offset", "measure how far one set's labels sit from another's convention"),
-    "label": ("train.label", "a trained network's points as a CSV data set"),
-    "original-table": ("train.original", "the original project's table on its own terms"),
-    "features": ("train.features", "filters, feature maps and saliency as pictures"),
+    "fetch": ("train.data.fetch", "download and unpack the official archive"),
+    "view": ("train.data.view", "contact sheet of labelled faces"),
+    "fit": ("train.fit.command", "train a network by a recipe"),
+    "average": ("train.network.average", "the mean of two networks' weights"),
+    "evaluate": ("train.evaluate.command", "accuracy of an ONNX file or a checkpoint"),
+    "offset": ("train.evaluate.offset", "measure how far one set's labels sit from another's convention"),
+    "label": ("train.evaluate.label", "a trained network's points as a CSV data set"),
+    "original-table": ("train.evaluate.original", "the original project's table on its own terms"),
+    "features": ("train.evaluate.features", "filters, feature maps and saliency as pictures"),
 }
 
 
@@ -41,17 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = next((a for a in arguments if a in COMMANDS), None)
     args = build_parser(command).parse_args(arguments)
-    try:
-        return int(args.run(args))
-    except FkpError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return int(error.exit_code)
-    except KeyboardInterrupt:
-        return int(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output left, as `| head` does: no failure, but nothing more may be flushed to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(ExitCode.OK)
+    return exit_code_of(lambda: int(args.run(args)), "error")
 
 
 if __name__ == "__main__":

@@ -1,94 +1,43 @@
-"""A recipe: everything that decides how a network is trained, in one small TOML file."""
+"""A recipe, read from a TOML file: every value is checked against the type of its option and a range.
+
+recipe = read_recipe(Path("train/recipes/fkp68.toml"))
+recipe.training.epochs  # 190
+"""
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from fkp_live.errors import InputError, UsageError
-from train.augment import AugmentOptions
-from train.data import HELD_OUT, FaceSet, read_csv, splits
-from train.losses import LossOptions
-from train.model import ModelOptions
-from train.values import section
+from train.options import AugmentOptions, DataOptions, LossOptions, ModelOptions, Recipe, TrainingOptions
 
-# What the Udacity labels sit to the right of and below 300-W's convention, in pixels of their images.
-# Measured by `python -m train offset`; train/EXPERIMENTS.md has the figures.
-UDACITY_OFFSET = (0.9, 0.8)
+T = TypeVar("T")
 
+# Distances of the points, see `train.fit.loss`.
+KINDS = ("l1", "l2")
 
-@dataclass(frozen=True, slots=True)
-class DataOptions:
-    """Which faces are shown.
-
-    Attributes
-    ----------
-    sets : names of `train.data.splits` to train on
-    csv : further CSV files, relative to the data folder or absolute
-    validation : CSV files whose error is watched, instead of wild val and the unseen persons
-    share : chance of a face of each set to be drawn, relative to the others, by set name (default 1)
-    weight : how much a face of each set counts in the loss, by set name (default 1)
-    guessed : names of sets that a network labelled: they teach the points, not the confidence, because a network agrees
-        with a network more than with people
-    udacity_offset : (x, y) in pixels taken off the Udacity labels before the sets are mixed
-    """
-
-    sets: tuple[str, ...] = ("udacity_train", "wild_train")
-    csv: tuple[str, ...] = ()
-    validation: tuple[str, ...] = ()
-    share: dict[str, float] = field(default_factory=dict)
-    weight: dict[str, float] = field(default_factory=dict)
-    guessed: tuple[str, ...] = ()
-    udacity_offset: tuple[float, float] = UDACITY_OFFSET
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingOptions:
-    """Schedule.
-
-    Attributes
-    ----------
-    epochs, batch, lr, weight_decay, clip, seed : as usual; AdamW, one cycle with ``warmup`` as a share of the run
-    ema : decay of the averaged weights, which are the ones that ship
-    backgrounds : share of crops that hold no face and teach the confidence
-    bf16 : convolutions in bfloat16 where the processor gains by it
-    pose_balance : see `train.sampling.face_weights`
-    epoch_faces : faces in an epoch (0: as many as there are)
-    workers : processes that make crops
-    """
-
-    epochs: int = 100
-    batch: int = 64
-    lr: float = 2e-3
-    weight_decay: float = 0.02
-    clip: float = 5.0
-    warmup: float = 0.08
-    ema: float = 0.999
-    seed: int = 0
-    bf16: bool = True
-    backgrounds: float = 0.06
-    pose_balance: float = 0.5
-    epoch_faces: int = 0
-    workers: int = 1
-    evaluate_every: int = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """All sections of a recipe."""
-
-    name: str = "unnamed"
-    data: DataOptions = field(default_factory=DataOptions)
-    model: ModelOptions = field(default_factory=ModelOptions)
-    augment: AugmentOptions = field(default_factory=AugmentOptions)
-    loss: LossOptions = field(default_factory=LossOptions)
-    training: TrainingOptions = field(default_factory=TrainingOptions)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain dictionaries, as checkpoints and model cards store them."""
-        return asdict(self)
+_CHOICES: dict[str, tuple[Any, ...]] = {"kind": KINDS}
+# The least and the largest value, of every number in a list or a table too; both ends are allowed.
+_SHARE = (0.0, 1.0)
+_WEIGHT = (0.0, 1000.0)
+_RANGES: dict[str, tuple[float, float]] = {
+    "share": _WEIGHT, "weight": _WEIGHT, "udacity_offset": (-100.0, 100.0),
+    "size": (16, 1024), "margin": (0.0, 2.0), "channels": (1, 4096), "blocks": (0, 64), "decoder": (1, 4096),
+    "rotation": (0.0, 180.0), "shift": _SHARE, "scale": _SHARE, "far": _SHARE, "stretch": _SHARE, "shear": _SHARE,
+    "mirror": _SHARE, "light": _SHARE, "grey": _SHARE, "low_resolution": _SHARE, "blur": _SHARE, "noise": _SHARE,
+    "jpeg": _SHARE, "occlusion": _SHARE, "labels_right": (-0.5, 0.5),
+    "maps": _WEIGHT, "sigma": (0.05, 100.0),
+    "confidence": _WEIGHT, "stillness": _WEIGHT,
+    "epochs": (1, 1_000_000), "batch": (2, 65536), "lr": (1e-9, 1e9), "weight_decay": (0.0, 100.0),
+    "clip": (1e-6, 1e9), "warmup": _SHARE, "ema": (0.0, 0.999999), "seed": (0, 2**32 - 1),
+    "backgrounds": (0.0, 0.95), "pose_balance": (0.0, 10.0), "epoch_faces": (0, 100_000_000), "workers": (0, 256),
+    "evaluate_every": (1, 1_000_000),
+}  # fmt: skip
+_WORDS = {int: "whole number", float: "number", str: "text"}
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -142,55 +91,76 @@ def _content(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     return under
 
 
-def training_sets(recipe: Recipe, root: Path) -> list[FaceSet]:
-    """The faces that the recipe trains on.
+def section(kind: type[T], values: Any, where: str) -> T:
+    """A dataclass from the keys and values of a recipe's section; what they do not name keeps its default.
+
+    Parameters
+    ----------
+    where : names the section in messages
 
     Raises
     ------
-    InputError
-        A file of theirs cannot be read.
     UsageError
-        The recipe names no set, a set that is none, or shares of sets that are not loaded.
+        A key that does not exist, a value of another type or out of its range.
     """
-    options = recipe.data
-    _check_names(options)
-    available, chosen = splits(root), []
-    for name in options.sets:
-        faces = available[name]
-        if name == "udacity_train":
-            faces = faces.shifted([-v for v in options.udacity_offset])
-        chosen.append(faces)
-    return chosen + [read_csv(Path(root) / csv) for csv in options.csv]
+    if not isinstance(values, Mapping):
+        raise UsageError(f"{where}: expected a section of keys and values")
+    hints = get_type_hints(kind)
+    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+    for key in values:
+        if key not in known:
+            raise UsageError(f"{where}: unknown key '{key}'", f"Known: {', '.join(sorted(known))}.")
+    given = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+    for key, value in given.items():
+        if not (_is(value, hints[key]) and _fits(key, value)):
+            raise UsageError(f"{where}: {key} = {values[key]!r}, expected {_expected(key, hints[key])}")
+    return kind(**given)
 
 
-def _check_names(options: DataOptions) -> None:
-    for name in options.sets:
-        if name not in HELD_OUT:
-            raise UsageError(
-                f"[data] sets: '{name}' is not a training set", f"Expected {' or '.join(HELD_OUT)}."
-            )
-    loaded = [*options.sets, *(Path(csv).stem for csv in options.csv)]
-    if not loaded:
-        raise UsageError("[data]: neither sets nor csv name any faces")
-    for key in ("share", "weight", "guessed"):
-        if missing := [name for name in getattr(options, key) if name not in loaded]:
-            raise UsageError(
-                f"[data] {key}: no set '{missing[0]}' is trained on",
-                f"Trained on: {', '.join(loaded)}. Add NAME.csv with --more, or correct the name.",
-            )
-    if not any(options.share.get(name, 1.0) for name in loaded):
-        raise UsageError("[data] share: 0 for every set, so no face can be drawn", "Leave one above 0.")
+def _parts(hint: Any) -> tuple[type, tuple[Any, ...]]:
+    """``tuple[int, int]`` -> tuple, (int, int); ``float`` -> float, ()."""
+    return get_origin(hint) or hint, get_args(hint)
 
 
-def validation_sets(recipe: Recipe, root: Path) -> dict[str, FaceSet]:
-    """The faces that are watched while training, never trained on: what is held out beside the recipe's sets, or the
-    CSV files that the recipe names."""
-    options = recipe.data
-    if options.validation or not options.sets:
-        return {Path(csv).stem: read_csv(Path(root) / csv) for csv in options.validation}
-    available, watched = splits(root), {}
-    for trained in sorted(options.sets, reverse=True):
-        name = HELD_OUT[trained]
-        offset = [-v for v in options.udacity_offset] if name == "unseen" else (0.0, 0.0)
-        watched[name] = available[name].shifted(offset)
-    return watched
+def _is(value: Any, hint: Any) -> bool:
+    kind, inner = _parts(hint)
+    if kind is tuple:
+        if type(value) is not tuple:
+            return False
+        if Ellipsis in inner:
+            return all(_is(v, inner[0]) for v in value)
+        return len(value) == len(inner) and all(map(_is, value, inner))
+    if kind is dict:
+        return isinstance(value, dict) and all(
+            _is(k, inner[0]) and _is(v, inner[1]) for k, v in value.items()
+        )
+    # True is an int to Python, and a whole number is good enough for a float.
+    return type(value) in ((int, float) if kind is float else (kind,))
+
+
+def _fits(key: str, value: Any) -> bool:
+    if key in _CHOICES:
+        return value in _CHOICES[key]
+    if key not in _RANGES:
+        return True
+    low, high = _RANGES[key]
+    numbers = value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else (value,)
+    # The trunk halves the crop four times.
+    return all(low <= v <= high and (key != "size" or v % 16 == 0) for v in numbers)
+
+
+def _expected(key: str, hint: Any) -> str:
+    if key in _CHOICES:
+        return "one of " + ", ".join(map(str, _CHOICES[key]))
+    kind, inner = _parts(hint)
+    ends = " from {} to {}".format(*_RANGES[key]) if key in _RANGES else ""
+    if kind is bool:
+        return "true or false"
+    if kind is dict:
+        return f"a table of numbers{ends} by set name"
+    if kind is tuple:
+        count = "" if Ellipsis in inner else f"{len(inner)} "
+        return f"a list of {count}{_WORDS[inner[0]]}s{ends}"
+    if kind is str:
+        return "text"
+    return f"a {_WORDS[kind]}{ends}" + (", a multiple of 16" if key == "size" else "")

@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fkp_live.choices import check_range
 from fkp_live.errors import UsageError
 from fkp_live.images.picture import BgrPicture
 from fkp_live.sources.camera import open_camera
@@ -60,7 +61,7 @@ def open_source(
     >>> with open_source("clip.mp4", start=1.0, end=2.0) as source:
     ...     images = [frame.image for frame in source]
     """
-    _check_range(start, end, max_frames)
+    check_range(start, end, max_frames)
     if max_pixels < 1:
         raise UsageError(f"max_pixels must be at least 1, not {max_pixels}.")
     opened = _open(resolve(spec), start, end, max_pixels)
@@ -88,16 +89,6 @@ def _open(where: int | str | Path, start: float | None, end: float | None, max_p
     if (tiled := open_tiled(where, max_pixels)) is not None:
         return tiled
     return open_video(str(where), where.name, start, end, max_pixels)
-
-
-def _check_range(start: float | None, end: float | None, max_frames: int | None) -> None:
-    for name, value in (("--start", start), ("--end", end)):
-        if value is not None and not 0.0 <= value < float("inf"):
-            raise UsageError(f"{name} must be a number of seconds from 0 up, not {value}.")
-    if end is not None and end <= (start or 0.0):
-        raise UsageError(f"--end ({end}) must be greater than --start ({start or 0}).")
-    if max_frames is not None and max_frames < 1:
-        raise UsageError(f"--max-frames must be at least 1, not {max_frames}.")
 
 
 def _mirrored(frames: Frames) -> Frames:

@@ -11,8 +11,9 @@ from steady import Steady
 from benchmarks.ablation import comment_of, costs, warp_jitter
 from fkp_live.geometry import CropSpec
 from fkp_live.types import Image
-from train.data import FaceSet
-from train.model import LandmarkNet, ModelOptions
+from train.data.faces import FaceSet
+from train.network.model import LandmarkNet
+from train.options import ModelOptions
 
 
 def test_a_blind_network_jitters_as_much_as_the_warps_shift(astronaut: Image, tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ from fkp_live.geometry import box_of
 from fkp_live.metrics import inter_ocular, nme
 from fkp_live.topology import MIRROR
 from fkp_live.types import Image
-from train.data import FaceSet
-from train.judge import read_peers
+from train.data.faces import FaceSet
+from train.evaluate.command import read_peers
 
 
 def faces(count: int, seed: int = 0) -> np.ndarray:

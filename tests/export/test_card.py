@@ -10,9 +10,10 @@ import pytest
 from export.card import card, training_facts
 from export.landmark import metadata
 from export.training import KNOWN, limits
-from fkp_live.inference.session import models_dir, open_session
-from train.model import LandmarkNet, ModelOptions
-from train.recipe import DataOptions, Recipe
+from fkp_live.inference.models import models_dir
+from fkp_live.inference.session import open_session
+from train.network.model import LandmarkNet
+from train.options import DataOptions, ModelOptions, Recipe
 
 MODEL = LandmarkNet(ModelOptions(size=32, channels=(4, 4, 8, 8), blocks=(0, 0, 0), decoder=(8, 8)))
 OURS = ("udacity_train", "wild_train")
@@ -80,8 +81,8 @@ def test_older_checkpoints_of_our_own_sets_say_what_their_cards_said(tmp_path: P
     shipped = open_session(models_dir() / "fkp68.onnx", "cpu").metadata
     assert facts["held_out"] == shipped["training"]["held_out"]
     assert metadata(MODEL, "mine", facts, {})["licence"] == shipped["licence"]
-    expected = (models_dir() / "fkp68.md").read_text().split("## Data")[1].split("## Figures")[0]
-    assert text.split("## Data")[1].split("## Figures")[0] == expected.replace("sixth_unlabelled.csv, ", "")
+    expected = (models_dir() / "fkp68.md").read_text().split("## Data")[1].split("## Limits")[0]
+    assert text.split("## Data")[1].split("## Limits")[0] == expected.replace("sixth_unlabelled.csv, ", "")
     assert "train/recipes/fkp68-seventh.toml" in text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ import torch
 
 from export import landmark, ship
 from export.__main__ import main
-from export.ship import write_sums
-from fkp_live.errors import FkpError, InputError
+from export.ship import staging_folder, write_sums
+from fkp_live.errors import FkpError, InputError, OutputError
 from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.inference.session import open_session
 from fkp_live.types import Image
-from train.model import LandmarkNet, ModelOptions, save_checkpoint
-from train.recipe import Recipe
+from train.network.checkpoint import save_checkpoint
+from train.network.model import LandmarkNet
+from train.options import ModelOptions, Recipe
 
 OPTIONS = ModelOptions(size=32, channels=(4, 8, 8, 16), blocks=(0, 1, 1), decoder=(8, 8))
 
@@ -143,7 +145,7 @@ def test_a_failure_half_way_leaves_the_good_model_and_nothing_else(
     def fail(*_: object) -> None:
         raise fault
 
-    monkeypatch.setattr(ship, "judged_sets", lambda _: {"wild_val": None})
+    monkeypatch.setattr(ship, "evaluated_sets", lambda _: {"wild_val": None})
     monkeypatch.setattr(ship, "measure", fail)
     capsys.readouterr()
     assert main([*command, "--data", "somewhere", "--overwrite"]) == code
@@ -243,7 +245,41 @@ def test_sums_of_the_shipped_models_are_right() -> None:
 
 
 def test_write_sums_is_sorted_and_complete(tmp_path: Path) -> None:
+    staging = tmp_path / "staging"
+    staging.mkdir()
     for name in ("b.onnx", "a.onnx", "note.md", "cut-off.partial.onnx"):
         (tmp_path / name).write_text(name)
-    write_sums(tmp_path)
-    assert [line[66:] for line in (tmp_path / "SHA256SUMS").read_text().splitlines()] == ["a.onnx", "b.onnx"]
+    (staging / "b.onnx").write_text("new")
+    write_sums(tmp_path, staging)
+    lines = (staging / "SHA256SUMS").read_text().splitlines()
+    assert [line[66:] for line in lines] == ["a.onnx", "b.onnx"]
+    assert lines[1].startswith(hashlib.sha256(b"new").hexdigest())
+
+
+@pytest.mark.parametrize("at", range(1, 7))
+@pytest.mark.parametrize("fault", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_all_files_are_replaced_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, fault: BaseException
+) -> None:
+    old = {name: b"old" for name in ("x.json", "x.md", "x.onnx")}
+    for name, content in old.items():
+        (tmp_path / name).write_bytes(content)
+    replace, calls = Path.replace, 0
+
+    def failing(self: Path, to: Path) -> Path:
+        nonlocal calls
+        calls += 1
+        if calls == at:
+            raise fault
+        return replace(self, to)
+
+    monkeypatch.setattr(Path, "replace", failing)
+
+    def write() -> None:
+        with staging_folder(tmp_path) as staging:
+            for name in old:
+                (staging / name).write_bytes(b"new")
+
+    with pytest.raises(OutputError if isinstance(fault, OSError) else KeyboardInterrupt):
+        write()
+    assert contents(tmp_path) == old

@@ -9,20 +9,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from analytic import centroid_network
 from onnx import numpy_helper
 
 from export.__main__ import main
 from export.quantise import Comparison, calibration_crops, inner_nodes, write_card
-from export.ship import judged_sets
+from export.ship import evaluated_sets
 from fkp_live.errors import ModelError
 from fkp_live.faces.landmark_network import LandmarkNetwork
-from fkp_live.inference.session import models_dir, open_session
+from fkp_live.inference.models import models_dir
+from fkp_live.inference.runtime import onnxruntime_module
+from fkp_live.inference.session import open_session
 from fkp_live.pipeline import FaceLandmarker
 from fkp_live.types import Image
-from train.data import FaceSet, splits
+from train.data.faces import FaceSet
+from train.data.splits import splits
 
 FLOAT = models_dir() / "fkp68-tiny.onnx"
 
@@ -87,6 +89,7 @@ def test_its_points_are_the_float_networks_within_a_fraction_of_a_pixel(
 
 
 def test_onnxruntime_runs_the_inner_convolutions_as_integers(quantised: Path, tmp_path: Path) -> None:
+    onnxruntime = onnxruntime_module()
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
     onnxruntime.InferenceSession(str(quantised), options, providers=["CPUExecutionProvider"])
@@ -246,7 +249,7 @@ def test_the_bars_decide(
 def test_the_card_tells_the_comparison(quantised: Path, data: Path, tmp_path: Path) -> None:
     model = tmp_path / "fkp68-tiny-int8.onnx"
     shutil.copy(quantised, model)
-    write_card(model, judged_sets(data), Comparison((4.0, 4.1), (1.0, 0.5)))
+    write_card(model, evaluated_sets(data), Comparison((4.0, 4.1), (1.0, 0.5)))
     text, told = model.with_suffix(".md").read_text(), json.loads(model.with_suffix(".json").read_text())
     assert "loss +2.50 %: MISSES the bar" in text
     assert "gain 2.00: keeps the bar" in text

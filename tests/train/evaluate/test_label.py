@@ -1,0 +1,107 @@
+"""A network's points as a data set: averaged, filtered, readable again."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from steady import Steady
+
+from fkp_live.geometry import CropSpec
+from fkp_live.types import Image
+from train.__main__ import main
+from train.data.faces import read_csv
+from train.evaluate.label import PseudoLabel, label_face
+from train.network.checkpoint import save_checkpoint
+from train.network.model import LandmarkNet
+from train.network.opening import TorchNetwork
+from train.options import LABELS_RIGHT, ModelOptions
+
+OPTIONS = ModelOptions(size=32, channels=(4, 4, 8, 8), blocks=(0, 0, 0), decoder=(8, 8))
+
+
+def test_straight_and_mirrored_views_are_averaged_in_the_labels_convention(astronaut: Image) -> None:
+    points = np.tile(np.array([[10.0, 12.0]], np.float32), (68, 1))
+    box = np.array([100.0, 100.0, 164.0, 164.0], np.float32)
+    label = label_face(TorchNetwork(Steady(points, CropSpec(32, 0.125))), astronaut, box, 1, 0)
+    # One view at x = 10, one at 31 - 10 plus twice the offset of the labels; 2.5 image pixels each.
+    side = CropSpec(32, 0.125).face_side
+    x = (10.0 + 21.0 + 2 * LABELS_RIGHT * side) / 2.0
+    assert label.points[0, 0] == pytest.approx(132.0 + (x - 15.5) * 64.0 / side, abs=0.01)
+    assert label.confidence == pytest.approx(0.75)
+
+
+@pytest.fixture(name="checkpoint")
+def _checkpoint(tmp_path: Path) -> Path:
+    """An untrained network whose points at least differ from one another."""
+    torch.manual_seed(0)
+    network = LandmarkNet(OPTIONS)
+    with torch.no_grad():
+        network.heads.weight.mul_(100.0)
+    save_checkpoint(tmp_path / "net.pt", network)
+    return tmp_path / "net.pt"
+
+
+def test_the_file_is_a_data_set_of_the_faces_found(
+    checkpoint: Path, astronaut: Image, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "face.png"), astronaut)
+    cv2.imwrite(str(folder / "nobody.png"), np.full((200, 200, 3), 90, np.uint8))
+    out = tmp_path / "faces.csv"
+    arguments = [
+        "label",
+        str(checkpoint),
+        str(folder),
+        "--out",
+        str(out),
+        "--confidence",
+        "0",
+        "--spread",
+        "1e9",
+    ]
+    assert main(arguments) == 0
+    faces = read_csv(out)
+    assert faces.names == ["face.png"]
+    assert np.isfinite(faces.points).all()
+    assert main(arguments) == 6
+    before = out.read_text()
+    # An untrained network has little confidence.
+    assert main([*arguments, "--overwrite", "--confidence", "1"]) == 1
+    assert "none of 2 faces" in capsys.readouterr().err
+    assert out.read_text() == before
+
+
+def test_an_output_that_cannot_be_written_is_refused_first(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "face.png").touch()
+    monkeypatch.setattr("train.evaluate.label.label", lambda *_: pytest.fail("predicted"))
+    assert main(["label", str(checkpoint), str(tmp_path), "--out", str(checkpoint / "x.csv")]) == 6
+    assert main(["label", str(checkpoint), str(tmp_path), "--out", str(tmp_path), "--overwrite"]) == 6
+
+
+def test_a_full_disk_leaves_nothing(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "face.png").touch()
+    label = PseudoLabel(np.zeros((68, 2), np.float32), 1.0, 0.0)
+    monkeypatch.setattr("train.evaluate.label.label", lambda *_: [label])
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    before = set(tmp_path.iterdir())
+    assert main(["label", str(checkpoint), str(tmp_path), "--out", str(tmp_path / "x.csv")]) == 6
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_folder_without_images_is_an_input_error(checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert main(["label", str(checkpoint), str(tmp_path / "empty"), "--out", str(tmp_path / "x.csv")]) == 3

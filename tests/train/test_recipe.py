@@ -1,0 +1,69 @@
+"""A recipe's values: of the right type and possible, or refused by name."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+
+from fkp_live.errors import UsageError
+from train import recipe
+from train.options import AugmentOptions, DataOptions, LossOptions, ModelOptions, TrainingOptions
+from train.recipe import read_recipe
+
+SECTIONS = (DataOptions, ModelOptions, AugmentOptions, LossOptions, TrainingOptions)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[training]\nema = 2.0", "ema = 2.0, expected a number from 0.0 to 0.999999"),
+        ("[training]\nclip = 0", "clip = 0, expected a number"),
+        ("[training]\nbackgrounds = 1.0", "backgrounds = 1.0"),
+        ("[training]\nepochs = 1.5", "epochs = 1.5, expected a whole number"),
+        ("[training]\nepochs = true", "epochs = True, expected a whole number"),
+        ('[training]\nlr = "0.1"', "lr = '0.1', expected a number"),
+        ("[training]\nlr = nan", "lr = nan, expected a number"),
+        ("[training]\nseed = -1", "seed = -1"),
+        ("[training]\nbf16 = 1", "bf16 = 1, expected true or false"),
+        ("[augment]\nmirror = 5", "mirror = 5, expected a number from 0.0 to 1.0"),
+        ("[augment]\nrotation = 400", "rotation = 400"),
+        ("[augment]\nscale = -0.1", "scale = -0.1"),
+        ("[loss]\nsigma = 0.0", "sigma = 0.0"),
+        ("[model]\nmargin = -0.6", "margin = -0.6"),
+        ("[model]\nsize = 50", "size = 50, expected a whole number from 16 to 1024, a multiple of 16"),
+        ("[model]\nsize = 0", "size = 0"),
+        ("[model]\nchannels = [8, 8]", "channels = [8, 8], expected a list of 4 whole numbers"),
+        ("[model]\nchannels = [0, 8, 8, 8]", "channels = [0, 8, 8, 8]"),
+        ("[model]\nchannels = 8", "channels = 8, expected a list"),
+        ('[loss]\nkind = "wing"', "kind = 'wing', expected one of l1, l2"),
+        ("[data]\nudacity_offset = [1.0]", "udacity_offset = [1.0], expected a list of 2 numbers"),
+        ('[data]\ncsv = "a.csv"', "csv = 'a.csv', expected a list of texts"),
+        ("[data]\nshare = 3", "share = 3, expected a table of numbers"),
+        ('[data]\nshare = { wild_train = "2" }', "expected a table of numbers"),
+        ("[data]\nshare = { wild_train = -1.0 }", "expected a table of numbers from 0"),
+        ("name = 3", "name = 3, expected text"),
+        ("base = 5", "base = 5, expected the name"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_when_the_recipe_is_read(
+    text: str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "odd.toml").write_text(text)
+    with pytest.raises(UsageError) as caught:
+        read_recipe(tmp_path / "odd.toml")
+    assert said in caught.value.message
+    assert str(tmp_path / "odd.toml") in caught.value.message
+
+
+def test_a_whole_number_will_do_for_a_number(tmp_path: Path) -> None:
+    (tmp_path / "whole.toml").write_text("[loss]\nmaps = 3\n[data]\nudacity_offset = [1, 0]")
+    assert read_recipe(tmp_path / "whole.toml").loss.maps == 3
+
+
+def test_every_number_has_a_range_and_every_range_a_number() -> None:
+    hints = {f.name: get_type_hints(kind)[f.name] for kind in SECTIONS for f in fields(kind)}
+    numbers = {name for name, hint in hints.items() if "int" in str(hint) or "float" in str(hint)}
+    assert numbers - recipe._CHOICES.keys() == recipe._RANGES.keys()

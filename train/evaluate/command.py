@@ -1,0 +1,182 @@
+"""`python -m train evaluate`: how accurate a network is, as tables, curves, contact sheets and JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fkp_live
+from fkp_live import metrics
+from fkp_live.arguments import whole_number
+from fkp_live.errors import ExitCode, InputError, OutputError, UsageError
+from fkp_live.sinks.files import write_text
+from train.arguments import finite_number, make_folder, prepare_output
+from train.data.faces import FaceSet, read_csv
+from train.data.sheets import error_sheet, write_png
+from train.data.splits import splits
+from train.evaluate.evaluation import EVALUATED_SETS, WAYS, Evaluated, evaluate, finite, report
+from train.evaluate.report import plot_calibration, plot_error_curves
+from train.network.opening import open_network
+from train.options import UDACITY_OFFSET
+
+Values = NDArray[np.float64]
+
+
+def read_peers(path: Path, faces: int) -> dict[str, Values]:
+    """Rivals' errors: {"name": [NME of each face, null where missed]} for a set of ``faces`` faces.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read or is not of this form.
+    """
+    expected = f'Expected {{"name": [NME in per cent or null, one a face: {faces}]}}.'
+    try:
+        content = json.loads(path.read_text())
+        peers = {str(name): np.array(errors, np.float64) for name, errors in content.items()}
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}", expected) from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is not a list of errors for each name: {error}", expected) from error
+    for name, errors in peers.items():
+        if errors.shape != (faces,):
+            raise InputError(f"{path}: '{name}' has errors of shape {errors.shape}, not ({faces},)", expected)
+    return peers
+
+
+def write_report(
+    folder: Path, who: str, evaluated: Mapping[str, Evaluated], results: Mapping[str, Any], peers: Any
+) -> None:
+    """Everything that --out asks for: report.md, errors.json, curves of ``who``, sheets, calibration."""
+    try:
+        (folder / "report.md").write_text(report(results) + "\n")
+        (folder / "errors.json").write_text(json.dumps(_errors(evaluated)) + "\n")
+    except OSError as error:
+        raise OutputError(f"cannot write into {folder}: {error.strerror}", "Choose another --out.") from error
+    for name, one in evaluated.items():
+        curves = {
+            f"{who}, {WAYS[way]}": metrics.nme(some.points, one.faces.points)
+            for way, some in one.best.items()
+        }
+        if one.own is not None:
+            curves[f"{who}, end to end, raw"] = metrics.nme(one.raw["detector"].points, one.faces.points)
+        curves |= peers.get(name, {})
+        plot_error_curves(curves, folder / f"ced_{name}.png", f"{name}: {len(one.faces)} faces")
+        write_png(error_sheet(one.best["detector"].points, one.faces), folder / f"sheet_{name}.png")
+    plot_calibration(
+        {name: r["calibration"]["bins"] for name, r in results.items()}, folder / "calibration.png"
+    )
+
+
+def _errors(evaluated: Mapping[str, Evaluated]) -> dict[str, dict[str, list[float | None]]]:
+    """NME of every face by set and way, null where missed; any of these lists can be handed to --peers."""
+    return {
+        name: {
+            way + suffix: _plain(metrics.nme(some.points, one.faces.points))
+            for suffix, predictions in (("", one.raw), (" own", one.own or {}))
+            for way, some in predictions.items()
+        }
+        for name, one in evaluated.items()
+    }
+
+
+def _plain(values: Iterable[float]) -> list[float | None]:
+    return [round(float(value), 4) if np.isfinite(value) else None for value in values]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `python -m train evaluate`."""
+    parser.add_argument("model", type=Path, help="ONNX file, name of a shipped network, or checkpoint (.pt)")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, help="folder with udacity/ and wild/: the three evaluated sets")
+    source.add_argument(
+        "--csv", type=Path, action="append", help="judge by this CSV instead (labels as they are)"
+    )
+    parser.add_argument(
+        "--sets", nargs="+", choices=EVALUATED_SETS, help="with --data: some of them (default: all)"
+    )
+    parser.add_argument(
+        "--offset",
+        type=finite_number,
+        nargs=2,
+        metavar=("X", "Y"),
+        default=UDACITY_OFFSET,
+        help="pixels added for the Udacity labels' own convention (default: the measured %(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=whole_number(0), default=0, help="of the detector jitter (default: %(default)s)"
+    )
+    parser.add_argument("--limit", type=int, help="only the first faces of each set, for a quick look")
+    parser.add_argument("--peers", type=Path, help='rivals for the curves: {"name": [NME, ...]}')
+    parser.add_argument("--peers-set", default="udacity_test", help="set of --peers (default: %(default)s)")
+    parser.add_argument("--out", type=Path, help="folder for report, curves, sheets and calibration plot")
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
+
+
+def _sets(args: argparse.Namespace) -> dict[str, FaceSet]:
+    if args.csv:
+        if args.sets:
+            raise UsageError("--sets goes with --data", "A --csv is evaluated whole.")
+        files: dict[str, Path] = {}
+        for csv in args.csv:
+            if csv.stem in files:
+                raise UsageError(
+                    f"--csv {files[csv.stem]} and --csv {csv}: both would be called '{csv.stem}' in the report",
+                    "Rename one of them, or judge them one by one.",
+                )
+            files[csv.stem] = csv
+        sets = {name: read_csv(csv) for name, csv in files.items()}
+    else:
+        available = splits(args.data)
+        sets = {name: available[name] for name in args.sets or EVALUATED_SETS}
+    if args.limit is not None:
+        if args.limit < 1:
+            raise UsageError(f"--limit {args.limit}: expected at least 1")
+        sets = {name: faces.select(np.arange(min(args.limit, len(faces)))) for name, faces in sets.items()}
+    return sets
+
+
+def run(args: argparse.Namespace) -> int:
+    """Entry of `python -m train evaluate`."""
+    network, identity = open_network(args.model)
+    sets = _sets(args)
+    peers: dict[str, Any] = {}
+    if args.peers:
+        if args.peers_set not in sets:
+            raise UsageError(
+                f"--peers-set {args.peers_set} is not evaluated here", f"Evaluated: {', '.join(sets)}."
+            )
+        if not args.out:
+            raise UsageError("--peers goes with --out", "The rivals are drawn into the curves there.")
+        peers[args.peers_set] = read_peers(args.peers, len(sets[args.peers_set]))
+    if args.json:
+        prepare_output(args.json, overwrite=True)
+    if args.out:
+        make_folder(args.out)
+    offsets = {name: None if args.csv or name == "wild_val" else tuple(args.offset) for name in sets}
+    evaluated = {name: evaluate(network, faces, offsets[name], args.seed) for name, faces in sets.items()}
+    results = {name: one.figures() for name, one in evaluated.items()}
+    print(report(results))
+    content = {
+        **identity,
+        "fkp_live": fkp_live.__version__,
+        "machine": platform.platform(),
+        "seed": args.seed,
+        "udacity_offset": list(args.offset),
+        "sets": results,
+    }
+    if args.json:
+        write_text(args.json, json.dumps(finite(content), indent=1) + "\n", overwrite=True)
+        print(f"\n{args.json}")
+    if args.out:
+        who = identity.get("name", Path(identity["model"]).parent.name)
+        write_report(args.out, who, evaluated, results, peers)
+        print(f"\n{args.out}/: report.md, errors.json, ced_*.png, sheet_*.png, calibration.png")
+    return ExitCode.OK

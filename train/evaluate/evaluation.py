@@ -1,0 +1,208 @@
+"""Accuracy of a network through the product's own code.
+
+Three protocols, from the easiest to what a user gets: the crop around the true points' box, the same box as a detector
+would give it (4 % shift, 5 % scale), and end to end with the product's detector, where a missed face is a failure.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from tqdm import tqdm
+
+from fkp_live import metrics
+from fkp_live.engine import Engine, Network
+from fkp_live.faces.detector import USUAL_FACE
+from fkp_live.faces.head_pose import head_pose
+from fkp_live.geometry import box_of, iou
+from fkp_live.pipeline import FaceLandmarker
+from fkp_live.types import Image
+from train.data.augment import detector_jitter
+from train.data.faces import FaceSet
+from train.data.splits import twins_in_validation
+from train.evaluate.report import bounded_errors, calibration, table
+
+EVALUATED_SETS = ("udacity_test", "unseen", "wild_val")
+WAYS = {"exact": "box given", "jitter": "box given, detector jitter", "detector": "end to end"}
+YAW_EDGES = (0, 15, 30, 45)  # degrees, of `head_pose` on the true points, left and right alike
+SIZE_EDGES = (0, 60, 100, 200)  # pixels, longer side of the true box
+# A found face is the labelled one if their boxes overlap at least so much; anything else is a miss.
+SAME_FACE = 0.3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """Points (N, 68, 2) in image pixels and confidence (N, 68) of N faces; NaN where a face was missed."""
+
+    points: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+
+    def shifted(self, offset: ArrayLike) -> Predictions:
+        """The same with ``offset`` (x, y in pixels) added to every point."""
+        return Predictions(self.points + np.asarray(offset, np.float32), self.confidence)
+
+
+def protocols(
+    network: Network, seed: int
+) -> dict[str, Callable[[Image, NDArray[np.float32], int], Predictions]]:
+    """For each of `WAYS`: (image, true points, number of the face) -> answer for one face."""
+    landmarker = FaceLandmarker(engine=Engine("cpu", min_face=USUAL_FACE, network=network))
+
+    def given(image: Image, box: NDArray[np.float32]) -> Predictions:
+        found = network(image, box[None])
+        return Predictions(found.points[0], found.confidence[0])
+
+    def jittered(image: Image, truth: NDArray[np.float32], number: int) -> Predictions:
+        return given(image, detector_jitter(box_of(truth), np.random.default_rng((seed, number))))
+
+    def detected(image: Image, truth: NDArray[np.float32], _: int) -> Predictions:
+        faces = landmarker(image)
+        overlap = iou([face.box for face in faces], box_of(truth))[:, 0] if faces else np.zeros(1)
+        if overlap.max() < SAME_FACE:
+            return Predictions(np.full((68, 2), np.nan, np.float32), np.full(68, np.nan, np.float32))
+        face = faces[int(overlap.argmax())]
+        return Predictions(face.points, face.confidence)
+
+    return {
+        "exact": lambda image, truth, _: given(image, box_of(truth)),
+        "jitter": jittered,
+        "detector": detected,
+    }
+
+
+def predict(network: Network, faces: FaceSet, seed: int) -> dict[str, Predictions]:
+    """The network's predictions for a set, each image read once: name of the way -> predictions for N faces."""
+    ways = protocols(network, seed)
+    predictions: dict[str, list[Predictions]] = {way: [] for way in ways}
+    for number in tqdm(range(len(faces)), desc=faces.name, unit="face", file=sys.stderr, disable=None):
+        image = faces.image(number)
+        for way, one in ways.items():
+            predictions[way].append(one(image, faces.points[number], number))
+    return {
+        way: Predictions(np.stack([a.points for a in some]), np.stack([a.confidence for a in some]))
+        for way, some in predictions.items()
+    }
+
+
+def slices(faces: FaceSet) -> dict[str, dict[str, NDArray[np.bool_]]]:
+    """Masks (N,) of faces: ``by_yaw``, ``by_size``, ``by_photograph`` -> name of the slice -> mask.
+
+    The last is there for validation faces only: shipped networks saw the photographs of some in another copy.
+    """
+    yaw = np.abs(np.rad2deg([head_pose(points).yaw for points in faces.points]))
+    boxes = box_of(faces.points)
+    side = (boxes[:, 2:] - boxes[:, :2]).max(1)
+    parts = {"by_yaw": _masks(yaw, YAW_EDGES, "deg"), "by_size": _masks(side, SIZE_EDGES, "px")}
+    if faces.name == "wild_val":
+        twins = twins_in_validation()
+        fresh = np.array([name not in twins for name in faces.names], bool)
+        parts["by_photograph"] = {"photograph not in training": fresh}
+    return parts
+
+
+def _masks(values: ArrayLike, edges: Sequence[int], unit: str) -> dict[str, NDArray[np.bool_]]:
+    values, tops = np.asarray(values, np.float64), [*edges[1:], np.inf]
+    return {
+        f"{low}-{high} {unit}" if high < np.inf else f">{low} {unit}": (values >= low) & (values < high)
+        for low, high in zip(edges, tops, strict=True)
+    }
+
+
+def figures(predictions: Predictions, faces: FaceSet) -> dict[str, Any]:
+    """All figures of one set asked in one way, as the JSON holds them."""
+    errors = metrics.nme(predictions.points, faces.points)
+    found = np.isfinite(errors)
+    regions = metrics.nme_by_region(predictions.points, faces.points)
+    result: dict[str, Any] = dict(metrics.summary(errors))
+    result["by_region"] = {
+        name: float(values[found].mean()) for name, values in regions.items() if found.any()
+    }
+    for kind, masks in slices(faces).items():
+        result[kind] = {
+            name: dict(metrics.summary(errors[mask])) for name, mask in masks.items() if mask.any()
+        }
+    return result
+
+
+def _calibration(predictions: Predictions, faces: FaceSet) -> dict[str, Any]:
+    seen = np.isfinite(predictions.confidence).all(1)
+    errors = bounded_errors(predictions.points[seen], faces.points[seen])
+    return calibration(predictions.confidence[seen], errors)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """A set, the predictions for it, and the same in the labels' own convention where that is another one."""
+
+    faces: FaceSet
+    raw: Mapping[str, Predictions]
+    own: Mapping[str, Predictions] | None
+
+    @property
+    def best(self) -> Mapping[str, Predictions]:
+        """The predictions in the convention of the labels."""
+        return self.own or self.raw
+
+    def figures(self) -> dict[str, Any]:
+        """For each way the figures ``raw`` and, where it differs, in the labels' ``own`` convention; calibration."""
+        found: dict[str, Any] = {}
+        for way in self.raw:
+            found[way] = {"raw": figures(self.raw[way], self.faces)}
+            if self.own is not None:
+                found[way]["own"] = figures(self.own[way], self.faces)
+        return {"ways": found, "calibration": _calibration(self.best["jitter"], self.faces)}
+
+
+def evaluate(network: Network, faces: FaceSet, offset: tuple[float, float] | None, seed: int) -> Evaluated:
+    """Ask a network about a set; ``offset`` (x, y in pixels): how far its labels sit off the network's."""
+    raw = predict(network, faces, seed)
+    return Evaluated(faces, raw, {way: some.shifted(offset) for way, some in raw.items()} if offset else None)
+
+
+_COLUMNS = ("nme", "median", "p90", "p95", "fr8", "fr10", "auc10")
+
+
+def report(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """The figures of all sets as Markdown: the main table, regions, slices, calibration."""
+    main, regions, parts, confidences = [], [], [], []
+    for name, result in results.items():
+        for way, conventions in result["ways"].items():
+            for convention, row in conventions.items():
+                label = f"{name}, {WAYS[way]}" + (", labels' own convention" if convention == "own" else "")
+                main.append([label, f"{row['missed']:.0f}", *(f"{row[key]:.2f}" for key in _COLUMNS)])
+                if way == "jitter" and convention == ("own" if "own" in conventions else "raw"):
+                    regions.append([label, *(f"{row['by_region'][key]:.2f}" for key in row["by_region"])])
+                    kinds = (row.get(kind, {}) for kind in ("by_yaw", "by_size", "by_photograph"))
+                    for part, s in (item for kind in kinds for item in kind.items()):
+                        parts.append(
+                            [f"{name}, {part}", f"{s['faces']:.0f}", f"{s['nme']:.2f}", f"{s['fr10']:.2f}"]
+                        )
+        for row in result["calibration"]["bins"]:
+            shown = [f"{row[k]:.2f}" if k in row else "-" for k in ("confidence", "found", "error")]
+            span = f"{name}, {row['from']:.1f}-{row['from'] + 0.1:.1f}"
+            confidences.append([span, f"{row['points']:.0f}", *shown])
+        confidences.append(
+            [f"{name}, expected calibration error", "", f"{result['calibration']['ece']:.3f}", "", ""]
+        )
+    blocks = [
+        "NME in % of the distance of the outer eye corners; a missed face counts in everything but the mean.",
+        table(["set, way", "missed", *(key.upper() for key in _COLUMNS)], main),
+        table(["NME by region", *metrics.REGIONS], regions),
+        table(["slice (box with jitter)", "faces", "NME", "FR10"], parts),
+        table(["confidence (bounded eye distance)", "points", "mean", "within 10 %", "error %"], confidences),
+    ]
+    return "\n\n".join(blocks)
+
+
+def finite(value: Any) -> Any:
+    """The same structure with None for numbers that JSON does not have (an infinite P95)."""
+    if isinstance(value, Mapping):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

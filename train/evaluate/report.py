@@ -1,0 +1,140 @@
+"""Calibration, error curves and tables of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fkp_live.errors import OutputError
+from fkp_live.geometry import box_of
+from fkp_live.metrics import auc, cumulative_curve, failure_rate, inter_ocular, point_errors
+from train.fit.loss import FOUND_WITHIN, LEAST_EYE_DISTANCE
+
+_BINS = 10
+
+
+def pyplot() -> Any:
+    """matplotlib's pyplot without a screen, imported when the first plot is made."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    return plt
+
+
+def plot_error_curves(curves: Mapping[str, ArrayLike], path: Path, title: str, limit: float = 15.0) -> None:
+    """Cumulative error curves of NMEs (N,) in per cent by name; missed faces (``inf``) keep a curve below 100."""
+    plt = pyplot()
+    figure, axis = plt.subplots(figsize=(7.5, 5))
+    at = np.linspace(0.0, limit, 601)
+    for name, errors in curves.items():
+        label = f"{name}  (AUC10 {auc(errors):.1f}, FR10 {failure_rate(errors):.1f} %)"
+        axis.plot(at, cumulative_curve(errors, at), label=label, linewidth=1.6)
+    axis.set(xlim=(0, limit), ylim=(0, 100), title=title)
+    axis.set(xlabel="NME, % of the distance of the outer eye corners", ylabel="share of faces, %")
+    axis.axvline(10.0, color="grey", linewidth=0.8, linestyle=":")
+    axis.grid(alpha=0.3)
+    axis.legend(loc="lower right", fontsize=8)
+    _save(plt, figure, path)
+
+
+def bounded_errors(predicted: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
+    """Error of each point in per cent of the bounded eye distance, which the confidence is about.
+
+    That is the distance of the outer eye corners, but at least `LEAST_EYE_DISTANCE` of the longer side of the box:
+    twice (N, 68, 2) -> (N, 68).
+    """
+    box, eyes = box_of(truth), inter_ocular(truth)
+    side = (box[:, 2:] - box[:, :2]).max(1)
+    return point_errors(predicted, truth) * (eyes / np.maximum(eyes, LEAST_EYE_DISTANCE * side))[:, None]
+
+
+def calibration(confidence: ArrayLike, errors: ArrayLike) -> dict[str, Any]:
+    """Whether a confidence means what `fkp_live.types.Landmarks` says.
+
+    Parameters
+    ----------
+    confidence : (N, 68) in [0, 1]
+    errors : (N, 68) in per cent of the bounded eye distance, see `bounded_errors`
+
+    Returns
+    -------
+    dict
+        ``bins``: by tenths of confidence the number of ``points``, their mean ``confidence``, the share ``found``
+        within a tenth of the bounded eye distance and the mean ``error``; ``ece``: the expected calibration
+        error, the mean of |found - confidence| over the points (M. Naeini et al., AAAI 2015); ``auroc``: how well
+        confidence ranks found points before lost ones (0.5 is chance; None where all points are of one kind).
+    """
+    confidence, errors = np.asarray(confidence, np.float64).ravel(), np.asarray(errors, np.float64).ravel()
+    found = errors <= 100.0 * FOUND_WITHIN
+    number = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    bins, ece = [], 0.0
+    for k in range(_BINS):
+        mask = number == k
+        row = {"from": k / _BINS, "points": float(mask.sum())}
+        if mask.any():
+            row["confidence"] = float(confidence[mask].mean())
+            row["found"] = float(found[mask].mean())
+            row["error"] = float(errors[mask].mean())
+            ece += mask.mean() * abs(row["found"] - row["confidence"])
+        bins.append(row)
+    return {"bins": bins, "ece": float(ece), "auroc": _auroc(confidence, found)}
+
+
+def _auroc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float | None:
+    from scipy.stats import rankdata
+
+    right, wrong = int(positive.sum()), int((~positive).sum())
+    if not right or not wrong:
+        return None
+    return float((rankdata(scores)[positive].sum() - right * (right + 1) / 2) / (right * wrong))
+
+
+def plot_calibration(bins: Mapping[str, Sequence[Mapping[str, float]]], path: Path) -> None:
+    """Share of points within a tenth of the bounded eye distance, and their error, against the confidence."""
+    plt = pyplot()
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5))
+    left.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":")
+    for name, rows in bins.items():
+        # A handful of points says nothing and would draw the eye.
+        filled = [row for row in rows if row["points"] >= 20]
+        confidence = [row["confidence"] for row in filled]
+        left.plot(confidence, [row["found"] for row in filled], marker="o", markersize=4, label=name)
+        right.plot(confidence, [row["error"] for row in filled], marker="o", markersize=4, label=name)
+    left.set(xlim=(0, 1), ylim=(0, 1), ylabel="share within 10 % of the bounded eye distance")
+    right.set(xlim=(0, 1), ylabel="mean error, % of the bounded eye distance", yscale="log")
+    for axis in (left, right):
+        axis.set_xlabel("confidence")
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=8)
+    _save(plt, figure, path)
+
+
+def _save(plt: Any, figure: Any, path: Path) -> None:
+    figure.tight_layout()
+    try:
+        figure.savefig(path, dpi=100)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}", "Choose another --out.") from error
+    finally:
+        plt.close(figure)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, padded so that it can be read as it is; the first column is flush left."""
+    widths = [max(len(row[k]) for row in (header, *rows)) for k in range(len(header))]
+
+    def line(cells: Sequence[str]) -> str:
+        first, *rest = (
+            cell.ljust(w) if k == 0 else cell.rjust(w)
+            for k, (cell, w) in enumerate(zip(cells, widths, strict=True))
+        )
+        return "| " + " | ".join([first, *rest]) + " |"
+
+    rule = "|" + "|".join("-" * (w + 1) + ("-" if k == 0 else ":") for k, w in enumerate(widths)) + "|"
+    return "\n".join([line(header), rule, *(line(row) for row in rows)])
