@@ -1,6 +1,6 @@
-"""Saying things on stdout and stderr, also when nobody listens any more.
+"""Printing to stdout and stderr, also when their reader has gone.
 
-Results on stdout count: where they cannot be delivered the command fails. What is said on stderr never fails it.
+Results go to stdout: where they cannot be delivered the command fails. Messages on stderr never make it fail.
 """
 
 from __future__ import annotations
@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from fkp_live.errors import OutputError
 
 
+# C0, DEL and C1.
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+
+
 def say(text: str, stream: TextIO | None = None) -> None:
-    """Print a line to ``stream``, stdout by default. A reader that has gone (``| head``) is no failure.
+    """Print a line to ``stream``, stdout by default. A reader that has gone (``| head``) is not a failure.
 
     Raises
     ------
@@ -54,20 +58,24 @@ def _undelivered(error: OSError) -> OutputError:
 
 
 def printable(text: str, stream: TextIO) -> str:
-    """``text`` with what the stream's encoding lacks, and undecodable bytes of names, written as \\u...."""
+    r"""``text`` with everything that a terminal cannot show, or would obey, written as \x.. or \u....
+
+    That is what the stream's encoding lacks, undecodable bytes of names, and control characters other than line feed
+    and tab: a file name could otherwise clear the screen or imitate other lines.
+    """
     encoding = stream.encoding or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
+    return text.translate(_CONTROLS).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def silence(stream: TextIO) -> None:
-    """Send all that still comes to nowhere, the interpreter's own flush at its end included."""
+    """Discard all that is still printed to ``stream``, the interpreter's own flush at its end included."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def open_closed_streams() -> None:
-    """Open to nowhere what was closed of stdin, stdout and stderr before Python began (``>&-``).
+    """Open the null device for each of stdin, stdout and stderr that was closed before Python began (``>&-``).
 
-    Else the next file opened would take that number, and a library that prints would write into it.
+    Otherwise the next file opened would take its number, and a library that prints would write into it.
     """
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass

@@ -24,7 +24,7 @@ class Refusing(io.StringIO):
         return self.number
 
 
-def test_results_must_arrive_and_talk_need_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_must_arrive_and_messages_need_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", Refusing())
     monkeypatch.setattr(sys, "stderr", Refusing())
     with pytest.raises(OutputError, match="No space left") as caught:
@@ -46,7 +46,30 @@ def test_what_an_encoding_lacks_is_spelt_out(encoding: str, text: str, printed: 
     assert printable(text, io.TextIOWrapper(io.BytesIO(), encoding=encoding)) == printed
 
 
-def test_a_stream_that_is_closed_from_the_start_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("\x1b[2Jclip.mp4", r"\x1b[2Jclip.mp4"),
+        ("clip\rwritten: x.mp4", r"clip\x0dwritten: x.mp4"),
+        ("\x9b31m\x85\x7f\x00\x08", r"\x9b31m\x85\x7f\x00\x08"),
+        ("a message\n  its cure\tin two lines", "a message\n  its cure\tin two lines"),
+        ("ü日 a", "ü日 a"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "ascii"])
+def test_control_characters_are_spelt_out(encoding: str, text: str, printed: str) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    assert printable(text, stream) == printed.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def test_messages_reach_the_terminal_without_control_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", heard)
+    say("no file \x1b]0;title\x07.mp4", sys.stderr)
+    assert heard.getvalue() == "no file \\x1b]0;title\\x07.mp4\n"
+
+
+def test_a_stream_that_is_closed_from_the_start_is_the_null_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     heard = io.StringIO()
     monkeypatch.setattr(sys, "stdout", heard)
