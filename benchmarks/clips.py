@@ -35,11 +35,11 @@ from benchmarks.rivals import NAMES, Rivals, add_arguments, ensure_env
 from fkp_live.choices import PipelineOptions
 from fkp_live.errors import ExitCode, FkpError, UsageError
 from fkp_live.images.picture import BgrPicture
-from fkp_live.inference.session import runtime_version
+from fkp_live.inference.runtime import runtime_version
 from fkp_live.metrics import inter_ocular
 from fkp_live.pipeline import Pipeline
 from fkp_live.sources import open_source
-from fkp_live.sources.capture import check_file
+from fkp_live.sources.spec import check_file
 from fkp_live.types import Frame, Image
 from train.report import table
 

@@ -48,7 +48,9 @@ from fkp_live.errors import ExitCode, FkpError, OutputError, UsageError
 from fkp_live.faces.detector import USUAL_FACE
 from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.geometry import box_of
-from fkp_live.inference.session import open_session, resolve_model, runtime_version
+from fkp_live.inference.models import resolve_model
+from fkp_live.inference.runtime import runtime_version
+from fkp_live.inference.session import open_session
 from fkp_live.pipeline import FaceLandmarker, Pipeline
 from fkp_live.types import Image
 from train.data import FaceSet, person_of, splits

@@ -1,4 +1,4 @@
-"""Printing to stdout and stderr, also when their reader has gone.
+"""Printing to stdout and stderr, also to closed pipes and full disks.
 
 Results go to stdout: where they cannot be delivered the command fails. Messages on stderr never make it fail.
 """
@@ -15,12 +15,8 @@ if TYPE_CHECKING:
     from fkp_live.errors import OutputError
 
 
-# C0, DEL and C1.
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
-
-
 def say(text: str, stream: TextIO | None = None) -> None:
-    """Print a line to ``stream``, stdout by default. A reader that has gone (``| head``) is not a failure.
+    """Print a line to ``stream``, stdout by default. A reader that has gone (``| head``) is no failure.
 
     Raises
     ------
@@ -57,25 +53,33 @@ def _undelivered(error: OSError) -> OutputError:
     )
 
 
-def printable(text: str, stream: TextIO) -> str:
-    r"""``text`` with everything that a terminal cannot show, or would obey, written as \x.. or \u....
+# Controls of ASCII and of Latin-1, and the marks that turn the direction of what follows.
+_CONTROLS = {
+    code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    for code in (*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+    if chr(code) not in "\n\t"
+}
 
-    That is what the stream's encoding lacks, undecodable bytes of names, and control characters other than line feed
-    and tab: a file name could otherwise clear the screen or imitate other lines.
+
+def printable(text: str, stream: TextIO) -> str:
+    """``text`` as the stream can print it, the rest as escapes such as \\x1b and \\u65e5.
+
+    The rest is what the stream's encoding lacks, undecodable bytes of names, and control characters, which a file or
+    model may have in its name and a terminal would obey. Line feeds and tabs stay.
     """
     encoding = stream.encoding or "utf-8"
     return text.translate(_CONTROLS).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def silence(stream: TextIO) -> None:
-    """Discard all that is still printed to ``stream``, the interpreter's own flush at its end included."""
+    """Discard all that is still printed to a stream, the interpreter's flush at its end included."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def open_closed_streams() -> None:
-    """Open the null device for each of stdin, stdout and stderr that was closed before Python began (``>&-``).
+    """Open what was closed of stdin, stdout and stderr before Python began (``>&-``) to the null device.
 
-    Otherwise the next file opened would take its number, and a library that prints would write into it.
+    Else the next file opened would take that number, and a library that prints would write into it.
     """
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass

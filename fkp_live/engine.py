@@ -12,7 +12,8 @@ from fkp_live.choices import PipelineOptions
 from fkp_live.faces.detector import USUAL_FACE, USUAL_SIZE, FaceDetector, YuNet
 from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.geometry import CropSpec, Matrix
-from fkp_live.inference.session import Session, open_session, resolve_model, stream_model
+from fkp_live.inference.models import resolve_model, stream_model
+from fkp_live.inference.session import Session, open_session
 from fkp_live.types import Image, Landmarks, Picture
 
 

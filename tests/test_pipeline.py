@@ -20,8 +20,8 @@ from fkp_live.engine import Engine
 from fkp_live.geometry import box_of
 from fkp_live.images.picture import BgrPicture
 from fkp_live.images.yuv420 import Yuv420Picture
-from fkp_live.inference import session as runtime
-from fkp_live.inference.session import stream_model
+from fkp_live.inference import models
+from fkp_live.inference.models import stream_model
 from fkp_live.pipeline import FaceLandmarker, Pipeline
 from fkp_live.sources import open_source
 from fkp_live.topology import CHIN, MIRROR, NOSE_TIP, REGIONS
@@ -330,7 +330,7 @@ def test_a_moving_face_keeps_its_id_and_its_points(astronaut: Image) -> None:
 def test_a_provider_that_only_is_listed_does_not_cost_the_cpu_its_network(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(runtime, "has_vnni", lambda: True)
+    monkeypatch.setattr(models, "has_vnni", lambda: True)
     names = ["CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: names)
     pipeline = Pipeline()

@@ -14,7 +14,8 @@ from fkp_live.errors import ModelError
 from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.geometry import CropSpec, Matrix, apply, crop_matrix, invert
 from fkp_live.images.picture import as_picture
-from fkp_live.inference.session import open_session, resolve_model
+from fkp_live.inference.models import resolve_model
+from fkp_live.inference.session import open_session
 from fkp_live.types import Image, Landmarks, Picture
 
 

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from fkp_live.errors import FkpError, OutputError
+from fkp_live.errors import ExitCode, FkpError, OutputError
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
@@ -76,7 +76,8 @@ def _check(
             )
     for other in map(Path, others):
         if {target, partial} & set(places(other)) or _same_file(target, other):
-            raise OutputError(f"{path} and {other} are the same file.", "Give each output its own name.")
+            message = f"{path} and {other} are the same file."
+            raise OutputError(message, "Give each output its own name.", ExitCode.USAGE)
     if target.exists():
         if not target.is_file():
             raise OutputError(f"{path} is not a regular file.", "Choose another name.")

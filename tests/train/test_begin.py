@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from fkp_live.errors import FkpError
-from fkp_live.inference.session import open_session, resolve_model
+from fkp_live.inference.models import resolve_model
+from fkp_live.inference.session import open_session
 from train.begin import first_network, start_from
 from train.model import LandmarkNet, save_checkpoint
 
