@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from fkp_live.clock import CLOCK_JUMP
 from fkp_live.sinks.containers import MUXER_OPTIONS, VIDEO_FORMATS
+from fkp_live.sinks.pcm import PcmDecoder, add_pcm
 from fkp_live.sinks.video_clock import LONGEST_STEP
 
 if TYPE_CHECKING:
     from av.audio.layout import AudioLayout
     from av.audio.stream import AudioStream
-    from av.bitstream import BitStreamFilterContext
     from av.container import InputContainer, OutputContainer
     from av.packet import Packet
 
+Prepare = Callable[["Packet[Any]"], "list[Packet[Any]]"]
 
 _RUN_IN = 0.1  # seconds that a decoder may need before 0 until it is right
 _TIMEOUTS = 10.0, 5.0  # seconds to open and to read, network only
@@ -28,8 +29,8 @@ _READ_AHEAD = 500  # packets that are read in search of the first one of each tr
 class Sound:
     """Copies the sound packets of a file into an output, never far ahead of the pictures.
 
-    Each track is first tried in memory, because MP4 and QuickTime find fault with some only when the file is being
-    finished; a track that does not fit is left out with a note.
+    Each track is first tried in memory, because MP4 and QuickTime refuse some only when the file is being finished. A
+    track that does not fit is left out with a note; for Matroska it is decoded to PCM.
 
     Parameters
     ----------
@@ -55,7 +56,9 @@ class Sound:
         )
         self._notes: list[str] = []
         self._streams: dict[int, AudioStream] = {}  # of the output, by the input's stream number
-        self._filters: dict[int, BitStreamFilterContext] = {}
+        self._prepare: dict[
+            int, Prepare
+        ] = {}  # what is done to the packets of a track before they are written
         self._packets: Iterator[Packet[Any]] = iter(())
         self._open_tracks()
         self._origin, self._cut = 0.0, False
@@ -81,17 +84,23 @@ class Sound:
             self._input.demux((*known, *pictures)), {stream.index for stream in known}
         )
         for stream in known:
-            container = self._output.format.name
-            if not _fits(stream, first.get(stream.index), container):
-                fits_mkv = container != "matroska" and _fits(stream, first.get(stream.index), "matroska")
-                self._notes.append(
-                    f"the sound of {self._name} ({stream.codec_context.name}) does not fit into "
-                    f"{_suffix(container)} and was left out{'; .mkv can hold it' if fits_mkv else ''}"
-                )
-                continue
+            self._add(stream, first.get(stream.index))
+
+    def _add(self, stream: AudioStream, first: Packet[Any] | None) -> None:
+        """Add a stream for a track, as it is or else decoded, or leave it out with a note."""
+        container, codec = self._output.format.name, stream.codec_context.name
+        sound = f"the sound of {self._name} ({codec})"
+        if _fits(stream, first, container):
             self._streams[stream.index] = _add_like(stream, self._output)
-            if (without_adts := _adts_filter(stream)) is not None:
-                self._filters[stream.index] = without_adts
+            if codec == "aac":
+                self._prepare[stream.index] = _without_adts(stream)
+        elif container == "matroska":
+            self._streams[stream.index] = add_pcm(stream, self._output)
+            self._prepare[stream.index] = PcmDecoder(stream)
+            self._notes.append(f"{sound} was decoded and written as PCM")
+        else:
+            suffix = next(suffix for suffix, name in VIDEO_FORMATS.items() if name == container)
+            self._notes.append(f"{sound} does not fit into {suffix} and was left out; .mkv can hold it")
 
     def begin(self, origin: float, *, cut: bool) -> None:
         """Say where the output begins, before the first call of `copy_until`.
@@ -167,20 +176,29 @@ class Sound:
         self._packets = iter(())
 
     def _copy(self, packet: Packet[Any]) -> None:
-        target = self._streams[packet.stream.index]
-        shift = round(self._origin / packet.time_base)
+        from av.error import FFmpegError
+
+        index, hidden = packet.stream.index, packet.is_discard
+        try:
+            prepared = self._prepare[index](packet) if index in self._prepare else [packet]
+        except FFmpegError:
+            return  # damaged: no player could play it
+        for ready in prepared:
+            self._write(ready, self._streams[index], hidden=hidden)
+
+    def _write(self, packet: Packet[Any], target: AudioStream, *, hidden: bool) -> None:
+        base = packet.time_base
+        shift = round(self._origin / base)
         pts, dts = _stamp(packet) - shift, (_stamp(packet) if packet.dts is None else packet.dts) - shift
         if self._cut and pts < 0:
             return
-        if packet.is_discard and self._output.format.name == "matroska" and pts * packet.time_base < -_RUN_IN:
+        if hidden and self._output.format.name == "matroska" and pts * base < -_RUN_IN:
             return  # hidden by an edit list, which this container has not
         if dts <= self._last_dts.get(target.index, dts - 1):
             return  # no container takes time running backwards
         self._last_dts[target.index] = dts
-        base = packet.time_base
-        for bare in _filtered(packet, self._filters.get(packet.stream.index)):
-            bare.pts, bare.dts, bare.time_base, bare.stream = pts, dts, base, target
-            self._output.mux(bare)
+        packet.pts, packet.dts, packet.time_base, packet.stream = pts, dts, base, target
+        self._output.mux(packet)
 
 
 def _pictures_of(source: InputContainer) -> list[Any]:
@@ -231,10 +249,11 @@ def _fits(stream: AudioStream, packet: Packet[Any] | None, container: str) -> bo
             target = _add_like(stream, trial)
             if packet is None:
                 return True
-            # A copy, because filters empty the packet they are given.
-            for bare in _filtered(Packet(bytes(packet)), _adts_filter(stream)):
-                bare.pts, bare.dts, bare.time_base, bare.stream = 0, 0, packet.time_base, target
-                trial.mux(bare)
+            sample: Packet[Any] = Packet(bytes(packet))
+            sample.pts, sample.dts, sample.time_base = 0, 0, packet.time_base
+            for ready in _without_adts(stream)(sample) if stream.codec_context.name == "aac" else [sample]:
+                ready.stream = target
+                trial.mux(ready)
     except (FFmpegError, ValueError):
         return False
     return True
@@ -264,24 +283,20 @@ def _speakers(stream: AudioStream, container: str) -> AudioLayout | None:
     return AudioLayout(f"{stream.channels}c")
 
 
-def _adts_filter(stream: AudioStream) -> BitStreamFilterContext | None:
+def _without_adts(stream: AudioStream) -> Prepare:
     """Removes the headers that AAC has in broadcasts, which a fragmented MP4 does not do by itself."""
     from av.bitstream import BitStreamFilterContext
 
-    return BitStreamFilterContext("aac_adtstoasc", stream) if stream.codec_context.name == "aac" else None
+    adts = BitStreamFilterContext("aac_adtstoasc", stream)
 
+    def prepare(packet: Packet[Any]) -> list[Packet[Any]]:
+        pts, dts, base = packet.pts, packet.dts, packet.time_base  # the filter empties the packet
+        bare = adts.filter(packet)
+        for part in bare:
+            part.pts, part.dts, part.time_base = pts, dts, base
+        return bare
 
-def _filtered(packet: Packet[Any], filter: BitStreamFilterContext | None) -> list[Packet[Any]]:
-    from av.error import FFmpegError
-
-    try:
-        return [packet] if filter is None else filter.filter(packet)
-    except FFmpegError:
-        return []  # damaged: no player could play it
-
-
-def _suffix(container: str) -> str:
-    return next(suffix for suffix, name in VIDEO_FORMATS.items() if name == container)
+    return prepare
 
 
 def _stamp(packet: Packet[Any]) -> int:

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from fkp_live.types import FrameResult, SourceInfo
 
-LONGEST_STEP = 5 * 3600.0  # seconds between two timestamps; a longer step is a damaged or wrong one
+LONGEST_STEP = 6 * 3600.0  # seconds between two timestamps; a longer step is a wrong one
 _LIVE_BASE = Fraction(1, 90_000)  # unit of time where the source has none of its own
 _FINEST_BASE = 1_000_000  # ticks a second that encoder and containers handle without trouble
 # What MP4 can hold between two pictures is 2**31 ticks; the encoder's own delay comes on top.
@@ -18,7 +18,7 @@ class VideoClock:
     """Timestamps of a file in ticks of `base`: exact where the source's are, and always growing.
 
     The file begins where a player begins to show the source (``info.origin``). After a cut at the front
-    (``info.start``) and for live sources it begins with the first picture. A step of over five hours, or of more than
+    (``info.start``) and for live sources it begins with the first picture. A step of over six hours, or of more than
     a container can hold, is replaced by one as long as the step before it.
 
     Parameters

@@ -25,8 +25,9 @@ pytestmark = [pytest.mark.usefixtures("no_thread_left"), pytest.mark.timeout(60)
 def samples(path: Path) -> np.ndarray:
     """The first sound track, decoded, (channels, n)."""
     with av.open(str(path)) as container:
-        parts = [frame.to_ndarray().reshape(-1, 2) for frame in container.decode(audio=0)]
-    return np.concatenate(parts).T
+        frames = list(container.decode(audio=0))
+    planar = frames[0].format.is_planar
+    return np.concatenate([f.to_ndarray().T if planar else f.to_ndarray().reshape(-1, 2) for f in frames]).T
 
 
 Stamped = tuple[int, int]  # pts and dts of a packet
@@ -96,6 +97,55 @@ def test_the_note_names_a_container_that_holds_the_sound(make_clip: MakeClip, tm
     assert len(frames_in(out)) == 10
     assert copied(path, tmp_path / "o.mkv")[1] == ""
     assert sound_packets(tmp_path / "o.mkv") == sound_packets(path)
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "more"),
+    [
+        (".avi", "pcm_mulaw", {}),
+        (".mov", "pcm_alaw", {}),
+        (".avi", "adpcm_ima_wav", {}),
+        (".avi", "adpcm_ms", {}),
+        (".wmv", "wmav2", {"codec": "wmv2"}),
+    ],
+)
+def test_codecs_that_cannot_be_copied_to_matroska_become_pcm(
+    make_clip: MakeClip, tmp_path: Path, container: str, codec: str, more: dict[str, str]
+) -> None:
+    path, out = make_clip(tmp_path / f"in{container}", 30, sound=codec, **more), tmp_path / "o.mkv"
+    _, note = copied(path, out)
+    assert note == f"the sound of in{container} ({codec}) was decoded and written as PCM"
+    with av.open(str(path)) as before, av.open(str(out)) as after:
+        assert after.streams.audio[0].codec_context.name == "pcm_s16le"
+        assert after.streams.audio[0].rate == before.streams.audio[0].rate
+        first = next(before.decode(audio=0)).time
+        assert next(after.decode(audio=0)).time == pytest.approx(first, abs=1e-3)
+    heard, written = samples(path), samples(out)
+    if heard.dtype != np.int16:
+        heard = np.clip(np.round(heard * 32768), -32768, 32767)
+    # A decoder may hold the last of it back.
+    assert heard.shape[1] - written.shape[1] <= 4096
+    assert np.abs(written - heard[:, : written.shape[1]]).max() <= 1
+    path = make_clip(tmp_path / f"in{container}", 3, sound=codec, **more)
+    assert copied(path, tmp_path / "o.mp4")[1].endswith(
+        "does not fit into .mp4 and was left out; .mkv can hold it"
+    )
+
+
+def test_a_track_that_does_not_fit_leaves_the_others(make_clip: MakeClip, tmp_path: Path) -> None:
+    wave = make_clip(tmp_path / "a.mkv", 10, sound="wavpack")
+    clip = make_clip(tmp_path / "b.mp4", 10, sound="aac")
+    path, out = tmp_path / "in.mkv", tmp_path / "o.mp4"
+    with av.open(str(clip)) as b, av.open(str(wave)) as a, av.open(str(path), "w") as target:
+        packets = [p for p in (*b.demux(), *a.demux(audio=0)) if p.size]
+        added = {s: target.add_stream_from_template(s) for s in (*b.streams, a.streams.audio[0])}
+        for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
+            packet.stream = added[packet.stream]
+            target.mux(packet)
+    _, note = copied(path, out)
+    assert note == "the sound of in.mkv (wavpack) does not fit into .mp4 and was left out; .mkv can hold it"
+    assert len(sound_packets(out)) == len(sound_packets(clip))
+    assert len(frames_in(out)) == 10
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
