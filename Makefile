@@ -1,15 +1,18 @@
-# make demo   install the product into .venv and annotate the clip that it carries
-# make test   everything that CI checks
-# make lint   style and types only
-# make clean  take away what these made
+# make demo         install the product into .venv and annotate the clip that it carries
+# make test         lint, type-check and test
+# make lint         style and types only
+# make test-lowest  the product's tests on the lowest versions that setup.cfg allows, in .venv-lowest
+# make test-newest  the product's tests on the newest versions, without constraints, in .venv-newest
+# make mutants      change central constants one by one; some test must fail for each
+# make clean        remove what these made
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-SOURCES := fkp_live train export tests benchmarks
+SOURCES := fkp_live train export tests benchmarks examples
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint test-lowest test-newest mutants clean
 
 demo: $(VENV)/product.stamp
 	$(BIN)/fkp-live --demo --headless --overwrite \
@@ -24,6 +27,17 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 
+# train/ and export/ need torch, whose lowest version is a download of gigabytes: the product's own tests only.
+test-lowest: RESOLUTION := lowest-direct
+test-newest: RESOLUTION := highest
+test-lowest test-newest: $(VENV)/uv.stamp
+	$(BIN)/uv venv --quiet --allow-existing --python $(PYTHON) .venv-$(@:test-%=%)
+	$(BIN)/uv pip install --quiet --python .venv-$(@:test-%=%)/bin/python --resolution $(RESOLUTION) -e '.[dev]'
+	.venv-$(@:test-%=%)/bin/python -m pytest --ignore tests/train --ignore tests/export --ignore tests/benchmarks
+
+mutants: $(VENV)/dev.stamp
+	$(BIN)/python -m benchmarks.mutants
+
 # The product alone: without torch, onnx and pandas.
 $(VENV)/product.stamp: setup.cfg pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -34,6 +48,11 @@ $(VENV)/dev.stamp: $(VENV)/product.stamp
 	$(PIP) install --quiet -c constraints.txt -e '.[train,dev]'
 	touch $@
 
+$(VENV)/uv.stamp: constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet -c constraints.txt uv
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache demo_annotated.*
+	rm -rf $(VENV) .venv-lowest .venv-newest build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache demo_annotated.*
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +

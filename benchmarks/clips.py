@@ -34,7 +34,8 @@ from benchmarks.peers_worker import timed
 from benchmarks.rivals import NAMES, Rivals, add_arguments, ensure_env
 from fkp_live.choices import PipelineOptions
 from fkp_live.errors import ExitCode, FkpError, UsageError
-from fkp_live.inference.session import runtime_version
+from fkp_live.images.picture import BgrPicture
+from fkp_live.inference.runtime import runtime_version
 from fkp_live.metrics import inter_ocular
 from fkp_live.pipeline import Pipeline
 from fkp_live.sources import open_source
@@ -82,7 +83,7 @@ def walk(frames: Sequence[tuple[Image, float]], ours: Sequence[str], rivals: Riv
         for turn in order.permutation(len(names)):
             name = names[turn]
             if name in pipelines:
-                frame = Frame(image, index, time, 0.0)
+                frame = Frame(BgrPicture(image), index, time, 0.0)
                 result, wall, cpu = timed(lambda p=pipelines[name], f=frame: p.process(f), 0)  # type: ignore[misc]
                 faces = np.array([face.points for face in result.faces[:1]], np.float64)
             else:

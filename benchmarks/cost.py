@@ -22,7 +22,9 @@ import numpy as np
 from benchmarks.script import result_file, run, whole_numbers
 from fkp_live.arguments import whole_number
 from fkp_live.choices import PROVIDERS
-from fkp_live.inference.session import Session, models_dir, open_session, resolve_model, runtime_version
+from fkp_live.inference.models import models_dir, resolve_model
+from fkp_live.inference.runtime import runtime_version
+from fkp_live.inference.session import Session, open_session
 
 
 def _seconds(session: Session, inputs: dict[str, np.ndarray]) -> float:

@@ -24,7 +24,8 @@ from benchmarks.script import run
 from fkp_live.errors import InputError
 from fkp_live.faces.detector import FACE_SIDE, YuNet
 from fkp_live.geometry import box_of, iou
-from fkp_live.inference.session import models_dir, open_session
+from fkp_live.inference.models import models_dir
+from fkp_live.inference.session import open_session
 from fkp_live.types import Image
 
 Array = NDArray[np.float64]

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import fkp_live
 import numpy as np
 from numpy.typing import NDArray
 
+import fkp_live
 from benchmarks.script import result_file, run
 from fkp_live.faces.head_pose import PoseMap, align, features
 from fkp_live.faces.tracker import level_matrix
@@ -63,12 +63,14 @@ def read_faces(folder: Path, landmarker: FaceLandmarker) -> tuple[Faces, int]:
         for row in csv.DictReader(file):
             image = np.asarray(cv2.imread(str(folder / "images" / row["image"])), np.uint8)
             box = np.array([float(row[f"pt2d_{k}"]) for k in ("x0", "y0", "x1", "y1")], np.float32)
-            finds = landmarker.detector(image)
+            finds = landmarker.engine.detector(image)
             overlaps = [float(iou(find.box, box)[0, 0]) for find in finds]
             if overlaps and max(overlaps) > 0.3:
                 box, found = finds[int(np.argmax(overlaps))].box, found + 1
             face = landmarker.landmarks(image, box[None])[0]
-            again = landmarker.network.run_matrices(image, [level_matrix(face, landmarker.network.spec)])
+            again = landmarker.engine.network.run_matrices(
+                image, [level_matrix(face, landmarker.engine.network.spec)]
+            )
             points.append(again.points[0])
             angles.append([float(row[f"{k}_deg"]) for k in ("pitch", "yaw", "roll")])
     return Faces(np.array(points, np.float64), np.radians(angles) * SIGNS), found

@@ -22,20 +22,24 @@ WIDTH, HEIGHT, RATE, SECONDS = 640, 480, 30, 6
 FACE = np.array([222.0, 128.0])  # between the eyes and the mouth, pixels of the photo
 
 
-def view(image: np.ndarray, phase: float) -> np.ndarray:
-    """The (480, 640, 3) picture at ``phase`` in [0, 1) of the motion."""
+def motion(phase: float) -> np.ndarray:
+    """The (2, 3) affine from pixels of the photo to pixels of the clip at ``phase`` in [0, 1) of the motion."""
     turn = 2 * np.pi * phase
     zoom = 1.84 + 0.20 * np.cos(turn)
     roll = np.deg2rad(5.0) * np.sin(turn)
     shown = np.array([WIDTH * 0.5 + 65 * np.sin(turn), HEIGHT * 0.49 + 16 * np.sin(2 * turn)])
     c, s = zoom * np.cos(roll), zoom * np.sin(roll)
     linear = np.array([[c, -s], [s, c]])
-    matrix = np.column_stack([linear, shown - linear @ FACE])
+    return np.column_stack([linear, shown - linear @ FACE])
+
+
+def view(image: np.ndarray, phase: float) -> np.ndarray:
+    """The (480, 640, 3) picture at ``phase`` in [0, 1) of the motion."""
     # The photo ends a little above the hair: reflected there, the plain background goes on.
     warped = cv2.warpAffine(
-        image, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+        image, motion(phase), (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
     )
-    light = 0.93 + 0.09 * np.sin(turn + 1.0)
+    light = 0.93 + 0.09 * np.sin(2 * np.pi * phase + 1.0)
     return np.clip(warped.astype(np.float32) * light, 0, 255).astype(np.uint8)
 
 

@@ -43,10 +43,14 @@ from benchmarks.rivals import NAMES, Answer, Rivals, add_arguments, ensure_env
 from benchmarks.stability import RATE, SKIP, STILL_FRAMES, clip, photos, smoothed
 from fkp_live import metrics
 from fkp_live.choices import PipelineOptions
+from fkp_live.engine import Engine
 from fkp_live.errors import ExitCode, FkpError, OutputError, UsageError
+from fkp_live.faces.detector import USUAL_FACE
 from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.geometry import box_of
-from fkp_live.inference.session import open_session, resolve_model, runtime_version
+from fkp_live.inference.models import resolve_model
+from fkp_live.inference.runtime import runtime_version
+from fkp_live.inference.session import open_session
 from fkp_live.pipeline import FaceLandmarker, Pipeline
 from fkp_live.types import Image
 from train.data.faces import FaceSet
@@ -79,7 +83,10 @@ class Ours:
         session = open_session(resolve_model(name), "cpu", 1)
         self.name, self.sha256 = name, session.sha256
         network = LandmarkNetwork(session)
-        self.network, self._landmarker = network, FaceLandmarker("cpu", network=network)
+        self.network, self._landmarker = (
+            network,
+            FaceLandmarker(engine=Engine("cpu", min_face=USUAL_FACE, network=network)),
+        )
         noise = np.random.default_rng(0).uniform(0, 255, (1, 3, network.spec.size, network.spec.size))
         inputs = {session.metadata["input"]["name"]: noise.astype(np.float32)}
         self._bare = lambda: session.run(inputs)
@@ -189,7 +196,9 @@ def jitter_at_rest(data: Path, count: int, networks: Sequence[Ours], rivals: Riv
     shots = tqdm(list(photos(data, count)), desc="jitter at rest", unit="clip", file=sys.stderr, disable=None)
     for number, photo in enumerate(shots):
         tracks: dict[str, list[Points]] = {name: [] for name in lost}
-        pipelines = {name: Pipeline(options, network=network) for name, network in ours.items()}
+        pipelines = {
+            name: Pipeline(options, engine=Engine("cpu", network=network)) for name, network in ours.items()
+        }
         shifts = []
         for frame, shift in clip(photo, np.zeros((STILL_FRAMES, 2)), 100 * number):
             shifts.append(shift)

@@ -29,6 +29,7 @@ from fkp_live.arguments import whole_number
 from fkp_live.choices import SMOOTHING, PipelineOptions
 from fkp_live.faces.smoothing import LandmarkSmoother
 from fkp_live.geometry import box_of
+from fkp_live.images.picture import BgrPicture
 from fkp_live.metrics import inter_ocular, jitter, lag
 from fkp_live.pipeline import FaceLandmarker, Pipeline
 from fkp_live.types import Frame, Image
@@ -75,7 +76,7 @@ def clip(photo: Photo, path: Points, seed: int) -> Iterator[tuple[Frame, Points]
             ".jpg", np.clip(noisy, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality]
         )[1]
         decoded = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
-        yield Frame(decoded, index, index / RATE, 0.0), shift
+        yield Frame(BgrPicture(decoded), index, index / RATE, 0.0), shift
 
 
 def follow(photo: Photo, path: Points, options: PipelineOptions, seed: int) -> tuple[Points, Points] | None:

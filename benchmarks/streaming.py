@@ -43,7 +43,9 @@ from fkp_live.choices import PipelineOptions
 from fkp_live.commands.bench.scenes import RATE, FaceWall, demo_clip
 from fkp_live.faces.tracker import level_matrix
 from fkp_live.images import warping
-from fkp_live.inference.session import open_session, resolve_model, stream_model
+from fkp_live.images.picture import BgrPicture
+from fkp_live.inference.models import resolve_model, stream_model
+from fkp_live.inference.session import open_session
 from fkp_live.pipeline import Pipeline
 from fkp_live.sources import open_source
 from fkp_live.types import Frame, Image
@@ -69,11 +71,11 @@ def one() -> list[Promise]:
         pipeline = Pipeline(PipelineOptions(provider="cpu", model=model, threads=1))
         bare = {name: open_session(resolve_model(name), "cpu", 1) for name in dict.fromkeys(("fkp68", model))}
         times: dict[str, list[float]] = {"process": [], **{name: [] for name in bare}}
-        spec = pipeline.network.spec
+        spec = pipeline.engine.network.spec
         with open_source(demo_clip()) as source:
             images = [frame.image for frame in source]
         for index in range(5 * len(images)):
-            frame = Frame(images[index % len(images)], index, index / RATE, time.perf_counter())
+            frame = Frame(BgrPicture(images[index % len(images)]), index, index / RATE, time.perf_counter())
             begun = time.perf_counter()
             result = pipeline.process(frame)
             times["process"].append(time.perf_counter() - begun)
@@ -117,7 +119,7 @@ def many() -> list[Promise]:
 _COUNTING = """
 import sys
 import fkp_live.pipeline
-from fkp_live.cli import main
+from fkp_live.commands.cli import main
 
 process, frames = fkp_live.pipeline.Pipeline.process, 0
 
@@ -280,8 +282,8 @@ def live(seconds: float = 60.0) -> list[Promise]:
 _FIRST_PICTURE = """
 import os
 import sys
-import fkp_live.run
-from fkp_live.cli import main
+import fkp_live.commands.run
+from fkp_live.commands.cli import main
 
 draw = fkp_live.commands.run.draw
 

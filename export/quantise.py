@@ -20,6 +20,10 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+
+from fkp_live.inference.runtime import runtime_version  # before onnxruntime: it switches the telemetry off
+
+# isort: split
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -30,7 +34,8 @@ from fkp_live.errors import ModelError, UsageError
 from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.geometry import CropSpec, box_of, crop_matrix
 from fkp_live.images.warping import warp
-from fkp_live.inference.session import Session, open_session, resolve_model, runtime_version
+from fkp_live.inference.models import resolve_model
+from fkp_live.inference.session import Session, open_session
 from fkp_live.sinks.files import check_output
 from train.data.augment import detector_jitter
 from train.data.faces import FaceSet

@@ -177,7 +177,7 @@ class RunStats:
         self.detections += result.detected
         for name, seconds in result.timings.items():
             self.add(name, seconds)
-        self.age.add(time.perf_counter() - result.frame.arrived)
+        self.age.add(time.perf_counter() - result.arrived)
 
     def summary(self, *, dropped: int = 0, outputs: Sequence[str] = ()) -> Summary:
         """The run so far."""

@@ -5,19 +5,48 @@ Coordinates everywhere are x, y in pixels of the frame, pixel centres at integer
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from fkp_live.images.yuv420 import ColourSpace, Planes
+    from fkp_live.geometry import Matrix
+    from fkp_live.images.yuv420 import ColourSpace
 
 FloatArray = NDArray[np.float32]
 Image = NDArray[np.uint8]
+
+
+class Picture(Protocol):
+    """One picture, in the form it was decoded to. Reading it in any way changes nothing.
+
+    `images.picture.BgrPicture` and `images.yuv420.Yuv420Picture` are its two forms.
+    """
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+
+    @property
+    def luma(self) -> Image:
+        """(H, W) uint8: luma, or what stands for it."""
+
+    def bgr(self) -> Image:
+        """(H, W, 3) uint8, BGR, read-only; the same values at every call."""
+
+    def copy(self) -> Picture:
+        """A copy in the same form, to paint on."""
+
+    def reduced(self, size: tuple[int, int], method: int) -> Image:
+        """(height, width, 3) BGR at ``size`` (width, height), by OpenCV's interpolation ``method``."""
+
+    def warp(self, matrix: Matrix, size: int) -> Image:
+        """(size, size, 3) BGR: the crop under a (2, 3) affine from picture pixels to crop pixels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,14 +55,14 @@ class Frame:
 
     Attributes
     ----------
-    image : (H, W, 3) uint8, BGR, upright (a display rotation is already applied)
+    picture : upright (a display rotation is already applied)
     index : counted from 0 in the source
-    time : seconds on the stream's own clock (presentation time stamp of a file, capture time of a live source)
+    time : seconds on the stream's own clock (presentation timestamp of a file, capture time of a live source)
     arrived : ``time.perf_counter()`` when the picture reached this process; the age of a result is measured from it
-    pts, time_base : the exact presentation time stamp and its unit in seconds, where the source has one
+    pts, time_base : the exact presentation timestamp and its unit in seconds, where the source has one
     """
 
-    image: Image
+    picture: Picture
     index: int
     time: float
     arrived: float
@@ -41,9 +70,9 @@ class Frame:
     time_base: Fraction | None = None
 
     @property
-    def picture(self) -> Image | Planes:
-        """`image` in the form that costs the least: a video's frame has it in planes (see `planes.PlanarFrame`)."""
-        return self.image
+    def image(self) -> Image:
+        """(H, W, 3) uint8, BGR, read-only; copy it to paint on it."""
+        return self.picture.bgr()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,20 +165,41 @@ class Face:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameResult:
-    """All that is known of one frame.
+    """All that is known of one frame, but not its picture: keeping results keeps no pixels.
 
     Attributes
     ----------
-    frame : the picture and its time stamps
+    index, time, arrived, pts, time_base : of the frame, see `Frame`
+    size : width and height of the picture in pixels
     faces : largest first
-    detected : whether the detector looked at this frame, or the faces were carried on from the last one
+    detected : whether the detector ran on this frame, or the faces were carried on from the last one
     timings : seconds spent in each stage by name
     """
 
-    frame: Frame
+    index: int
+    time: float
+    size: tuple[int, int]
     faces: tuple[Face, ...]
     detected: bool = True
     timings: Mapping[str, float] = field(default_factory=dict)
+    arrived: float = math.nan
+    pts: int | None = None
+    time_base: Fraction | None = None
+
+    @classmethod
+    def of(
+        cls,
+        frame: Frame,
+        faces: Sequence[Face],
+        *,
+        detected: bool = True,
+        timings: Mapping[str, float] | None = None,
+    ) -> FrameResult:
+        """What was found in ``frame``."""
+        stamps = (frame.arrived, frame.pts, frame.time_base)
+        return cls(
+            frame.index, frame.time, frame.picture.size, tuple(faces), detected, timings or {}, *stamps
+        )
 
 
 @dataclass(frozen=True, slots=True)

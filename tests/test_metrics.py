@@ -1,4 +1,4 @@
-"""Error, stillness and delay: figures that can be worked out by hand."""
+"""Landmark metrics on points whose error, jitter and lag are known."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def test_a_shift_by_a_tenth_of_the_eye_distance_is_ten_per_cent() -> None:
     np.testing.assert_allclose(metrics.nme(truth, truth), 0.0, atol=1e-6)
 
 
-def test_error_is_counted_in_the_eye_distance_of_the_truth() -> None:
+def test_nme_is_relative_to_the_eye_distance_of_the_truth() -> None:
     truth = face_at(0, 0, 100)[None]
     assert metrics.nme(truth * 2, truth)[0] == pytest.approx(2 * metrics.nme(truth, truth * 2)[0])
 
 
-def test_regions_are_told_apart() -> None:
+def test_nme_by_region_assigns_each_error_to_its_region() -> None:
     truth = face_at(0, 0, 100)[None]
     wrong = truth.copy()
     wrong[:, REGIONS["mouth"], 1] += 5
@@ -46,7 +46,7 @@ def test_a_missed_face_is_a_failure() -> None:
     assert np.isinf(figures["p95"])
 
 
-def test_area_is_that_under_the_cumulative_curve() -> None:
+def test_auc_is_the_area_under_the_cumulative_curve() -> None:
     errors = np.random.default_rng(0).gamma(3.0, 1.5, 400)
     thresholds = np.linspace(0, 10, 20001)
     area = metrics.cumulative_curve(errors, thresholds).mean()
@@ -54,14 +54,14 @@ def test_area_is_that_under_the_cumulative_curve() -> None:
     assert metrics.cumulative_curve(errors, [10.0])[0] == pytest.approx(100 - metrics.failure_rate(errors))
 
 
-def test_jitter_is_the_deviation_in_eye_distances() -> None:
+def test_jitter_is_the_standard_deviation_in_eye_distances() -> None:
     noise = np.random.default_rng(0).standard_normal((4000, 68, 2))
     assert metrics.jitter(face_at(50, 50, 100) + 0.3 * noise) == pytest.approx(0.3 * np.sqrt(2), rel=0.02)
     assert metrics.jitter(np.repeat(face_at(50, 50)[None], 30, 0)) == 0.0
 
 
 @pytest.mark.parametrize("frequency", [0.5, 1.0, 2.0])
-def test_lag_is_found_to_the_millisecond_on_uneven_times(frequency: float) -> None:
+def test_lag_is_measured_to_the_millisecond_on_uneven_times(frequency: float) -> None:
     times = np.sort(np.random.default_rng(1).uniform(0, 10, 300))
 
     def moving(delay: float) -> np.ndarray:
@@ -80,7 +80,7 @@ def test_wrong_shapes_are_named(predicted: np.ndarray, truth: np.ndarray) -> Non
         metrics.nme(predicted, truth)
 
 
-def test_no_face_at_all_is_no_figure() -> None:
+def test_metrics_of_no_faces_and_of_too_few_frames_are_refused() -> None:
     with pytest.raises(ValueError, match="N > 0"):
         metrics.summary([])
     with pytest.raises(ValueError, match="12 frames"):

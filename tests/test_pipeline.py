@@ -16,9 +16,12 @@ from shapes import World, face_at
 import fkp_live
 from fkp_live.choices import PipelineOptions
 from fkp_live.commands.bench.scenes import demo_clip
+from fkp_live.engine import Engine
 from fkp_live.geometry import box_of
-from fkp_live.inference import session as runtime
-from fkp_live.inference.session import models_dir, stream_model
+from fkp_live.images.picture import BgrPicture
+from fkp_live.images.yuv420 import Yuv420Picture
+from fkp_live.inference import models
+from fkp_live.inference.models import stream_model
 from fkp_live.pipeline import FaceLandmarker, Pipeline
 from fkp_live.sources import open_source
 from fkp_live.topology import CHIN, MIRROR, NOSE_TIP, REGIONS
@@ -28,18 +31,14 @@ GREY = np.full((480, 640, 3), 100, np.uint8)
 # Middles of the eyes of scikit-image's astronaut, read off the picture.
 ASTRONAUT_EYES = np.array([[202.5, 101.0], [247.5, 103.0]])
 
-has_model = pytest.mark.skipif(
-    not (models_dir() / "fkp68.onnx").is_file(), reason="no shipped landmark network"
-)
-
 
 def _frame(image: Image, index: int, rate: float = 30.0) -> Frame:
-    return Frame(image, index, index / rate, 0.0)
+    return Frame(BgrPicture(image), index, index / rate, 0.0)
 
 
 def _pipeline(world: World, **options: object) -> Pipeline:
     chosen = PipelineOptions(**options)  # type: ignore[arg-type]
-    return Pipeline(chosen, detector=world.detector, network=world)
+    return Pipeline(chosen, engine=Engine(detector=world.detector, network=world))
 
 
 def _walk(pipeline: Pipeline, world: World, scenes: list[list[np.ndarray]]) -> list[FrameResult]:
@@ -135,13 +134,30 @@ def test_a_face_that_comes_back_is_not_smoothed_towards_where_it_was() -> None:
     np.testing.assert_array_equal(back.points, back.raw)
 
 
-@has_model
-def test_what_a_caller_paints_on_a_videos_frame_is_what_is_looked_at() -> None:
+def test_what_a_caller_paints_over_is_not_found() -> None:
     with open_source(demo_clip(), max_frames=2) as source:
-        seen, hidden = source
-    hidden.image[:] = 0
-    for frame, faces in ((seen, 1), (hidden, 0)):
-        assert len(Pipeline(PipelineOptions(provider="cpu")).process(frame).faces) == faces
+        frame = next(source)
+    hidden = frame.image.copy()
+    hidden[:] = 0
+    engine = Engine("cpu")
+    assert len(Pipeline(engine=engine).process(frame).faces) == 1
+    assert len(Pipeline(engine=engine).process_image(hidden, 0.0).faces) == 0
+
+
+def test_pipelines_that_share_an_engine_know_its_model_and_keep_samples_as_they_are() -> None:
+    """Given the networks alone, they lost provider, name and hash, and converted every picture to BGR."""
+    engine = Engine("cpu", "fkp68-tiny")
+    one, two = Pipeline(engine=engine), Pipeline(PipelineOptions(smooth="off"), engine=engine)
+    for pipeline in (one, two):
+        assert pipeline.engine is engine
+        assert (pipeline.engine.provider, pipeline.engine.model_name) == ("cpu", "fkp68-tiny")
+        assert len(pipeline.engine.model_sha256) == 64
+    with open_source(demo_clip(), max_frames=3) as source:
+        for frame in source:
+            results = [pipeline.process(frame) for pipeline in (one, two)]
+            np.testing.assert_array_equal(results[0].faces[0].raw, results[1].faces[0].raw)
+            assert isinstance(frame.picture, Yuv420Picture)
+            assert frame.picture._bgr is None
 
 
 def test_reset_starts_another_stream() -> None:
@@ -156,11 +172,11 @@ def test_reset_starts_another_stream() -> None:
 
 def test_the_landmarker_keeps_nothing_and_gives_no_ids() -> None:
     world = World(faces=[face_at(150, 200, 40), face_at(420, 200, 70)])
-    landmarker = FaceLandmarker(detector=world.detector, network=world)
+    landmarker = FaceLandmarker(engine=Engine(detector=world.detector, network=world))
     faces = landmarker(GREY)
     assert [face.id for face in faces] == [None, None]
     assert np.ptp(faces[0].points[:, 0]) > np.ptp(faces[1].points[:, 0])
-    assert len(FaceLandmarker(max_faces=1, detector=world.detector, network=world)(GREY)) == 1
+    assert len(FaceLandmarker(max_faces=1, engine=Engine(detector=world.detector, network=world))(GREY)) == 1
     world.faces = []
     assert landmarker(GREY) == []
 
@@ -179,25 +195,27 @@ def test_the_landmarker_keeps_nothing_and_gives_no_ids() -> None:
 )
 def test_a_picture_of_the_wrong_kind_is_refused(image: object, says: str) -> None:
     world = World()
-    landmarker = FaceLandmarker(detector=world.detector, network=world)
+    landmarker = FaceLandmarker(engine=Engine(detector=world.detector, network=world))
     with pytest.raises(ValueError, match=says):
         landmarker(image)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="BGR"):
         landmarker.landmarks(image, [[0, 0, 10, 10]])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="uint8"):
-        _pipeline(world).process(_frame(image, 0))  # type: ignore[arg-type]
+        _pipeline(world).process_image(image, 0.0)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("boxes", [[[0, 0, 10]], [[10, 0, 0, 10]], [[0, 0, np.nan, 10]]])
 def test_boxes_that_are_none_are_refused(boxes: list[list[float]]) -> None:
     world = World()
     with pytest.raises(ValueError, match="box"):
-        FaceLandmarker(detector=world.detector, network=world).landmarks(GREY, boxes)
+        FaceLandmarker(engine=Engine(detector=world.detector, network=world)).landmarks(GREY, boxes)
 
 
 def test_no_boxes_give_no_points() -> None:
     world = World()
-    points = FaceLandmarker(detector=world.detector, network=world).landmarks(GREY, np.empty((0, 4)))
+    points = FaceLandmarker(engine=Engine(detector=world.detector, network=world)).landmarks(
+        GREY, np.empty((0, 4))
+    )
     assert points.shape == (0, 68, 2)
 
 
@@ -223,7 +241,6 @@ def _meaning(points: np.ndarray) -> None:
     assert middle["right_eye"][0] < points[NOSE_TIP, 0] < middle["left_eye"][0]
 
 
-@has_model
 def test_the_astronaut_has_one_face_and_eyes_where_they_are(
     astronaut: Image, landmarker: FaceLandmarker
 ) -> None:
@@ -238,14 +255,12 @@ def test_the_astronaut_has_one_face_and_eyes_where_they_are(
     assert abs(np.degrees(face.pose.yaw)) < 35
 
 
-@has_model
 def test_points_move_by_the_shift(astronaut: Image, landmarker: FaceLandmarker) -> None:
     (here,) = landmarker(astronaut)
     (there,) = landmarker(np.roll(astronaut, (24, 40), (0, 1)))
     np.testing.assert_allclose(there.points - here.points, np.tile([[40.0, 24.0]], (68, 1)), atol=1.5)
 
 
-@has_model
 def test_the_mirrored_picture_has_the_mirrored_points(astronaut: Image, landmarker: FaceLandmarker) -> None:
     (face,) = landmarker(astronaut)
     (mirrored,) = landmarker(np.ascontiguousarray(astronaut[:, ::-1]))
@@ -256,8 +271,6 @@ def test_the_mirrored_picture_has_the_mirrored_points(astronaut: Image, landmark
     assert mirrored.pose.yaw == pytest.approx(-face.pose.yaw, abs=0.12)
 
 
-@has_model
-@has_model
 def test_threads_may_share_a_landmarker(astronaut: Image, landmarker: FaceLandmarker) -> None:
     images = [np.roll(astronaut, 12 * k, 1) for k in range(8)]
     alone = [landmarker(image)[0] for image in images]
@@ -275,7 +288,7 @@ def test_threads_may_share_a_landmarker(astronaut: Image, landmarker: FaceLandma
 def test_less_than_one_face_is_refused(most: int) -> None:
     world = World()
     with pytest.raises(ValueError, match=f"max_faces is {most}"):
-        FaceLandmarker(max_faces=most, detector=world.detector, network=world)
+        FaceLandmarker(max_faces=most, engine=Engine(detector=world.detector, network=world))
 
 
 def test_a_box_given_needs_no_detector(astronaut: Image, landmarker: FaceLandmarker) -> None:
@@ -286,7 +299,6 @@ def test_a_box_given_needs_no_detector(astronaut: Image, landmarker: FaceLandmar
     assert np.linalg.norm(points - face.points, axis=-1).mean() < 3
 
 
-@has_model
 @pytest.mark.parametrize("picture", ["black", "noise", "bricks", "checkerboard"])
 def test_no_face_is_found_where_there_is_none(picture: str, landmarker: FaceLandmarker) -> None:
     image = {
@@ -298,7 +310,6 @@ def test_no_face_is_found_where_there_is_none(picture: str, landmarker: FaceLand
     assert landmarker(image) == []
 
 
-@has_model
 def test_a_moving_face_keeps_its_id_and_its_points(astronaut: Image) -> None:
     pipeline = Pipeline(PipelineOptions(provider="cpu", detect_every=10))
     shifts = [(round(25 * np.sin(i / 5)), 2 * i) for i in range(40)]
@@ -310,27 +321,24 @@ def test_a_moving_face_keeps_its_id_and_its_points(astronaut: Image) -> None:
         _meaning(face.points)
         tracks.append(face.points - [right, down])
     assert max(np.linalg.norm(b - a, axis=1).mean() for a, b in pairwise(tracks)) < 2.5
-    assert pipeline.provider == "cpu"
-    assert pipeline.model_name == stream_model("cpu")
-    assert len(pipeline.model_sha256) == 64
+    assert pipeline.engine.provider == "cpu"
+    assert pipeline.engine.model_name == stream_model("cpu")
+    assert len(pipeline.engine.model_sha256) == 64
 
 
-@has_model
 @pytest.mark.filterwarnings("ignore:Specified provider")
 def test_a_provider_that_only_is_listed_does_not_cost_the_cpu_its_network(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(runtime, "has_vnni", lambda: True)
+    monkeypatch.setattr(models, "has_vnni", lambda: True)
     names = ["CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: names)
     pipeline = Pipeline()
-    assert (pipeline.provider, pipeline.model_name) == ("cpu", "fkp68-int8")
-    assert "cuda is listed but does not run" in pipeline.note
-    assert pipeline.options.model == "fkp68-int8"
-    assert Pipeline(PipelineOptions(model="fkp68")).model_name == "fkp68"
+    assert (pipeline.engine.provider, pipeline.engine.model_name) == ("cpu", "fkp68-int8")
+    assert "cuda is listed but does not run" in pipeline.engine.note
+    assert Pipeline(PipelineOptions(model="fkp68")).engine.model_name == "fkp68"
 
 
-@has_model
 def test_the_face_is_gone_with_the_picture(astronaut: Image) -> None:
     """Points must not stay on a wall, on a cut and when the face is painted over without one."""
     pipeline = Pipeline(PipelineOptions(provider="cpu", detect_every=1000))

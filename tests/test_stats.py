@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+from fkp_live.images.picture import BgrPicture
 from fkp_live.stats import FrameRate, Histogram, RunStats
 from fkp_live.types import Face, Frame, FrameResult
 
@@ -14,8 +15,8 @@ from fkp_live.types import Face, Frame, FrameResult
 def result(arrived: float, faces: int = 1, detected: bool = True, **timings: float) -> FrameResult:
     points = np.zeros((68, 2), np.float32)
     face = Face(points, np.ones(68, np.float32), np.zeros(4, np.float32), 1.0)
-    frame = Frame(np.zeros((4, 4, 3), np.uint8), 0, 0.0, arrived)
-    return FrameResult(frame, (face,) * faces, detected, timings)
+    frame = Frame(BgrPicture(np.zeros((4, 4, 3), np.uint8)), 0, 0.0, arrived)
+    return FrameResult.of(frame, (face,) * faces, detected=detected, timings=timings)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.95, 0.99, 1.0])

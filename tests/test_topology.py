@@ -14,23 +14,23 @@ from fkp_live import topology
 WILD = Path(__file__).parents[2] / "shared" / "data" / "wild" / "keypoints.csv"
 
 
-def test_regions_share_out_all_points() -> None:
+def test_every_point_is_in_exactly_one_region() -> None:
     numbers = np.concatenate(list(topology.REGIONS.values()))
     np.testing.assert_array_equal(np.sort(numbers), np.arange(topology.N_POINTS))
 
 
-def test_contours_visit_every_point_and_stay_in_range() -> None:
+def test_contours_visit_every_point() -> None:
     visited = {number for _, numbers, _ in topology.CONTOURS for number in numbers}
     assert visited == set(range(topology.N_POINTS))
 
 
-def test_mirror_map_is_its_own_inverse_and_keeps_the_middle() -> None:
+def test_the_mirror_map_is_its_own_inverse_and_keeps_the_middle() -> None:
     np.testing.assert_array_equal(topology.MIRROR[topology.MIRROR], np.arange(68))
     fixed = np.flatnonzero(np.arange(68) == topology.MIRROR)
     np.testing.assert_array_equal(fixed, [8, 27, 28, 29, 30, 33, 51, 57, 62, 66])
 
 
-def test_mirror_map_swaps_the_sides() -> None:
+def test_the_mirror_map_swaps_left_and_right() -> None:
     regions = topology.REGIONS
     for right, left in (("right_eye", "left_eye"), ("right_brow", "left_brow")):
         assert set(topology.MIRROR[regions[right]]) == set(regions[left])
@@ -39,7 +39,7 @@ def test_mirror_map_swaps_the_sides() -> None:
     assert topology.MIRROR[topology.RIGHT_EYE_OUTER] == topology.LEFT_EYE_OUTER
 
 
-def test_mirror_map_read_only() -> None:
+def test_the_mirror_map_is_read_only() -> None:
     with pytest.raises(ValueError, match="read-only"):
         topology.MIRROR[0] = 3
 
@@ -56,12 +56,12 @@ def _upright(points: np.ndarray) -> None:
     assert points[topology.RIGHT_EYE_OUTER, 0] < points[topology.LEFT_EYE_OUTER, 0]
 
 
-def test_the_drawn_face_is_a_face() -> None:
+def test_the_drawn_face_is_upright() -> None:
     _upright(face_at(100, 80))
 
 
 @pytest.mark.skipif(not WILD.exists(), reason="needs ../shared/data/wild")
-def test_the_markup_is_that_of_the_labels() -> None:
+def test_the_markup_matches_real_labels() -> None:
     with WILD.open(newline="") as file:
         rows = list(csv.reader(file))[1:]
     faces = np.array([row[1:] for row in rows], np.float64).reshape(-1, 68, 2)

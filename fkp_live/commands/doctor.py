@@ -18,18 +18,14 @@ from fkp_live import __version__
 from fkp_live.arguments import Parser
 from fkp_live.choices import PROVIDERS
 from fkp_live.console import say
-from fkp_live.display.window import screen_problem
+from fkp_live.display.screen import screen_problem
 from fkp_live.errors import ExitCode, FkpError
-from fkp_live.inference.session import (
-    available_providers,
-    models_dir,
-    open_session,
-    resolve_model,
-    stream_model,
-)
+from fkp_live.inference.models import models_dir, resolve_model, stream_model
+from fkp_live.inference.providers import available_providers
+from fkp_live.inference.session import open_session
 
-_PACKAGES = ("numpy", "opencv-python", "onnxruntime", "av", "scipy", "tqdm")
-# Wheels that bring the same module as one of the above, and what it means to have them.
+_PACKAGES = ("numpy", "opencv-python", "onnxruntime", "av", "lapx", "tqdm")
+# Other wheels that bring one of these modules; two of them at once break each other.
 _VARIANTS = (
     "opencv-python-headless",
     "opencv-contrib-python",
@@ -41,9 +37,10 @@ _CAMERAS = range(4)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the report; 0, or 1 where something that the product needs is broken."""
+    """Print the report and return the exit code: 0, or 1 where a necessary part is broken."""
     Parser(
-        prog="fkp-live doctor", description="What is installed, which providers really run, cameras, screen."
+        prog="fkp-live doctor",
+        description="Shows what is installed, which providers really run, the cameras and the screen.",
     ).parse_args(arguments)
     broken = [*_versions(), *_models(), *_providers()]
     _cameras()
@@ -53,18 +50,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if broken:
         say("Broken: " + "; ".join(broken))
         return int(ExitCode.FAILURE)
-    say("All that is needed works.")
+    say("Everything necessary works.")
     return int(ExitCode.OK)
 
 
-def _line(what: str, found: str) -> None:
-    say(f"{what:<24}{found}")
+def _line(what: str, state: str) -> None:
+    say(f"{what:<24}{state}")
 
 
 def _versions() -> list[str]:
     _line("fkp-live", __version__)
     _line("python", f"{platform.python_version()} on {platform.platform()}, {os.cpu_count()} processors")
-    modules = {"opencv-python": "cv2"}
+    modules = {"opencv-python": "cv2", "lapx": "lap"}
     broken = []
     for package in _PACKAGES:
         try:
@@ -89,7 +86,7 @@ def _version(package: str) -> str | None:
 
 
 def _models() -> list[str]:
-    """Every shipped file against SHA256SUMS."""
+    """Compare every shipped file with SHA256SUMS; returns the broken parts."""
     folder = models_dir()
     sums = folder / "SHA256SUMS"
     if not sums.is_file():
@@ -115,9 +112,9 @@ def _compare(path: Path, expected: str) -> str:
 
 
 def _providers() -> list[str]:
-    """Open the shipped network with each provider in turn: what is listed need not run."""
-    _line("listed by onnxruntime", ", ".join(available_providers()))
+    """Open the shipped network on each provider, because not all that are listed run; returns the broken parts."""
     try:
+        _line("listed by onnxruntime", ", ".join(available_providers()))
         model = resolve_model(None)
     except FkpError as error:
         _line("providers", error.message)
@@ -152,7 +149,7 @@ def _cameras() -> None:
 
 @contextmanager
 def _native_stderr_closed() -> Iterator[None]:
-    """Drivers write their own complaints about absent cameras, past Python, for every number tried."""
+    """Close file descriptor 2 to drivers, which write messages about absent cameras past Python."""
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

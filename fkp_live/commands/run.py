@@ -23,16 +23,16 @@ from fkp_live.choices import PipelineOptions
 from fkp_live.commands.options import Options
 from fkp_live.console import printable, say, silence
 from fkp_live.display.overlay import Hud, draw
-from fkp_live.display.window import ESCAPE, Window, screen_problem
+from fkp_live.display.screen import screen_problem
+from fkp_live.display.window import ESCAPE, Window
 from fkp_live.errors import ExitCode, InputError, UsageError
-from fkp_live.images.yuv420 import Planes
-from fkp_live.inference.session import resolve_model
+from fkp_live.inference.models import resolve_model
 from fkp_live.pipeline import Pipeline
 from fkp_live.sinks import VIDEO_FORMATS, CsvSink, JsonlSink, Sink, VideoSink, check_output
 from fkp_live.sources import Source, open_source
 from fkp_live.sources.capture import local_files
 from fkp_live.stats import FrameRate, RunStats
-from fkp_live.types import Image, SourceInfo
+from fkp_live.types import Image, Picture, SourceInfo
 
 # How long the window may sleep in one go: a signal is noticed no later than this.
 _NAP_MS = 50
@@ -65,7 +65,7 @@ def run(options: Options) -> int:
         )
     )
     log = _silent if options.quiet else _log
-    log(f"{pipeline.note}; network {pipeline.model_name}")
+    log(f"{pipeline.engine.note}; network {pipeline.engine.model_name}")
 
     stops = _Stops()
     with ExitStack() as stack:
@@ -138,7 +138,7 @@ def _walk(
         with stops.defer():
             stats.add("read", time.perf_counter() - waited)
             result = pipeline.process(frame)
-            picture: Image | Planes | None = None
+            picture: Picture | None = None
             shot: Image | None = None
             if paint:
                 with stats.stage("draw"):
@@ -149,14 +149,11 @@ def _walk(
                         due = now + _HUD_SECONDS
                         # Of a file it would tell how far the decoder has read ahead.
                         age = 1e3 * (now - frame.arrived) if source.info.live else None
-                        hud = Hud(fps, age, pipeline.provider, len(result.faces))
+                        hud = Hud(fps, age, pipeline.engine.provider, len(result.faces))
                     shown = options.hud and (viewer is None or viewer.hud)
-                    # The clean picture has no further use, so it is painted in place.
                     painted = hud if shown else None
-                    if viewer is None:
-                        picture = draw(frame.picture, result.faces, painted)
-                    else:
-                        picture = shot = draw(frame.image, result.faces, painted)
+                    picture = draw(frame.picture.copy(), result.faces, painted)
+                    shot = picture.bgr() if viewer is not None else None
             if sinks:
                 with stats.stage("write"):
                     for sink in sinks:
@@ -215,8 +212,8 @@ def _header(options: Options, info: SourceInfo, pipeline: Pipeline) -> dict[str,
             **{"name": info.name, "width": info.width, "height": info.height, "fps": info.fps},
             "origin": info.origin,
         },
-        "model": {"name": pipeline.model_name, "sha256": pipeline.model_sha256},
-        "provider": pipeline.provider,
+        "model": {"name": pipeline.engine.model_name, "sha256": pipeline.engine.model_sha256},
+        "provider": pipeline.engine.provider,
         "options": options.as_dict(),
     }
 

@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fkp_live.images.yuv420 import Planes
+from fkp_live.images.picture import as_picture
 from fkp_live.inference.metadata import DETECTOR
 from fkp_live.inference.session import Session
-from fkp_live.types import FaceBox, FloatArray, Image
+from fkp_live.types import FaceBox, FloatArray, Image, Picture
 
 STRIDES = (8, 16, 32)
 MULTIPLE = 32
@@ -48,9 +48,9 @@ WIDTH_RATIO, HEIGHT_RATIO, CENTRE_DROP = 1.044, 0.779, 0.125
 
 
 class FaceDetector(Protocol):
-    """Finds faces: (H, W, 3) uint8 BGR -> landmark boxes, best score first."""
+    """Finds faces: a picture -> landmark boxes, best score first."""
 
-    def __call__(self, image: Image) -> list[FaceBox]: ...
+    def __call__(self, picture: Picture) -> list[FaceBox]: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,23 +127,24 @@ class YuNet:
         self._canvases: dict[tuple[int, int], _Canvas] = {}
         self._lock = threading.Lock()
 
-    def __call__(self, image: Image | Planes) -> list[FaceBox]:
-        """Landmark boxes of the faces in (H, W, 3) uint8 BGR, or the planes of a video, best score first."""
-        found = self.detect(image)
+    def __call__(self, picture: Image | Picture) -> list[FaceBox]:
+        """Landmark boxes of the faces in a picture or (H, W, 3) uint8 BGR, best score first."""
+        found = self.detect(picture)
         boxes = landmark_boxes(found.boxes)
         return [FaceBox(box, float(score)) for box, score in zip(boxes, found.scores, strict=True)]
 
-    def detect(self, image: Image | Planes) -> Detections:
-        """YuNet's own boxes and key points, best score first."""
-        if not isinstance(image, Planes) and (
-            image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape
-        ):
-            raise ValueError(
-                f"image is {image.dtype} of shape {image.shape}, expected was uint8 (H, W, 3), BGR"
-            )
-        sizes = self.working_sizes(image.shape[1], image.shape[0])
+    def detect(self, picture: Image | Picture) -> Detections:
+        """YuNet's own boxes and key points, best score first.
+
+        Raises
+        ------
+        ValueError
+            If ``picture`` is neither a picture nor (H, W, 3) uint8.
+        """
+        picture = as_picture(picture)
+        sizes = self.working_sizes(*picture.size)
         with self._lock:
-            looks = [self._look(image, size) for size in sizes]
+            looks = [self._look(picture, size) for size in sizes]
         boxes, points, scores = (np.concatenate(part) for part in zip(*looks, strict=True))
         if len(scores) > 1:
             corners = boxes.copy()
@@ -165,17 +166,15 @@ class YuNet:
                 scales.append(coarse)
         return [(max(round(width * scale), 1), max(round(height * scale), 1)) for scale in scales]
 
-    def _look(
-        self, image: Image | Planes, size: tuple[int, int]
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _look(self, picture: Picture, size: tuple[int, int]) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Boxes (N, 4), key points (N, 5, 2), scores (N,) of one reduced copy, overlapping ones included."""
         canvas = self._canvases.get(size)
         if canvas is None:
             if len(self._canvases) >= 2:  # a folder of photos of many sizes must not fill the memory
                 self._canvases.clear()
             canvas = self._canvases[size] = _Canvas(size)
-        results = self._session.run({self._input: canvas.fill(image)}, self._outputs)
-        height, width = image.shape[:2]
+        results = self._session.run({self._input: canvas.fill(picture)}, self._outputs)
+        width, height = picture.size
         boxes, points, scores = canvas.decode(results, self._score)
         # YuNet counts from the edge of the first pixel, not from its centre: mirrored pictures move its boxes
         # by half a pixel of the reduced picture to the right, like the others.
@@ -199,18 +198,13 @@ class _Canvas:
         # (A, 3): column, row and stride of each anchor, in the network's order.
         self._cells = np.concatenate(cells).astype(np.float32)
 
-    def fill(self, image: Image | Planes) -> FloatArray:
-        """The image reduced into the upper left corner, as (1, 3, H, W) float32."""
+    def fill(self, picture: Picture) -> FloatArray:
+        """The picture reduced into the upper left corner, as (1, 3, H, W) float32."""
         width, height = self.size
         region = self._picture[:height, :width]
-        reduction = max(image.shape[1] / width, image.shape[0] / height)
+        reduction = max(picture.size[0] / width, picture.size[1] / height)
         method = cv2.INTER_LINEAR if reduction <= LINEAR_REDUCTION else cv2.INTER_AREA
-        if isinstance(image, Planes):
-            region[:] = image.reduced(self.size, method)
-        elif region.shape == image.shape:
-            region[:] = image
-        else:
-            cv2.resize(image, self.size, dst=region, interpolation=method)
+        region[:] = picture.reduced(self.size, method)
         # Two passes, but half the time of one strided copy.
         cv2.split(self._picture, self._planes)
         for channel, plane in enumerate(self._planes):

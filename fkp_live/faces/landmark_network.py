@@ -11,12 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from fkp_live import geometry
 from fkp_live.geometry import CropSpec, Matrix
-from fkp_live.images import warping
-from fkp_live.images.yuv420 import Planes
+from fkp_live.images.picture import as_picture
 from fkp_live.inference.metadata import LANDMARKS
 from fkp_live.inference.session import Session
 from fkp_live.topology import N_POINTS
-from fkp_live.types import FloatArray, Image, Landmarks
+from fkp_live.types import FloatArray, Image, Landmarks, Picture
 
 
 class LandmarkNetwork:
@@ -50,12 +49,12 @@ class LandmarkNetwork:
         self._planes = [np.empty((size, size), np.uint8) for _ in range(3)]
         self._lock = threading.Lock()
 
-    def __call__(self, image: Image, boxes: ArrayLike) -> Landmarks:
+    def __call__(self, picture: Image | Picture, boxes: ArrayLike) -> Landmarks:
         """Points of the faces in ``boxes``, in one batched run.
 
         Parameters
         ----------
-        image : (H, W, 3) uint8 BGR
+        picture : a picture, or (H, W, 3) uint8 BGR
         boxes : (N, 4) or (4,) x0, y0, x1, y1 in frame pixels, each tight around the 68 points, give or
             take 10 %; a box may reach beyond the picture
 
@@ -64,29 +63,27 @@ class LandmarkNetwork:
         ValueError
             If the picture or a box is not of this form, or a box has no area.
         """
-        return self.run_matrices(image, [geometry.crop_matrix(box, self.spec) for box in check_boxes(boxes)])
+        matrices = [geometry.crop_matrix(box, self.spec) for box in check_boxes(boxes)]
+        return self.run_matrices(picture, matrices)
 
-    def run_matrices(self, image: Image | Planes, matrices: Sequence[Matrix]) -> Landmarks:
+    def run_matrices(self, picture: Image | Picture, matrices: Sequence[Matrix]) -> Landmarks:
         """Points in the crops that affines give, in one batched run.
 
         Parameters
         ----------
-        image : (H, W, 3) uint8 BGR, or the planes of a video
+        picture : a picture, or (H, W, 3) uint8 BGR
         matrices : N affines (2, 3) from frame pixels to crop pixels, turned ones included
         """
-        if not isinstance(image, Planes) and (
-            image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape
-        ):
-            raise ValueError(
-                f"image is {image.dtype} of shape {image.shape}, expected was uint8 (H, W, 3), BGR"
-            )
+        picture = as_picture(picture)
         if not matrices:
             return Landmarks(np.empty((0, N_POINTS, 2), np.float32), np.empty((0, N_POINTS), np.float32))
         with self._lock:
-            points, confidence = self._session.run({self._input: self._fill(image, matrices)}, self._outputs)
+            points, confidence = self._session.run(
+                {self._input: self._fill(picture, matrices)}, self._outputs
+            )
         return Landmarks(geometry.apply(geometry.invert(np.stack(matrices)), points), confidence)
 
-    def _fill(self, image: Image | Planes, matrices: Sequence[Matrix]) -> FloatArray:
+    def _fill(self, picture: Picture, matrices: Sequence[Matrix]) -> FloatArray:
         """The crops as (N, 3, S, S) float32, in a buffer that the next call takes again."""
         count, size = len(matrices), self.spec.size
         if count > len(self._batch):
@@ -94,10 +91,7 @@ class LandmarkNetwork:
         for target, matrix in zip(self._batch, matrices, strict=False):
             # Splitting bytes and widening plane by plane is the fastest way from HWC uint8 to CHW float32: 7
             # us at 112x112, where one transposed copy takes 16 and blobFromImage 19.
-            crop = (
-                image.warp(matrix, size) if isinstance(image, Planes) else warping.warp(image, matrix, size)
-            )
-            cv2.split(crop, self._planes)
+            cv2.split(picture.warp(matrix, size), self._planes)
             for channel, plane in enumerate(self._planes):
                 target[channel] = plane
         return self._batch[:count]

@@ -1,1 +1,1 @@
-"""Models and execution providers: the only code that imports onnxruntime."""
+"""Models and execution providers. Only this package imports onnxruntime."""

@@ -1,8 +1,9 @@
-"""What a model file says of itself: the ``fkp.*`` metadata, read and checked."""
+"""The ``fkp.*`` metadata of a model file, decoded and checked against its schema and graph."""
 
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from fkp_live.errors import ModelError
 
 LANDMARKS, DETECTOR = "fkp-landmarks/1", "fkp-detector/1"
 METADATA_PREFIX = "fkp."
+# Crops beyond these are a damaged file: at 9,000 px a batch of two takes 2 GB.
+_MAX_SIZE, _MAX_MARGIN = 1024, 10
+_LONGEST_NAME = 100
 
 
 def read_metadata(path: Path, ort: Any) -> dict[str, Any]:
@@ -19,22 +23,21 @@ def read_metadata(path: Path, ort: Any) -> dict[str, Any]:
     Raises
     ------
     ModelError
-        If there is none, if it is of another schema, or if it says what this program cannot do.
+        If there is none, if it is of another schema, or if this program cannot run the model that it describes.
     """
-    hint = "Expected was a model written by 'python -m export', or a shipped one."
+    hint = "Expected a model written by 'python -m export', or a shipped one."
     metadata: dict[str, Any] = {}
     for key, value in ort.get_modelmeta().custom_metadata_map.items():
         if key.startswith(METADATA_PREFIX):
             try:
                 metadata[key.removeprefix(METADATA_PREFIX)] = json.loads(value)
-            except json.JSONDecodeError:
+            # ValueError: not JSON, or a number of thousands of digits. RecursionError: nested too deep.
+            except (ValueError, RecursionError):
                 raise ModelError(f"{path}: the metadata {key} is not JSON: {value[:60]!r}.", hint) from None
     schema = metadata.get("schema")
     if schema not in (LANDMARKS, DETECTOR):
-        found = "no metadata fkp.schema" if schema is None else f"fkp.schema {schema!r}"
-        raise ModelError(
-            f"{path} is an ONNX model with {found}; expected was {LANDMARKS} or {DETECTOR}.", hint
-        )
+        found = "no metadata fkp.schema" if schema is None else f"fkp.schema {reprlib.repr(schema)}"
+        raise ModelError(f"{path} is an ONNX model with {found}; expected {LANDMARKS} or {DETECTOR}.", hint)
     inputs = [value.name for value in ort.get_inputs()]
     outputs = [value.name for value in ort.get_outputs()]
     for what, is_right, expected in _expectations(metadata, inputs, outputs):
@@ -52,14 +55,18 @@ def _expectations(
         value = metadata.get(key)
         return value if isinstance(value, Mapping) else {}
 
-    def is_number(value: Any, least: float) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool) and least <= value < 1e4
+    def is_number(value: Any, least: float, most: float) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
 
     image, crop, output, points = entry("input"), entry("crop"), entry("output"), entry("points")
     as_fed = {"layout": "NCHW", "dtype": "float32", "color": "BGR", "mean": [0, 0, 0], "std": [1, 1, 1]}
+    name = metadata.get("name", "unnamed")
+    is_name = isinstance(name, str) and len(name) <= _LONGEST_NAME and name.isprintable()
     checks = [
+        # Printed to terminals and drawn on pictures.
+        ("name", is_name, f"at most {_LONGEST_NAME} printable characters"),
         ("input", all(image.get(key) == value for key, value in as_fed.items()), json.dumps(as_fed)),
-        ("input.name", [image.get("name")] == inputs, f"the graph's only input, {inputs}"),
+        ("input.name", [image.get("name")] == inputs, f"the graph's only input, {reprlib.repr(inputs)}"),
     ]
     if metadata["schema"] == LANDMARKS:
         names: tuple[str, ...] = ("points", "confidence")
@@ -72,13 +79,13 @@ def _expectations(
             ),
             (
                 "input.size",
-                isinstance(size, int) and is_number(size, 8),
-                "side of the crop in pixels, at least 8",
+                isinstance(size, int) and is_number(size, 8, _MAX_SIZE),
+                f"side of the crop in pixels, at least 8, at most {_MAX_SIZE}",
             ),
             (
                 "crop",
-                crop.get("kind") == "square" and is_number(crop.get("margin"), 0),
-                "kind square and a margin",
+                crop.get("kind") == "square" and is_number(crop.get("margin"), 0, _MAX_MARGIN),
+                f"kind square and a margin of 0 to {_MAX_MARGIN}",
             ),
             ("output.unit", output.get("unit") == "crop pixels", "crop pixels"),
         ]
@@ -87,6 +94,10 @@ def _expectations(
         checks.append(("output.strides", output.get("strides") == [8, 16, 32], "[8, 16, 32]"))
     for name in names:
         checks.append(
-            (f"output.{name}", output.get(name) in outputs, f"one of the graph's outputs, {outputs}")
+            (
+                f"output.{name}",
+                output.get(name) in outputs,
+                f"one of the graph's outputs, {reprlib.repr(outputs)}",
+            )
         )
     return checks

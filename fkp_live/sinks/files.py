@@ -18,8 +18,7 @@ from types import TracebackType
 from typing import Protocol
 
 from fkp_live.errors import FkpError, OutputError
-from fkp_live.images.yuv420 import Planes
-from fkp_live.types import FrameResult, Image
+from fkp_live.types import FrameResult, Picture
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
@@ -32,7 +31,7 @@ class Sink(Protocol):
     @property
     def kept(self) -> Path | None: ...
 
-    def write(self, result: FrameResult, picture: Image | Planes | None) -> None: ...
+    def write(self, result: FrameResult, picture: Picture | None) -> None: ...
 
     def close(self) -> None: ...
 

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fkp_live.images.yuv420 import Planes
 from fkp_live.sinks.files import FileSink
 from fkp_live.topology import N_POINTS
-from fkp_live.types import Face, FrameResult, Image
+from fkp_live.types import Face, FrameResult, Picture
 
 SCHEMA = "fkp-live/1"
 
@@ -38,7 +37,7 @@ class _TextSink(FileSink):
     def _lines(self, result: FrameResult) -> Iterator[str]:
         raise NotImplementedError
 
-    def write(self, result: FrameResult, picture: Image | Planes | None = None) -> None:
+    def write(self, result: FrameResult, picture: Picture | None = None) -> None:
         """Write one result; the picture is not needed."""
         try:
             for line in self._lines(result):
@@ -110,7 +109,7 @@ class CsvSink(_TextSink):
         for place, face in enumerate(result.faces):
             number = place if face.id is None else face.id
             confidence = float(np.mean(face.confidence))
-            head = _ROW_HEAD.format(result.frame.index + 1, number, result.frame.time, confidence)
+            head = _ROW_HEAD.format(result.index + 1, number, result.time, confidence)
             pose, measured = ",,", ",,,"
             if face.pose is not None:
                 # + 0.0 turns the -0.0 of a negated zero into 0.0
@@ -141,7 +140,7 @@ class JsonlSink(_TextSink):
         return self
 
     def _lines(self, result: FrameResult) -> Iterator[str]:
-        frame = f'"frame": {result.frame.index}, "time": {result.frame.time:.6f}'
+        frame = f'"frame": {result.index}, "time": {result.time:.6f}'
         faces = ", ".join(map(_face_object, result.faces))
         yield f'{{{frame}, "detected": {json.dumps(result.detected)}, "faces": [{faces}]}}\n'
 

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from fkp_live.errors import OutputError
 from fkp_live.handoff import Handoff
-from fkp_live.images.yuv420 import ColourSpace, Planes
+from fkp_live.images.yuv420 import ColourSpace, Yuv420Picture
 from fkp_live.sinks.audio import Sound
 from fkp_live.sinks.files import FileSink, Sink, check_output
 from fkp_live.sinks.tables import CsvSink, JsonlSink
-from fkp_live.types import FrameResult, Image, SourceInfo
+from fkp_live.types import FrameResult, Image, Picture, SourceInfo
 
 __all__ = ["VIDEO_FORMATS", "CsvSink", "JsonlSink", "Sink", "VideoSink", "check_output"]
 
@@ -73,8 +73,8 @@ class VideoSink(FileSink):
     live sources the first picture is at 0, and the sound is moved by as much; it ends with the last picture
     unless the source was read to its end. A side of odd length grows by one repeated row or column, because
     4:2:0 video has none; coordinates stay valid. A picture of another size than ``info`` is scaled into it.
-    `write` returns as soon as a BGR picture is converted: the caller may paint on it again. Planes are taken
-    over as they are, and with them the source's colours, untouched where nothing was painted.
+    4:2:0 pictures are taken over as they are, without a copy, and with them the source's colours, untouched where
+    nothing was painted: do not paint on one after `write`.
 
     Attributes
     ----------
@@ -165,34 +165,35 @@ class VideoSink(FileSink):
             self._container, self._stream = container()
             self._container.start_encoding()
 
-    def write(self, result: FrameResult, picture: Image | Planes | None) -> None:
-        """Queue one picture (the painted one, or the frame's own). Raises what the encoder failed with."""
-        frame = result.frame
+    def write(self, result: FrameResult, picture: Picture | None) -> None:
+        """Queue one picture. Raises what the encoder failed with."""
         if picture is None:
-            picture = frame.picture
-        if frame.pts is None or frame.time_base is None:
-            ticks = round(frame.time / self._base)
+            raise ValueError("a video needs the picture of each result")
+        if result.pts is None or result.time_base is None:
+            ticks = round(result.time / self._base)
         else:
-            ticks = round(frame.pts * frame.time_base / self._base)
+            ticks = round(result.pts * result.time_base / self._base)
         if self._last_ticks is None and self._rebased:
             self._zero_ticks = ticks
         ticks -= self._zero_ticks
         if self._last_ticks is not None:
             ticks = max(ticks, self._last_ticks + 1)  # two pictures cannot share a time stamp in a file
         self._last_ticks = ticks
-        if not self._pictures.put((ticks, frame.time, self._samples(picture))):
+        if not self._pictures.put((ticks, result.time, self._samples(picture))):
             self._raise_error()
 
-    def _samples(self, picture: Image | Planes) -> NDArray[np.uint8]:
-        if isinstance(picture, Planes):
-            if picture.shape[1::-1] == self._size and picture.colour == self._colour:
-                return picture.samples
-            picture = picture.bgr()
+    def _samples(self, picture: Picture) -> NDArray[np.uint8]:
+        if (
+            isinstance(picture, Yuv420Picture)
+            and picture.size == self._size
+            and picture.colour == self._colour
+        ):
+            return picture.samples
         # Converted here: it halves what is queued, and is quicker than a copy and the encoder's own conversion.
-        picture = _fit(picture, self._size)
+        image = _fit(picture.bgr(), self._size)
         if self._colour.matrix == ColourSpace().matrix:
-            return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420), np.uint8)
-        return Planes.of(picture, self._colour).samples
+            return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420), np.uint8)
+        return Yuv420Picture.from_bgr(image, self._colour).samples
 
     def _encode_all(self) -> None:
         from av.video.frame import VideoFrame

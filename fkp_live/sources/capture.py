@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fkp_live.errors import InputError
+from fkp_live.images.picture import BgrPicture
 from fkp_live.sources.source import Frames, primed
 from fkp_live.types import Frame, SourceInfo
 
@@ -142,7 +143,7 @@ def open_camera(number: int) -> tuple[SourceInfo, Frames]:
     first, frames = primed(
         frames, lambda: InputError(f"{name} opens, but delivers no picture.", _camera_hint())
     )
-    height, width = first.image.shape[:2]
+    width, height = first.picture.size
     return SourceInfo(name, width, height, fps=capture.get(cv2.CAP_PROP_FPS) or None, live=True), frames
 
 
@@ -169,7 +170,7 @@ def _camera_frames(capture: cv2.VideoCapture, name: str) -> Frames:
                     return
                 raise InputError(f"{name} stopped delivering pictures.", "Check that it is still plugged in.")
             opened = arrived if opened is None else opened
-            yield Frame(np.asarray(image, np.uint8), index, arrived - opened, arrived)
+            yield Frame(BgrPicture(np.asarray(image, np.uint8)), index, arrived - opened, arrived)
             index += 1
     finally:
         capture.release()
@@ -191,7 +192,7 @@ def open_pictures(path: Path) -> tuple[SourceInfo, Frames, Callable[[], str]]:
         base, count, seconds = Fraction(1, PICTURE_RATE), len(files), len(files) / PICTURE_RATE
         frames = _picture_frames(files, base, shortened)
     first, frames = primed(frames, lambda: InputError(f"There is no picture in {path}.", _FIND_FILE))
-    height, width = first.image.shape[:2]
+    width, height = first.picture.size
     name, fps = path.name or str(path), count / seconds
     info = SourceInfo(name, width, height, fps=fps, frames=count, duration=seconds, time_base=base)
 
@@ -218,13 +219,14 @@ def _picture_frames(files: Sequence[Path], base: Fraction, shortened: list[str])
             )
         if _is_animated(data):
             shortened.append(path.name)
-        yield Frame(np.asarray(image, np.uint8), index, float(index * base), time.perf_counter(), index, base)
+        picture = BgrPicture(np.asarray(image, np.uint8))
+        yield Frame(picture, index, float(index * base), time.perf_counter(), index, base)
 
 
 def _animation_frames(images: Sequence[np.ndarray], durations: Sequence[int], base: Fraction) -> Frames:
     for index, (image, pts) in enumerate(zip(images, accumulate(durations, initial=0), strict=False)):
         opaque = np.ascontiguousarray(image[..., :3], np.uint8)
-        yield Frame(opaque, index, float(pts * base), time.perf_counter(), pts, base)
+        yield Frame(BgrPicture(opaque), index, float(pts * base), time.perf_counter(), pts, base)
 
 
 def _animation_in(path: Path) -> cv2.Animation | None:

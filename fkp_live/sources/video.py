@@ -13,7 +13,6 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,8 @@ import numpy as np
 
 from fkp_live.clock import CLOCK_JUMP, LiveClock
 from fkp_live.errors import InputError, UsageError
-from fkp_live.images.yuv420 import ColourSpace, PlanarFrame, Planes
+from fkp_live.images.picture import BgrPicture
+from fkp_live.images.yuv420 import ColourSpace, Yuv420Picture
 from fkp_live.sources.capture import (
     check_file,
     holds_pictures,
@@ -124,7 +124,7 @@ def _check_range(start: float | None, end: float | None, max_frames: int | None)
 def _mirrored(frames: Frames) -> Frames:
     try:
         for frame in frames:
-            yield replace(frame, image=np.asarray(cv2.flip(frame.image, 1), np.uint8))
+            yield replace(frame, picture=BgrPicture(np.asarray(cv2.flip(frame.image, 1), np.uint8)))
     finally:
         frames.close()
 
@@ -139,7 +139,7 @@ def _open_video(
     except BaseException:
         video.container.close()
         raise
-    height, width = first.picture.shape[:2]
+    width, height = first.picture.size
     fps = float(video.rate) if video.rate else None
     info = SourceInfo(
         name, width, height, fps=fps, live=video.live, pixel_aspect=video.pixel_aspect, start=start or 0.0
@@ -158,7 +158,7 @@ def _open_video(
             origin=video.origin,
             has_audio=bool(video.container.streams.audio),
             time_base=first.time_base,
-            colour=first.planes.colour if isinstance(first, PlanarFrame) else video.colour,
+            colour=first.picture.colour if isinstance(first.picture, Yuv420Picture) else video.colour,
         )
     return info, frames, video.note
 
@@ -171,7 +171,6 @@ class _Video:
         self._where, self._remote = where, remote
         self.colour: ColourSpace | None = None  # of pictures that are handed on as BGR
         self._to_bgr = Converter()
-        self._to_bgr_late = Converter()  # in the consumer's thread
         self._open()
         duration = self.container.duration
         self.duration = None if duration is None else duration / 1e6
@@ -264,10 +263,10 @@ class _Video:
         colour = colour_of(picture)
         if colour is None or self._to_bgr.matrix_of(picture) is not None:
             self.colour = ColourSpace(primaries=picture.color_primaries, transfer=picture.color_trc)
-            return Frame(self._to_bgr(picture), index, seconds, time.perf_counter(), pts, base)
-        planes = Planes(samples_of(picture), colour)
-        convert = partial(self._to_bgr_late, picture)
-        return PlanarFrame(planes, convert, index, seconds, time.perf_counter(), pts, base)
+            converted = BgrPicture(self._to_bgr(picture))
+            return Frame(converted, index, seconds, time.perf_counter(), pts, base)
+        samples = Yuv420Picture(samples_of(picture), colour)
+        return Frame(samples, index, seconds, time.perf_counter(), pts, base)
 
     def live_frames(self) -> Frames:
         """Frames of a stream, by the sender's clock where the format carries it, else by their arrival."""
@@ -281,7 +280,7 @@ class _Video:
                     # Seconds of film come at once: each picture in its turn, or all but the newest would be dropped.
                     time.sleep(min(max(opened + seconds - arrived, 0.0), _LONGEST_WAIT))
                     arrived = time.perf_counter()
-                yield Frame(self._to_bgr(picture), index, seconds, arrived)
+                yield Frame(BgrPicture(self._to_bgr(picture)), index, seconds, arrived)
                 index += 1
         finally:
             self.container.close()

@@ -23,13 +23,13 @@ import pytest
 from conftest import numbered
 from screen import Screen, virtual_screen
 
-from fkp_live import __version__, pipeline
+from fkp_live import __version__, choices, pipeline
 from fkp_live.commands import doctor, options
 from fkp_live.commands.cli import main
 from fkp_live.commands.options import parse
 from fkp_live.commands.run import _Stops
 from fkp_live.faces import smoothing as smooth
-from fkp_live.inference import session as runtime
+from fkp_live.inference import models
 from fkp_live.sources import open_source
 
 ROOT = Path(__file__).parents[2]
@@ -160,7 +160,7 @@ def test_options_are_frozen_and_hold_what_was_said() -> None:
 
 
 def test_repeated_choices_and_defaults_agree_with_their_owners() -> None:
-    assert options.PROVIDERS == runtime.PROVIDERS
+    assert options.PROVIDERS == choices.PROVIDERS
     assert options.SMOOTHING == smooth.SMOOTHING
     given, owner = parsed("--demo --csv a.csv"), pipeline.PipelineOptions()
     for name in ("provider", "model", "max_faces", "detect_every", "smooth", "min_face", "threads"):
@@ -368,7 +368,7 @@ def bad(here: Path, make_clip: Callable[..., Path]) -> Path:
     (here / "pictures").mkdir()
     for number in range(2):
         cv2.imwrite(str(here / "pictures" / f"{number}.png"), numbered(number))
-    shutil.copy(runtime.resolve_model("fkp68-tiny"), here / "mine.onnx")
+    shutil.copy(models.resolve_model("fkp68-tiny"), here / "mine.onnx")
     return here
 
 
@@ -706,7 +706,7 @@ def test_the_doctor_notices_a_model_that_was_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     copied = tmp_path / "models"
-    shutil.copytree(runtime.models_dir(), copied)
+    shutil.copytree(models.models_dir(), copied)
     with (copied / "yunet.onnx").open("ab") as file:
         file.write(b"x")
     monkeypatch.setattr(doctor, "models_dir", lambda: copied)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fkp_live.commands.cli import main
-from fkp_live.inference import session as runtime
+from fkp_live.inference import session
 from fkp_live.pipeline import Pipeline
 from fkp_live.sinks import audio as sound
 from fkp_live.sinks import video as sinks
@@ -89,7 +89,7 @@ def test_whoever_fails_in_the_middle_ends_the_run(
     owner, name = {
         "reader": (sources._Video, "_frame"),
         "writer": (sound.Sound, "copy_until"),
-        "provider": (runtime.Session, "run"),
+        "provider": (session.Session, "run"),
     }[who]
     out, table = tmp_path / "out.mp4", tmp_path / "out.csv"
     # With sound, which is copied by the encoder's thread, picture by picture.

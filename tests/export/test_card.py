@@ -10,7 +10,8 @@ import pytest
 from export.card import card, training_facts
 from export.landmark import metadata
 from export.training import KNOWN, limits
-from fkp_live.inference.session import models_dir, open_session
+from fkp_live.inference.models import models_dir
+from fkp_live.inference.session import open_session
 from train.network.model import LandmarkNet
 from train.options import DataOptions, ModelOptions, Recipe
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from analytic import centroid_network
 from onnx import numpy_helper
@@ -19,7 +18,9 @@ from export.quantise import Comparison, calibration_crops, inner_nodes, write_ca
 from export.ship import evaluated_sets
 from fkp_live.errors import ModelError
 from fkp_live.faces.landmark_network import LandmarkNetwork
-from fkp_live.inference.session import models_dir, open_session
+from fkp_live.inference.models import models_dir
+from fkp_live.inference.runtime import onnxruntime_module
+from fkp_live.inference.session import open_session
 from fkp_live.pipeline import FaceLandmarker
 from fkp_live.types import Image
 from train.data.faces import FaceSet
@@ -88,6 +89,7 @@ def test_its_points_are_the_float_networks_within_a_fraction_of_a_pixel(
 
 
 def test_onnxruntime_runs_the_inner_convolutions_as_integers(quantised: Path, tmp_path: Path) -> None:
+    onnxruntime = onnxruntime_module()
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
     onnxruntime.InferenceSession(str(quantised), options, providers=["CPUExecutionProvider"])

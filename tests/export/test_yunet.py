@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export import yunet
 from fkp_live.errors import ExitCode, FkpError, InputError
-from fkp_live.inference.session import models_dir
+from fkp_live.inference.models import models_dir
 
 SHIPPED = models_dir() / "yunet.onnx"
 

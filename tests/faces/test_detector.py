@@ -13,7 +13,8 @@ from skimage import data
 from fkp_live.errors import ModelError
 from fkp_live.faces.detector import FINE_SIZE, MULTIPLE, WORK_SIZE, FaceDetector, YuNet, landmark_boxes
 from fkp_live.geometry import iou
-from fkp_live.inference.session import Session, models_dir, open_session
+from fkp_live.inference.models import models_dir
+from fkp_live.inference.session import Session, open_session
 
 VIDEOS = Path(__file__).parents[3] / "shared" / "data" / "videos"
 # What cv2.FaceDetectorYN (OpenCV 4.14) with the original file says of the astronaut at 448x448, first 320
@@ -170,7 +171,7 @@ def test_nothing_where_nobody_is(session: Session, name: str) -> None:
     ],
 )
 def test_a_wrong_picture_is_named(session: Session, picture: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=r"expected was uint8 \(H, W, 3\), BGR"):
+    with pytest.raises(ValueError, match=r"expected \(H, W, 3\) uint8, BGR"):
         YuNet(session)(picture)
 
 
@@ -178,7 +179,7 @@ def test_wrong_settings_are_named(session: Session, tmp_path: Path) -> None:
     for settings in ({"score": 0.0}, {"score": 1.2}, {"min_face": 0}, {"work_size": 8}):
         with pytest.raises(ValueError, match=next(iter(settings))):
             YuNet(session, **settings)
-    with pytest.raises(ModelError, match="expected was a face detector"):
+    with pytest.raises(ModelError, match="expected a face detector"):
         YuNet(open_session(centroid_network(tmp_path / "points.onnx"), "cpu"))
 
 

@@ -20,7 +20,7 @@ def copied(path: Path, out: Path) -> str:
     """Source to video sink with nothing between; the sink's note."""
     with open_source(path) as source, VideoSink(out, source.info, audio_from=path) as sink:
         for frame in source:
-            sink.write(FrameResult(frame, ()), None)
+            sink.write(FrameResult.of(frame, ()), frame.picture)
     return sink.note
 
 
@@ -92,7 +92,7 @@ def test_sound_that_is_read_from_nowhere_is_left_out_and_told(make_clip: MakeCli
     out = tmp_path / "out.mp4"
     with open_source(path) as source, VideoSink(out, source.info, audio_from=gone) as sink:
         for frame in source:
-            sink.write(FrameResult(frame, ()), None)
+            sink.write(FrameResult.of(frame, ()), frame.picture)
     assert sink.note == "the sound of in.mp4 could not be read and was left out: Connection refused"
     with open_source(out) as source:
         assert len(list(source)) == 10

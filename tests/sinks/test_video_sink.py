@@ -18,6 +18,7 @@ import pytest
 from conftest import MjpegServer, number_of, numbered
 
 from fkp_live.errors import OutputError
+from fkp_live.images.picture import BgrPicture
 from fkp_live.sinks import CsvSink, JsonlSink, VideoSink, check_output
 from fkp_live.sinks.tables import CSV_COLUMNS
 from fkp_live.sources import open_source
@@ -34,7 +35,7 @@ def copy(source_path: str | Path, out: Path, sound: bool = True, **cut: Any) -> 
         frames = []
         with VideoSink(out, source.info, audio_from=audio) as sink:
             for frame in source:
-                sink.write(FrameResult(frame, ()), frame.image)
+                sink.write(FrameResult.of(frame, ()), frame.picture)
                 frames.append(frame)
         assert sink.note == ""
     return frames
@@ -64,8 +65,12 @@ def stream_of(path: Path) -> Any:
         return container.streams.video[0]
 
 
+def write_frame(sink: VideoSink, frame: Frame) -> None:
+    sink.write(FrameResult.of(frame, ()), frame.picture)
+
+
 def one_frame(image: Image | None = None, index: int = 0, seconds: float = 0.0) -> Frame:
-    return Frame(numbered(0) if image is None else image, index, seconds, 0.0)
+    return Frame(BgrPicture(numbered(0) if image is None else image), index, seconds, 0.0)
 
 
 # video
@@ -136,7 +141,7 @@ def test_size_is_kept_and_odd_sides_grow_by_one(tmp_path: Path, width: int, heig
     out = tmp_path / "o.mp4"
     with VideoSink(out, info) as sink:
         for i in range(3):
-            sink.write(FrameResult(one_frame(numbered(i, width, height), i, i / 30), ()), None)
+            write_frame(sink, one_frame(numbered(i, width, height), i, i / 30))
     with open_source(out) as source:
         frames = list(source)
     assert (source.info.width, source.info.height) == (width + width % 2, height + height % 2)
@@ -165,7 +170,7 @@ def test_colours_survive_reading_and_writing(make_clip: MakeClip, tmp_path: Path
     path = make_clip(tmp_path / "in.mp4", [astronaut] * 3, options={"crf": "5"})
     with open_source(path) as source, VideoSink(tmp_path / "o.mp4", source.info, crf=5) as sink:
         for frame in source:
-            sink.write(FrameResult(frame, ()), frame.image)
+            sink.write(FrameResult.of(frame, ()), frame.picture)
     with open_source(tmp_path / "o.mp4") as again:
         difference = next(again).image.mean((0, 1)) - frame.image.mean((0, 1))
     assert np.abs(difference).max() < 3
@@ -176,7 +181,7 @@ def test_colours_stay_where_they_are_at_every_height(tmp_path: Path, height: int
     picture = np.full((height, 160, 3), (200, 60, 60), np.uint8)
     picture[height // 2 :] = 60, 60, 200
     with VideoSink(tmp_path / "o.mp4", SourceInfo("x", 160, height, fps=25.0), crf=5) as sink:
-        sink.write(FrameResult(one_frame(picture), ()), None)
+        write_frame(sink, one_frame(picture))
     with open_source(tmp_path / "o.mp4") as source:
         difference = np.abs(next(source).image.astype(int) - picture).mean(2)
     assert difference.mean() < 3
@@ -188,7 +193,7 @@ def test_the_smallest_pictures_can_be_written(tmp_path: Path, width: int, height
     picture = np.full((height, width, 3), 200, np.uint8)
     with VideoSink(tmp_path / "o.mp4", SourceInfo("x", width, height, fps=25.0)) as sink:
         for i in range(3):
-            sink.write(FrameResult(one_frame(picture, i, i / 25), ()), None)
+            write_frame(sink, one_frame(picture, i, i / 25))
     with open_source(tmp_path / "o.mp4") as source:
         images = [f.image for f in source]
     assert len(images) == 3
@@ -209,7 +214,7 @@ def test_pictures_too_large_for_the_encoder_are_refused_at_once(
 def test_pixels_that_are_not_square_stay_so(tmp_path: Path, suffix: str) -> None:
     out = tmp_path / f"o{suffix}"
     with VideoSink(out, SourceInfo("x", 160, 96, fps=25.0, pixel_aspect=Fraction(16, 11))) as sink:
-        sink.write(FrameResult(one_frame(), ()), None)
+        write_frame(sink, one_frame())
     with open_source(out) as source:
         assert source.info.pixel_aspect == Fraction(16, 11)
 
@@ -239,7 +244,7 @@ def test_the_caller_may_paint_on_its_picture_again(tmp_path: Path) -> None:
     with VideoSink(tmp_path / "o.mp4", SourceInfo("x", 160, 96, fps=30.0)) as sink:
         for i in range(40):
             picture[:] = numbered(i)
-            sink.write(FrameResult(one_frame(picture, i, i / 30), ()), picture)
+            write_frame(sink, one_frame(picture, i, i / 30))
             picture[:] = 0
     with open_source(tmp_path / "o.mp4") as source:
         assert [number_of(f.image) for f in source] == list(range(40))
@@ -248,7 +253,7 @@ def test_the_caller_may_paint_on_its_picture_again(tmp_path: Path) -> None:
 def test_pictures_of_another_size_are_fitted_in(tmp_path: Path) -> None:
     with VideoSink(tmp_path / "o.mp4", SourceInfo("x", 160, 96, fps=25.0)) as sink:
         for i, (width, height) in enumerate([(160, 96), (320, 192), (64, 192)]):
-            sink.write(FrameResult(one_frame(numbered(5, width, height), i, i / 25), ()), None)
+            write_frame(sink, one_frame(numbered(5, width, height), i, i / 25))
     with open_source(tmp_path / "o.mp4") as source:
         images = [f.image for f in source]
     assert [i.shape for i in images] == [(96, 160, 3)] * 3
@@ -261,7 +266,7 @@ def test_sound_that_does_not_fit_is_left_out_and_told(make_clip: MakeClip, tmp_p
     path = make_clip(tmp_path / "in.wmv", 10, codec="wmv2", sound="wmav2")
     with open_source(path) as source, VideoSink(tmp_path / "o.mp4", source.info, audio_from=path) as sink:
         for frame in source:
-            sink.write(FrameResult(frame, ()), frame.image)
+            sink.write(FrameResult.of(frame, ()), frame.picture)
     assert "wmav2" in sink.note
     assert packets(tmp_path / "o.mp4") == []
     with open_source(tmp_path / "o.mp4") as source:
@@ -276,7 +281,7 @@ def test_live_source_is_written_with_its_arrival_times(
     server = mjpeg_server(rate=50.0)
     with open_source(server.url, max_frames=20) as source, VideoSink(out, source.info) as sink:
         for frame in source:
-            sink.write(FrameResult(frame, ()), frame.image)
+            sink.write(FrameResult.of(frame, ()), frame.picture)
             times.append(frame.time)
             time.sleep(0.03)
     with open_source(out) as source:
@@ -287,7 +292,7 @@ def test_live_source_is_written_with_its_arrival_times(
 def test_two_pictures_of_one_time_are_both_kept(tmp_path: Path) -> None:
     with VideoSink(tmp_path / "o.mp4", SourceInfo("x", 160, 96, fps=25.0)) as sink:
         for i, seconds in enumerate([0.0, 0.04, 0.04, 0.03, 0.12]):
-            sink.write(FrameResult(one_frame(numbered(i), i, seconds), ()), None)
+            write_frame(sink, one_frame(numbered(i), i, seconds))
     with open_source(tmp_path / "o.mp4") as source:
         frames = list(source)
     assert [number_of(f.image) for f in frames] == [0, 1, 2, 3, 4]
@@ -314,7 +319,7 @@ def test_a_file_cut_off_in_the_middle_plays_and_a_finished_one_is_ordinary(
     out, cut = tmp_path / f"o{suffix}", tmp_path / f"cut{suffix}"
     with open_source(path) as source, VideoSink(out, source.info, audio_from=path) as sink:
         for frame in source:
-            sink.write(FrameResult(frame, ()), frame.image)
+            sink.write(FrameResult.of(frame, ()), frame.picture)
         deadline = time.monotonic() + 20
         while partial(out).stat().st_size < 20_000 and time.monotonic() < deadline:
             time.sleep(0.01)  # for the encoder's thread
@@ -338,7 +343,7 @@ def test_no_room_for_the_index_in_the_end_leaves_a_file_that_plays(tmp_path: Pat
     def filled(path: Path) -> VideoSink:
         sink = VideoSink(path, SourceInfo("x", 160, 96, fps=25.0))
         for i in range(100):
-            sink.write(FrameResult(one_frame(numbered(i), i, i / 25), ()), None)
+            write_frame(sink, one_frame(numbered(i), i, i / 25))
         return sink
 
     filled(tmp_path / "whole.mp4").close()
@@ -369,7 +374,7 @@ def test_ctrl_c_leaves_whole_files(tmp_path: Path) -> None:
     for path, make in writers(tmp_path):
         with pytest.raises(KeyboardInterrupt), make(path) as sink:  # noqa: PT012
             for i in range(7):
-                sink.write(result_with_face(i), numbered(i))
+                sink.write(result_with_face(i), BgrPicture(numbered(i)))
             raise KeyboardInterrupt
         assert path.exists()
         assert not partial(path).exists()
@@ -384,7 +389,7 @@ def test_failure_in_the_middle_leaves_a_partial_file_and_the_old_target(tmp_path
         path.write_text("what was here before")
         with pytest.raises(ZeroDivisionError), make(path, overwrite=True) as sink:  # noqa: PT012
             for i in range(7):
-                sink.write(result_with_face(i), numbered(i))
+                sink.write(result_with_face(i), BgrPicture(numbered(i)))
             raise ZeroDivisionError
         assert path.read_text() == "what was here before"
         assert partial(path).stat().st_size > 0
@@ -415,7 +420,7 @@ def test_full_disk_ends_promptly_with_its_own_message(tmp_path: Path, which: int
     try:
         with pytest.raises(OutputError, match="cannot be written") as caught:  # noqa: PT012
             for i in range(2000):
-                sink.write(result_with_face(i), noise)
+                sink.write(result_with_face(i), BgrPicture(noise))
             sink.close()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -438,7 +443,7 @@ def test_failing_encoder_raises_in_the_caller(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(sink, "_stream", Broken())
     with pytest.raises(OutputError, match="the encoder broke"):  # noqa: PT012
         for i in range(100):
-            sink.write(FrameResult(one_frame(index=i, seconds=i / 25), ()), None)
+            write_frame(sink, one_frame(index=i, seconds=i / 25))
     sink.abort()
     assert not (tmp_path / "o.mp4").exists()
 
@@ -460,7 +465,7 @@ def test_the_encoder_s_queue_is_bounded(
 
     def produce() -> None:
         for i in range(frames):
-            sink.write(FrameResult(one_frame(index=i, seconds=i / 25), ()), None)
+            write_frame(sink, one_frame(index=i, seconds=i / 25))
             written.append(i)
 
     producer = threading.Thread(target=produce)
@@ -573,7 +578,7 @@ def face(offset: float = 0.0, **more: Any) -> Face:
 def result_with_face(index: int) -> FrameResult:
     found = face(index, id=3, raw=face(index + 0.5).points, pose=Pose(0.1, -0.2, 0.3))
     bare = face(index + 100)
-    return FrameResult(
+    return FrameResult.of(
         one_frame(numbered(index % 256), index, index / 25), (found, bare)[: 1 if index < 50 else 2]
     )
 
@@ -584,8 +589,8 @@ def test_csv_reads_back(tmp_path: Path) -> None:
     bare = face(5)
     with CsvSink(tmp_path / "o.csv") as sink:
         assert not sink.wants_picture
-        sink.write(FrameResult(one_frame(index=0, seconds=0.0), ()))
-        sink.write(FrameResult(one_frame(index=1, seconds=1001 / 30000), (full, bare)))
+        sink.write(FrameResult.of(one_frame(index=0, seconds=0.0), ()), None)
+        sink.write(FrameResult.of(one_frame(index=1, seconds=1001 / 30000), (full, bare)), None)
     with (tmp_path / "o.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(r["frame"], r["face_id"], r["success"]) for r in rows] == [("2", "7", "1"), ("2", "1", "1")]
@@ -615,8 +620,8 @@ def test_jsonl_reads_back(tmp_path: Path) -> None:
     broken = face()
     broken.points[3, 1] = math.nan
     with JsonlSink(tmp_path / "o.jsonl", {"source": Path("clip.mp4"), "provider": "cpu"}) as sink:
-        sink.write(FrameResult(one_frame(index=0, seconds=0.0), ()))
-        sink.write(FrameResult(one_frame(index=1, seconds=1 / 30), (full, broken), detected=False))
+        sink.write(FrameResult.of(one_frame(index=0, seconds=0.0), ()), None)
+        sink.write(FrameResult.of(one_frame(index=1, seconds=1 / 30), (full, broken), detected=False), None)
 
     def refuse(name: str) -> None:
         raise AssertionError(f"{name} is not JSON")

@@ -16,9 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from fkp_live import metrics
+from fkp_live.engine import Engine, Network
+from fkp_live.faces.detector import USUAL_FACE
 from fkp_live.faces.head_pose import head_pose
 from fkp_live.geometry import box_of, iou
-from fkp_live.pipeline import FaceLandmarker, Network
+from fkp_live.pipeline import FaceLandmarker
 from fkp_live.types import Image
 from train.data.augment import detector_jitter
 from train.data.faces import FaceSet
@@ -49,7 +51,7 @@ def protocols(
     network: Network, seed: int
 ) -> dict[str, Callable[[Image, NDArray[np.float32], int], Predictions]]:
     """For each of `WAYS`: (image, true points, number of the face) -> answer for one face."""
-    landmarker = FaceLandmarker("cpu", network=network)
+    landmarker = FaceLandmarker(engine=Engine("cpu", min_face=USUAL_FACE, network=network))
 
     def given(image: Image, box: NDArray[np.float32]) -> Predictions:
         found = network(image, box[None])

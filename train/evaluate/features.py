@@ -22,7 +22,8 @@ from fkp_live.errors import ExitCode, InputError, UsageError
 from fkp_live.faces.detector import YuNet
 from fkp_live.geometry import CropSpec, crop_matrix
 from fkp_live.images.warping import warp
-from fkp_live.inference.session import open_session, resolve_model
+from fkp_live.inference.models import resolve_model
+from fkp_live.inference.session import open_session
 from fkp_live.topology import N_POINTS
 from train.arguments import finite_number
 from train.data.faces import read_image

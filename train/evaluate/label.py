@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from fkp_live.arguments import MOST_THREADS, whole_number
+from fkp_live.engine import Network
 from fkp_live.errors import ExitCode, FkpError, InputError
 from fkp_live.faces.detector import YuNet
 from fkp_live.geometry import apply, box_of, compose, crop_matrix, invert
-from fkp_live.inference.session import open_session, resolve_model
-from fkp_live.pipeline import Network
+from fkp_live.inference.models import resolve_model
+from fkp_live.inference.session import open_session
 from fkp_live.sinks.files import write_text
 from fkp_live.topology import LEFT_EYE_OUTER, MIRROR, N_POINTS, RIGHT_EYE_OUTER
 from fkp_live.types import Image

@@ -27,7 +27,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from fkp_live.engine import Engine
 from fkp_live.errors import ExitCode, InputError, UsageError
+from fkp_live.faces.detector import USUAL_FACE
 from fkp_live.pipeline import FaceLandmarker
 from fkp_live.sinks.files import write_text
 from train.arguments import is_plain_name, prepare_output
@@ -364,7 +366,9 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f"--{name} {value}: expected at least 1")
     finders = {}
     for model in args.model or ["fkp68"]:
-        finders[model] = largest_face(FaceLandmarker("cpu", network=open_network(Path(model))[0]))
+        finders[model] = largest_face(
+            FaceLandmarker(engine=Engine("cpu", min_face=USUAL_FACE, network=open_network(Path(model))[0]))
+        )
     recipes = [
         read_original_recipe(p) for p in args.recipe or [RECIPE_FOLDER / f"{name}.toml" for name in RECIPES]
     ]

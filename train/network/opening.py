@@ -14,18 +14,19 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from fkp_live.engine import Network
 from fkp_live.errors import ModelError
 from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.geometry import CropSpec, Matrix, apply, crop_matrix, invert
-from fkp_live.images.warping import warp
-from fkp_live.inference.session import open_session, resolve_model
-from fkp_live.pipeline import Network
-from fkp_live.types import Image, Landmarks
+from fkp_live.images.picture import as_picture
+from fkp_live.inference.models import resolve_model
+from fkp_live.inference.session import open_session
+from fkp_live.types import Image, Landmarks, Picture
 from train.network.checkpoint import load_checkpoint
 
 
 class TorchNetwork:
-    """A checkpoint's network with the interface of `fkp_live.pipeline.Network`.
+    """A checkpoint's network with the interface of `fkp_live.engine.Network`.
 
     ``bf16``: run the convolutions in bfloat16, as in training; see `train.network.model.fast_bf16`.
     """
@@ -34,13 +35,14 @@ class TorchNetwork:
         self.model, self.spec = model, CropSpec(model.crop_spec.size, model.crop_spec.margin)
         self.bf16 = bf16
 
-    def __call__(self, image: Image, boxes: ArrayLike) -> Landmarks:
+    def __call__(self, picture: Image | Picture, boxes: ArrayLike) -> Landmarks:
         """Landmarks of the faces in N boxes."""
-        return self.run_matrices(image, [crop_matrix(box, self.spec) for box in np.reshape(boxes, (-1, 4))])
+        return self.run_matrices(picture, [crop_matrix(box, self.spec) for box in np.reshape(boxes, (-1, 4))])
 
-    def run_matrices(self, image: Image, matrices: Sequence[Matrix]) -> Landmarks:
+    def run_matrices(self, picture: Image | Picture, matrices: Sequence[Matrix]) -> Landmarks:
         """Landmarks of the faces in the crops given by N affines."""
-        crops = np.stack([warp(image, matrix, self.spec.size) for matrix in matrices])
+        picture = as_picture(picture)
+        crops = np.stack([picture.warp(matrix, self.spec.size) for matrix in matrices])
         with torch.inference_mode():
             with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
                 maps, context = self.model.features(torch.from_numpy(crops).permute(0, 3, 1, 2).float())

@@ -1,8 +1,9 @@
-"""What ``fkp-live bench`` found, for people and for machines, and against what it found before."""
+"""The report of ``fkp-live bench``: as a table, as a JSON file, and compared with an older one."""
 
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from fkp_live.sinks.files import write_text
 SCHEMA = "fkp-bench/1"
 Report = Mapping[str, Any]
 
-# Figures of a result that are compared: words, keys, and whether more is better.
+# Figures of a result that are compared: label, keys, and whether more is better.
 _COMPARED: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("fps", ("fps", "median"), True),
     ("read p50 ms", ("stages", "read", "p50"), False),
@@ -29,11 +30,7 @@ _COMPARED: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("start-up s", ("startup_s",), False),
     ("peak memory MB", ("peak_memory_mb",), False),
 )
-_COMPARED_STABILITY: tuple[tuple[str, tuple[str, ...], bool], ...] = (
-    ("jitter %", ("jitter_percent",), False),
-    ("jitter, raw %", ("jitter_raw_percent",), False),
-)
-# What a fair comparison has in common.
+# A fair comparison has these in common.
 _SAME = (
     ("host", ("host", "processor")),
     ("processors", ("host", "cpus")),
@@ -41,10 +38,13 @@ _SAME = (
     ("onnxruntime", ("versions", "onnxruntime")),
     ("threads", ("settings", "threads")),
 )
+# The words of a result that a comparison reads.
+_WORDS = (("case",), ("provider", "running"), ("model", "sha256"))
+_LARGEST_FIGURE = 1e12
 
 
 def table(report: Report) -> str:
-    """The report for people; a dash is what was not measured."""
+    """The report as text; a dash for a figure that was not measured."""
     return "\n".join(_table(report))
 
 
@@ -59,21 +59,13 @@ def _table(report: Report) -> Iterator[str]:
     for result in report["results"]:
         yield ""
         yield from _result(result)
-    for figures in report["stability"]:
-        yield ""
-        lags = ", ".join(f"{_number(ms, 2)} ms at {hertz} Hz" for hertz, ms in figures["lag_ms"].items())
-        yield f"a face of 150 px before a noisy camera, on {figures['provider']['running']}"
-        yield (
-            f"jitter at rest {_number(figures['jitter_percent'], 3)} % of the eye distance "
-            f"({_number(figures['jitter_raw_percent'], 3)} unsmoothed); lag that smoothing adds {lags}"
-        )
 
 
 def _result(result: Mapping[str, Any]) -> Iterator[str]:
     source, provider, fps = result["source"], result["provider"], result["fps"]
     yield (
         f"{result['case']}, {source['width']}x{source['height']}, on {provider['running']} "
-        f"(asked: {provider['asked']}), {result['model']['name']} {result['model']['sha256'][:12]}"
+        f"(requested: {provider['asked']}), {result['model']['name']} {result['model']['sha256'][:12]}"
     )
     yield (
         f"{fps['median']:.1f} fps ({fps['least']:.1f} to {fps['most']:.1f}), "
@@ -96,7 +88,7 @@ def _number(value: float | None, decimals: int) -> str:
 
 
 def comparison(old: Report, new: Report) -> str:
-    """Ratios of the new figures to the old ones, where both have them, and what is not alike."""
+    """Ratios of the new figures to the old ones, where both have them, and the differences of host and versions."""
     return "\n".join(_comparison(old, new))
 
 
@@ -117,21 +109,15 @@ def _comparison(old: Report, new: Report) -> Iterator[str]:
         pairs += 1
         yield f"{case} on {running}"
         if before["model"]["sha256"] != row["model"]["sha256"]:
-            yield "not alike: the model is another one"
-        yield from _ratios(_COMPARED, before, row)
-    steady_before = {row["provider"]["running"]: row for row in old["stability"]}
-    for row in new["stability"]:
-        if (before := steady_before.get(row["provider"]["running"])) is not None:
-            yield from _ratios(_COMPARED_STABILITY, before, row)
+            yield "not alike: the model"
+        yield from _ratios(before, row)
     if not pairs:
         held = ", ".join(f"{case} on {running}" for case, running in before_by_case) or "nothing"
         yield f"nothing to compare: the old file holds {held}"
 
 
-def _ratios(
-    figures: tuple[tuple[str, tuple[str, ...], bool], ...], old: Mapping[str, Any], new: Mapping[str, Any]
-) -> Iterator[str]:
-    for what, keys, more_is_better in figures:
+def _ratios(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    for what, keys, more_is_better in _COMPARED:
         before, after = _at(old, keys), _at(new, keys)
         if not before or after is None:
             continue
@@ -149,48 +135,54 @@ def _at(values: Any, keys: tuple[str, ...]) -> Any:
 
 
 def read_report(path: Path) -> dict[str, Any]:
-    """A report that ``--json`` wrote.
+    """Read a report that ``--json`` wrote.
 
     Raises
     ------
     InputError
-        If it cannot be read, or is anything else, or of another version of this format.
+        If it cannot be read, is not a report, or is of another version of this format.
     """
-    hint = "Expected was a file that 'fkp-live bench --json' of this version wrote; write it anew."
+    hint = "Expected a file written by 'fkp-live bench --json' of this version; write it again."
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.", hint) from None
-    except ValueError:
-        raise InputError(f"{path} is not JSON.", hint) from None
+    # ValueError: not JSON, not UTF-8, or a number of thousands of digits. RecursionError: nested too deep.
+    except (ValueError, RecursionError):
+        raise InputError(f"{path} is not JSON that can be read.", hint) from None
     schema = report.get("schema") if isinstance(report, dict) else None
     if schema != SCHEMA:
-        found = "no schema" if schema is None else f"the schema {schema!r}"
-        raise InputError(f"{path} has {found}, expected was {SCHEMA}.", hint)
-    missing = {"created", "host", "versions", "settings", "results", "stability"} - set(report)
+        found = "no schema" if schema is None else f"the schema {reprlib.repr(schema)}"
+        raise InputError(f"{path} has {found}, expected {SCHEMA}.", hint)
+    missing = {"created", "host", "versions", "settings", "results"} - set(report)
     if missing:
         raise InputError(f"{path} lacks {', '.join(sorted(missing))}.", hint)
     if not _is_whole(report):
-        raise InputError(f"{path} has results that are not ours, or no longer whole.", hint)
+        raise InputError(f"{path} has results that are not of this program, or damaged.", hint)
     return dict(report)
 
 
 def _is_whole(report: Report) -> bool:
-    """Whether all that a comparison reads is there and of its kind."""
-    for part, words, figures in (
-        ("results", (("case",), ("provider", "running"), ("model", "sha256")), _COMPARED),
-        ("stability", (("provider", "running"),), _COMPARED_STABILITY),
-    ):
-        rows = report[part]
-        if not isinstance(rows, list):
-            return False
-        for row in rows:
-            numbers = [_at(row, keys) for _, keys, _ in figures]
-            if not all(isinstance(_at(row, keys), str) for keys in words):
-                return False
-            if not all(number is None or isinstance(number, int | float) for number in numbers):
-                return False
-    return True
+    """Whether every value that `comparison` reads is there and of its kind."""
+    labels = [report["created"], *(_at(report, keys) for _, keys in _SAME)]
+    rows = report["results"]
+    return (
+        all(label is None or isinstance(label, str) or _is_figure(label) for label in labels)
+        and isinstance(rows, list)
+        and all(
+            all(isinstance(_at(row, keys), str) for keys in _WORDS)
+            and all(
+                figure is None or _is_figure(figure)
+                for figure in (_at(row, keys) for _, keys, _ in _COMPARED)
+            )
+            for row in rows
+        )
+    )
+
+
+def _is_figure(value: Any) -> bool:
+    """Whether this is a number that a trial can have measured: finite, not negative, and printable."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _LARGEST_FIGURE
 
 
 def write_report(path: Path, report: Report, *, overwrite: bool) -> None:

@@ -1,8 +1,8 @@
-"""One measurement in a process of its own, for ``fkp-live bench``, which hands over a trial.
+"""One trial of ``fkp-live bench`` in a process of its own.
 
-A fresh process, because only there start-up time and peak memory mean anything, and so that no trial runs in
-what another one left warm. It answers with JSON lines: ``{"first": true}`` when the first frame is done, then
-``{"result": ...}`` or ``{"error": ...}``.
+A fresh process, because start-up time and peak memory mean something only there, and so that no trial profits from
+the one before. It writes JSON lines to stdout: ``{"first": true}`` when the first frame is done, then ``{"result":
+...}`` or ``{"error": ...}``.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ from typing import Any
 
 # Before anything that imports av, or cv2.imshow hangs on Linux.
 import cv2  # noqa: F401
-import numpy as np
-from numpy.typing import NDArray
 
 from fkp_live.choices import PipelineOptions
+from fkp_live.commands.bench.scenes import FaceWall
 from fkp_live.errors import ExitCode, FkpError, InputError
 from fkp_live.pipeline import Pipeline
 from fkp_live.sources import Source, open_source
@@ -29,32 +28,25 @@ from fkp_live.types import Frame
 
 # The longest measurement where the source sets no end.
 ENDLESS = 300
-# Frames of the still face, those at its start that do not count, and how fast the moving one swings, in Hz.
-_STILL, _SKIPPED = 60, 10
-_FREQUENCIES = (0.5, 1.0, 2.0)
-
-Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What to measure.
+    """What to measure: a video, or generated pictures.
 
     Attributes
     ----------
-    name : of the case, the same in every trial of it
-    video : file or URL to read, None for a wall of faces
-    faces : how many faces the wall has, None for a video
-    stability : jitter and lag instead of speed; neither video nor wall
-    provider, model, threads : see `pipeline.PipelineOptions`
-    warmup : frames at the start that are not counted
-    frames : frames that are counted at most, None for all (of an endless source: `ENDLESS`)
+    name : name of the case, the same in all its trials
+    video : file or URL to read, None for generated pictures
+    faces : number of faces in generated pictures, None for a video
+    provider, model, threads : see `choices.PipelineOptions`
+    warmup : frames at the start that are not measured
+    frames : measured frames at most, None for all (of an endless source: `ENDLESS`)
     """
 
     name: str
     video: str | None
     faces: int | None
-    stability: bool
     provider: str
     model: str | None
     threads: int
@@ -63,7 +55,7 @@ class Trial:
 
 
 def measure(trial: Trial, first: Callable[[], None]) -> dict[str, Any]:
-    """Figures of one trial; ``first`` is called when the first frame is done.
+    """Figures of one trial. Calls ``first`` when the first frame of a video is done.
 
     Raises
     ------
@@ -71,28 +63,26 @@ def measure(trial: Trial, first: Callable[[], None]) -> dict[str, Any]:
         If the provider does not run, the model or source cannot be opened, or the source is too short.
     """
     pipeline = Pipeline(PipelineOptions(trial.provider, trial.model, threads=trial.threads))
-    if trial.stability:
-        figures = _stability(pipeline)
-    elif trial.faces is not None:
+    if trial.faces is not None:
         figures = _wall(pipeline, trial, trial.faces)
     else:
-        assert trial.video is not None  # a trial has one of the three
+        assert trial.video is not None  # a trial has one of the two
         figures = _source(pipeline, trial, trial.video, first)
     return {
-        "provider": pipeline.provider,
-        "note": pipeline.note,
-        "model": {"name": pipeline.model_name, "sha256": pipeline.model_sha256},
+        "provider": pipeline.engine.provider,
+        "note": pipeline.engine.note,
+        "model": {"name": pipeline.engine.model_name, "sha256": pipeline.engine.model_sha256},
         "peak_memory_mb": peak_memory_mb(),
         **figures,
     }
 
 
 def _source(pipeline: Pipeline, trial: Trial, video: str, first: Callable[[], None]) -> dict[str, Any]:
-    """A file or live stream: reading and the pipeline, as in a run that neither draws nor writes."""
+    """A file or live stream: reading and the pipeline, without drawing and writing."""
     with open_source(video) as source:
         _warm_up(source, pipeline, trial.warmup, first)
         most = ENDLESS if source.info.live and trial.frames is None else trial.frames
-        # Frames dropped before the clock starts are not counted, so neither is what led to them.
+        # Frames dropped during the warm-up do not belong to the measurement.
         dropped = source.dropped
         stats = RunStats()
         while stats.frames != most:
@@ -128,9 +118,7 @@ def _warm_up(source: Source, pipeline: Pipeline, count: int, first: Callable[[],
 
 
 def _wall(pipeline: Pipeline, trial: Trial, faces: int) -> dict[str, Any]:
-    """Pictures that are in memory already: the pipeline and nothing else."""
-    from fkp_live.commands.bench.scenes import FaceWall
-
+    """Generated pictures: the pipeline alone."""
     wall = FaceWall(faces)
     count = ENDLESS if trial.frames is None else trial.frames
     stats = RunStats()
@@ -140,9 +128,9 @@ def _wall(pipeline: Pipeline, trial: Trial, faces: int) -> dict[str, Any]:
         else:
             _process(pipeline, frame, stats)
     figures = _figures(stats.summary().as_dict(), live=False)
-    # Painting the wall is not the product's work: the clock of the frame rate runs in the pipeline only.
+    # Painting the pictures is not the product's work: the frame rate counts the time in the pipeline alone.
     busy = stats.stages["process"].total
-    # These frames come from nowhere, so they have no age.
+    # Generated frames have no age.
     return {
         "source": {"name": trial.name, "width": wall.width, "height": wall.height, "live": False},
         **figures,
@@ -168,51 +156,9 @@ def _figures(summary: dict[str, Any], live: bool) -> dict[str, Any]:
     }
 
 
-def _stability(pipeline: Pipeline) -> dict[str, Any]:
-    """Jitter of a still face and the delay that smoothing adds to a moving one, the whole pipeline at work.
-
-    What cannot be told because the face was lost on the way is None.
-    """
-    from fkp_live.commands.bench.scenes import FACE_SIDE, RATE, camera_view, demo_clip
-    from fkp_live.metrics import inter_ocular, jitter, lag
-
-    with open_source(demo_clip(), max_frames=1) as source:
-        photo = next(source)
-    faces = pipeline.process(photo).faces
-    if not faces:
-        return {"jitter": None, "jitter_raw": None, "lag_ms": {f"{hertz:g}": None for hertz in _FREQUENCIES}}
-    face = faces[0]
-    swing = 0.5 * FACE_SIDE * float(inter_ocular(face.points)) / float(max(face.box[2:] - face.box[:2]))
-
-    def followed(path: Values) -> tuple[Values, Values, Values] | None:
-        """Smoothed and raw points (T, 68, 2) and shifts (T, 1, 2), None if the face was lost."""
-        pipeline.reset()
-        smooth, raw, shifts = [], [], []
-        for frame, shift in camera_view(photo.image, face, path):
-            found = pipeline.process(frame).faces
-            if not found or found[0].raw is None:
-                return None
-            smooth.append(found[0].points)
-            raw.append(found[0].raw)
-            shifts.append(shift)
-        return np.array(smooth, np.float64), np.array(raw, np.float64), np.array(shifts)[:, None]
-
-    def delay(hertz: float) -> float | None:
-        times = np.arange(round(RATE * max(2.0, 2.0 / hertz))) / RATE
-        run = followed(swing * np.sin(2 * np.pi * hertz * times)[:, None] * np.array([1.0, 0.0]))
-        return None if run is None else 1e3 * lag(run[0], run[1], times, hertz)
-
-    still = followed(np.zeros((_STILL, 2)))
-    return {
-        "jitter": None if still is None else jitter(still[0] - still[2], _SKIPPED),
-        "jitter_raw": None if still is None else jitter(still[1] - still[2], _SKIPPED),
-        "lag_ms": {f"{hertz:g}": delay(hertz) for hertz in _FREQUENCIES},
-    }
-
-
 def peak_memory_mb() -> float | None:
-    """The most memory this process ever held, in MB (10^6 bytes); None where the system does not tell."""
-    # Linux: getrusage would count what the parent held before it became this process.
+    """Largest resident memory of this process so far, in MB (10^6 bytes); None where that is not known."""
+    # Linux: getrusage would include the parent's memory from before this process replaced it.
     status = Path("/proc/self/status")
     if status.exists():
         for line in status.read_text().splitlines():
@@ -227,20 +173,20 @@ def peak_memory_mb() -> float | None:
 
 
 def main(words: list[str]) -> int:
-    """Measure the trial that the only word describes in JSON, and answer on stdout."""
-    answers = sys.stdout
-    # Whatever a library prints is not an answer.
+    """Measure the trial that the only word describes in JSON, and write the lines to stdout."""
+    lines = sys.stdout
+    # A library may print, too.
     sys.stdout = sys.stderr
 
-    def answer(**what: Any) -> None:
-        print(json.dumps(what), file=answers, flush=True)
+    def write(**what: Any) -> None:
+        print(json.dumps(what), file=lines, flush=True)
 
     try:
-        answer(result=measure(Trial(**json.loads(words[0])), lambda: answer(first=True)))
+        write(result=measure(Trial(**json.loads(words[0])), lambda: write(first=True)))
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)
     except FkpError as error:
-        answer(error={"message": error.message, "hint": error.hint, "exit_code": int(error.exit_code)})
+        write(error={"message": error.message, "hint": error.hint, "exit_code": int(error.exit_code)})
         return int(error.exit_code)
     return int(ExitCode.OK)
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from fkp_live.errors import FkpError
-from fkp_live.inference.session import open_session, resolve_model
+from fkp_live.inference.models import resolve_model
+from fkp_live.inference.session import open_session
 from train.network.checkpoint import save_checkpoint
 from train.network.initial import initial_network, start_from
 from train.network.model import LandmarkNet

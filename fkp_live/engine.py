@@ -1,0 +1,114 @@
+"""The two networks of a pipeline: face detector and landmark network, opened once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from numpy.typing import ArrayLike
+
+from fkp_live.choices import PipelineOptions
+from fkp_live.faces.detector import USUAL_FACE, USUAL_SIZE, FaceDetector, YuNet
+from fkp_live.faces.landmark_network import LandmarkNetwork
+from fkp_live.geometry import CropSpec, Matrix
+from fkp_live.inference.models import resolve_model, stream_model
+from fkp_live.inference.session import Session, open_session
+from fkp_live.types import Image, Landmarks, Picture
+
+
+class Network(Protocol):
+    """A landmark network; `LandmarkNetwork` is one."""
+
+    spec: CropSpec
+
+    def __call__(self, picture: Image | Picture, boxes: ArrayLike) -> Landmarks:
+        """Landmarks of the faces in N boxes."""
+
+    def run_matrices(self, picture: Image | Picture, matrices: Sequence[Matrix]) -> Landmarks:
+        """Landmarks of the faces in the crops given by N affines."""
+
+
+class Engine:
+    """Detector and landmark network. Pipelines and threads may share one; they take turns at the networks.
+
+    Parameters
+    ----------
+    provider : execution provider, one of `choices.PROVIDERS`
+    model : name of a shipped landmark network, path of an .onnx file, or None for fkp68
+    threads : threads inside one operator of the networks
+    min_face : side in pixels of the smallest face to detect; None: 40, or a 24th of the picture's longer side where
+        that is more
+    detector, network : used instead of the shipped ones
+
+    Attributes
+    ----------
+    detector, network : the two networks
+
+    Raises
+    ------
+    ModelError, ProviderError
+        See `open_session`.
+
+    Example
+    -------
+    >>> engine = Engine(provider="cpu")
+    >>> left, right = Pipeline(engine=engine), Pipeline(engine=engine)
+    """
+
+    def __init__(
+        self,
+        provider: str = "auto",
+        model: str | Path | None = None,
+        threads: int = 1,
+        *,
+        min_face: float | None = None,
+        detector: FaceDetector | None = None,
+        network: Network | None = None,
+    ) -> None:
+        self._session: Session | None = None
+        if network is None:
+            self._session = open_session(resolve_model(model), provider, threads)
+            network = LandmarkNetwork(self._session)
+        if detector is None:
+            session = open_session(resolve_model("yunet"), provider, threads)
+            if min_face is None:
+                detector = YuNet(session, min_face=USUAL_FACE, most_size=USUAL_SIZE)
+            else:
+                detector = YuNet(session, min_face=min_face)
+        self.detector: FaceDetector = detector
+        self.network: Network = network
+
+    @classmethod
+    def for_streams(cls, options: PipelineOptions) -> Engine:
+        """The engine of a stream: where ``options`` name no model, the network that is fastest on this machine."""
+        if options.model is not None:
+            return cls(options.provider, options.model, options.threads, min_face=options.min_face)
+        model = stream_model(options.provider)
+        engine = cls(options.provider, model, options.threads, min_face=options.min_face)
+        if engine.provider == "cpu" and model != stream_model("cpu"):
+            # Another provider was listed, but does not run: then it is the CPU's own network that is wanted.
+            return cls(options.provider, stream_model("cpu"), options.threads, detector=engine.detector)
+        return engine
+
+    @property
+    def provider(self) -> str:
+        """Execution provider that really runs the landmark network, "given" for a network of the caller."""
+        return self._session.provider if self._session else "given"
+
+    @property
+    def note(self) -> str:
+        """One line: which provider was taken and why."""
+        return self._session.note if self._session else "a network given by the caller"
+
+    @property
+    def model_name(self) -> str:
+        """Name of the landmark network."""
+        if self._session is None:
+            return type(self.network).__name__
+        return str(self._session.metadata.get("name", self._session.path.stem))
+
+    @property
+    def model_sha256(self) -> str:
+        """SHA-256 of the landmark network's file, empty for a network given by the caller."""
+        return self._session.sha256 if self._session else ""

@@ -1,0 +1,97 @@
+"""The trial run of an opened model: does it do what its metadata claims?
+
+A file may declare one thing and compute another: points of another shape, a confidence per face, a fixed batch.
+Such a model would fail at the first face, or run on with wrong numbers, so it runs once on noise when it is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fkp_live.inference.metadata import LANDMARKS
+from fkp_live.topology import N_POINTS
+
+Shape = tuple[int, ...]
+# (height, width) in pixels of the trial pictures of a detector: two, because the sizes of pictures differ.
+_PICTURES = ((64, 96), (96, 64))
+
+
+def trial_complaint(ort: Any, metadata: Mapping[str, Any]) -> str:
+    """What is wrong with the model, in one clause; empty if the trial runs give what the metadata claims.
+
+    Errors of onnxruntime pass through.
+
+    Parameters
+    ----------
+    ort : an ``onnxruntime.InferenceSession``
+    metadata : of the model, as `read_metadata` returns it
+    """
+    (image,) = ort.get_inputs()
+    if complaint := _input_complaint(image, metadata):
+        return complaint
+    random = np.random.default_rng(0)
+    for shape, expected in _trials(metadata):
+        noise = random.integers(0, 256, shape).astype(np.float32)
+        outputs = ort.run(list(expected), {image.name: noise})
+        for (name, as_claimed), values in zip(expected.items(), outputs, strict=True):
+            if complaint := _output_complaint(values, as_claimed):
+                return f"for an input of shape {shape} the output {name!r} is {complaint}"
+        if metadata["schema"] == LANDMARKS:
+            confidence = outputs[1]
+            # A little beyond, because kernels round.
+            if confidence.min() < -1e-3 or confidence.max() > 1 + 1e-3:
+                return f"the confidence reaches {np.abs(confidence).max():g}, expected values between 0 and 1"
+    return ""
+
+
+def _trials(metadata: Mapping[str, Any]) -> Iterator[tuple[Shape, dict[str, Shape]]]:
+    """Shapes of an input and, by name, of the outputs that belong to it."""
+    output = metadata["output"]
+    if metadata["schema"] == LANDMARKS:
+        size = metadata["input"]["size"]
+        for faces in (1, 2):
+            yield (
+                (faces, 3, size, size),
+                {output["points"]: (faces, N_POINTS, 2), output["confidence"]: (faces, N_POINTS)},
+            )
+    else:
+        for height, width in _PICTURES:
+            anchors = sum((height // stride) * (width // stride) for stride in output["strides"])
+            yield (
+                (1, 3, height, width),
+                {
+                    output["score"]: (1, anchors, 1),
+                    output["box"]: (1, anchors, 4),
+                    output["keypoints"]: (1, anchors, 10),
+                },
+            )
+
+
+def _input_complaint(image: Any, metadata: Mapping[str, Any]) -> str:
+    """What is wrong with the input that the graph declares."""
+    if image.type != "tensor(float)":
+        return f"the input {image.name!r} is {image.type}, expected tensor(float)"
+    expected: list[int | str] = [1, 3, "height", "width"]
+    if metadata["schema"] == LANDMARKS:
+        size = metadata["input"]["size"]
+        expected = ["faces", 3, size, size]
+    # A side that the graph leaves open is a name or None, and takes any number.
+    fits = len(image.shape) == len(expected) and all(
+        not isinstance(side, int) or side == wanted
+        for side, wanted in zip(image.shape, expected, strict=True)
+    )
+    return "" if fits else f"the input {image.name!r} has shape {image.shape}, expected {expected}"
+
+
+def _output_complaint(values: Any, expected: Shape) -> str:
+    if not isinstance(values, np.ndarray) or values.dtype != np.float32:
+        kind = values.dtype if isinstance(values, np.ndarray) else type(values).__name__
+        return f"{kind}, expected float32"
+    array: NDArray[np.float32] = values
+    if array.shape != expected:
+        return f"of shape {array.shape}, expected {expected}"
+    return "" if np.isfinite(array).all() else "not finite"

@@ -1,0 +1,104 @@
+"""Every program in examples/ runs, on files instead of cameras, and finds what is there."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fkp_live.commands.bench.scenes import demo_clip
+from fkp_live.sinks import VideoSink
+from fkp_live.sources import open_source
+from fkp_live.types import FrameResult, Image
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+FRAMES = 24
+
+
+def run(folder: Path, name: str, *arguments: str | Path) -> str:
+    """Standard output of an example that ran in ``folder``."""
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / name, *arguments],
+        cwd=folder,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The beginning of the demo clip."""
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    with open_source(demo_clip(), max_frames=FRAMES) as source, VideoSink(path, source.info) as sink:
+        for frame in source:
+            sink.write(FrameResult.of(frame, []), frame.picture)
+    return path
+
+
+@pytest.fixture
+def portrait(tmp_path: Path, astronaut: Image) -> Path:
+    path = tmp_path / "portrait.png"
+    cv2.imwrite(str(path), astronaut)
+    return path
+
+
+def test_each_example_is_listed_and_tested() -> None:
+    listed = set(re.findall(r"\((\w+\.py)\)", (EXAMPLES / "README.md").read_text()))
+    assert listed == {path.name for path in EXAMPLES.glob("*.py")}
+    assert all(f'"{name}"' in Path(__file__).read_text() for name in listed)
+
+
+def test_one_picture(tmp_path: Path, portrait: Path) -> None:
+    printed = run(tmp_path, "one_picture.py", portrait, "out.png")
+    x, y = map(float, re.findall(r"nose at ([\d.]+), ([\d.]+)", printed)[0])
+    assert abs(x - 225) < 5
+    assert abs(y - 128) < 5
+    painted, clean = cv2.imread(str(tmp_path / "out.png")), cv2.imread(str(portrait))
+    assert np.abs(painted.astype(int) - clean).max() > 50
+
+
+def test_webcam(tmp_path: Path, film: Path) -> None:
+    printed = run(tmp_path, "webcam.py", film, "--no-window")
+    assert printed.count("face 1, yaw") == FRAMES
+    assert f"{FRAMES} frames in" in printed
+
+
+def test_file_to_csv(tmp_path: Path, film: Path) -> None:
+    run(tmp_path, "file_to_csv.py", film, "points.csv", "annotated.mp4")
+    with (tmp_path / "points.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["frame"]) for row in rows] == list(range(1, FRAMES + 1))
+    with open_source(tmp_path / "annotated.mp4") as source:
+        assert sum(1 for _ in source) == FRAMES
+
+
+def test_own_detector(tmp_path: Path, portrait: Path) -> None:
+    printed = run(tmp_path, "own_detector.py", portrait).splitlines()
+    box, confidence = re.findall(r"\[(.*)\], mean confidence ([\d.]+)", printed[0])[0]
+    assert np.abs(np.array(box.split(", "), float) - [180, 87, 271, 178]).max() < 6
+    assert float(confidence) > 0.9
+
+
+def test_several_cameras(tmp_path: Path, film: Path) -> None:
+    printed = run(tmp_path, "several_cameras.py", film, film).splitlines()
+    assert printed[1:] == [f"film.mp4: {FRAMES} frames, {FRAMES} faces"] * 2
+
+
+def test_other_library(tmp_path: Path, film: Path) -> None:
+    printed = run(tmp_path, "other_library.py", film).splitlines()
+    assert len(printed) == FRAMES
+    assert 0 < float(printed[-1].split()[-1]) < 1
