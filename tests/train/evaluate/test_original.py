@@ -262,7 +262,7 @@ def test_the_table_shows_kept_rows_and_the_product(
 def test_outputs_that_cannot_be_written_are_refused_before_training(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
 ) -> None:
-    monkeypatch.setattr("train.evaluate.original.fit", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr("train.evaluate.original_table.fit", lambda *_: pytest.fail("trained"))
     model = centroid_network(tmp_path / "net.onnx")
     command = ["original-table", "--data", str(data), "--model", str(model), "--fit", "--runs", str(tmp_path)]
     assert main([*command, option, str(model / "x")]) == ExitCode.OUTPUT
