@@ -39,7 +39,7 @@ from fkp_live.inference.runtime import runtime_version
 from fkp_live.metrics import inter_ocular
 from fkp_live.pipeline import Pipeline
 from fkp_live.sources import open_source
-from fkp_live.sources.capture import check_file
+from fkp_live.sources.spec import check_file
 from fkp_live.types import Frame, Image
 from train.evaluate.report import table
 

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 
 import fkp_live
 from benchmarks.script import result_file, run
+from fkp_live.faces.crop_follower import level_matrix
 from fkp_live.faces.head_pose import PoseMap, align, features
-from fkp_live.faces.tracker import level_matrix
 from fkp_live.geometry import iou
 from fkp_live.pipeline import FaceLandmarker
 from fkp_live.topology import MIRROR

@@ -41,7 +41,7 @@ import numpy as np
 from benchmarks.script import result_file, run
 from fkp_live.choices import PipelineOptions
 from fkp_live.commands.bench.scenes import RATE, FaceWall, demo_clip
-from fkp_live.faces.tracker import level_matrix
+from fkp_live.faces.crop_follower import level_matrix
 from fkp_live.images import warping
 from fkp_live.images.picture import BgrPicture
 from fkp_live.inference.models import resolve_model, stream_model

@@ -1,6 +1,6 @@
 """Real-time 68-point face landmarks.
 
-Its names are imported when they are first used, so that ``import fkp_live`` alone costs next to nothing.
+Public names are imported when they are first used, so ``import fkp_live`` alone costs next to nothing.
 """
 
 from __future__ import annotations
@@ -10,34 +10,47 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fkp_live.choices import PipelineOptions
+    from fkp_live.display.overlay import draw
+    from fkp_live.engine import Engine
     from fkp_live.errors import FkpError
     from fkp_live.pipeline import FaceLandmarker, Pipeline
     from fkp_live.sources import open_source
-    from fkp_live.types import Face, Frame, FrameResult
+    from fkp_live.stream import process_stream
+    from fkp_live.types import Face, Frame, FrameResult, Measures, Pose
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Engine",
     "Face",
     "FaceLandmarker",
     "FkpError",
     "Frame",
     "FrameResult",
+    "Measures",
     "Pipeline",
     "PipelineOptions",
+    "Pose",
     "__version__",
+    "draw",
     "open_source",
+    "process_stream",
 ]
 
 _HOMES = {
+    "Engine": "engine",
     "Face": "types",
     "FaceLandmarker": "pipeline",
     "FkpError": "errors",
     "Frame": "types",
     "FrameResult": "types",
+    "Measures": "types",
     "Pipeline": "pipeline",
-    "PipelineOptions": "pipeline",
+    "PipelineOptions": "choices",
+    "Pose": "types",
+    "draw": "display.overlay",
     "open_source": "sources",
+    "process_stream": "stream",
 }
 
 

@@ -6,25 +6,30 @@ import argparse
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from fkp_live.console import say
 from fkp_live.errors import UsageError
 
 MOST_THREADS = 1024
-
 
 _SWITCH = {"True": "on", "False": "off"}
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises what it finds wrong, so that one place turns it into words and an exit code."""
+    """Raises what is wrong, so that one place turns it into a message and an exit code."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message[:1].upper()}{message[1:].rstrip('.')}.", f"See {self.prog} --help.")
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # argparse's own ignores that the help could not be delivered.
+        if message:
+            say(message.rstrip("\n"), file)
+
 
 class Help(argparse.RawDescriptionHelpFormatter):
-    """Shows defaults, except where there is none to show."""
+    """Shows defaults, except where there is none."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
         text = action.help or ""
@@ -44,7 +49,7 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
             number = least - 1
         if number < least or (most is not None and number > most):
             end = "up" if most is None else f"to {most}"
-            raise argparse.ArgumentTypeError(f"expected was a whole number from {least} {end}, not {text!r}")
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least} {end}, got {text!r}")
         return number
 
     return whole
@@ -56,7 +61,7 @@ def _number(text: str, expected: str, fits: Callable[[float], bool]) -> float:
     except ValueError:
         number = math.nan
     if not (math.isfinite(number) and fits(number)):
-        raise argparse.ArgumentTypeError(f"expected was {expected}, not {text!r}")
+        raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
     return number
 
 
@@ -69,9 +74,9 @@ def positive(text: str) -> float:
 
 
 def filled(text: str) -> str:
-    """For argparse: a word that is not empty."""
+    """For argparse: a text that is not empty."""
     if not text.strip():
-        raise argparse.ArgumentTypeError("expected was a name, not nothing")
+        raise argparse.ArgumentTypeError("expected a name, got an empty one")
     return text
 
 

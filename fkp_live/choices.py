@@ -1,27 +1,28 @@
-"""What can be chosen for a pipeline: light, so that every command can import it."""
+"""Options of a pipeline and of a source. Light, so that every command can import them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from fkp_live.errors import UsageError
+
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt", "openvino", "coreml", "directml")
 SMOOTHING = ("off", "light", "medium", "strong")
-DETECT_EVERY = 15
 
 
 @dataclass(frozen=True)
 class PipelineOptions:
-    """How a stream is worked on.
+    """How a stream is processed.
 
     Attributes
     ----------
-    provider : execution provider, one of `runtime.PROVIDERS`
-    model : name of a shipped landmark network, path of an .onnx file, or None for `runtime.stream_model`
-    max_faces : most faces followed at once, or None for as many as there are
-    detect_every : frames from one detection to the next; a new face appears at the latest after so many
-    smooth : one of `smooth.SMOOTHING`
-    min_face : side in pixels of the smallest face to look for; None: 40, or a 24th of the picture's longer side where
+    provider : execution provider, one of `PROVIDERS`
+    model : name of a shipped landmark network, path of an .onnx file, or None for the one that is fastest here
+    max_faces : track at most this many faces, or None for all
+    detect_every : frames from one detection to the next at most, and so until a new face appears
+    smooth : one of `SMOOTHING`
+    min_face : side in pixels of the smallest face to detect; None: 40, or a 24th of the picture's longer side where
         that is more
     threads : threads inside one operator of the networks
     """
@@ -33,3 +34,19 @@ class PipelineOptions:
     smooth: str = "medium"
     min_face: float | None = None
     threads: int = 1
+
+
+def check_range(start: float | None, end: float | None, max_frames: int | None) -> None:
+    """Refuse a part of a source that makes no sense: seconds from its beginning, and a number of frames.
+
+    Raises
+    ------
+    UsageError
+    """
+    for name, value in (("--start", start), ("--end", end)):
+        if value is not None and not 0.0 <= value < float("inf"):
+            raise UsageError(f"{name} must be a number of seconds from 0 up, not {value}.")
+    if end is not None and end <= (start or 0.0):
+        raise UsageError(f"--end ({end}) must be greater than --start ({start or 0}).")
+    if max_frames is not None and max_frames < 1:
+        raise UsageError(f"--max-frames must be at least 1, not {max_frames}.")

@@ -1,11 +1,11 @@
-"""Time of live streams: by the sender's time stamps where they can be used, else by arrival."""
+"""Time of live streams: by the sender's timestamps where they can be used, else by arrival."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 
-CLOCK_JUMP = 0.5  # seconds; what a clock of a file goes back by less is disorder, not another beginning
-
+# Seconds. A file's clock that goes back by more begins anew (joined recordings); by less, it is out of order.
+CLOCK_JUMP = 0.5
 
 _CLOCK_SLACK = 1.0  # seconds that a sender's clock may gain on ours from frame to frame; more is a jump
 
@@ -13,12 +13,12 @@ _CLOCK_SLACK = 1.0  # seconds that a sender's clock may gain on ours from frame 
 class LiveClock:
     """Seconds since the first frame of a live stream, always growing.
 
-    By the sender's time stamps, so that frames that piled up on the way keep their distances; by arrival where there
-    is none, and over a jump (a sender that began anew, a counter that ran over).
+    By the sender's timestamps, so that frames that piled up on the way keep their distances; by arrival where there
+    are none, and across a jump (a sender that started again, a counter that wrapped around).
 
     Parameters
     ----------
-    base : seconds of one unit of the time stamps; None if they are not the sender's
+    base : seconds of one unit of the timestamps; None if they are not the sender's
     """
 
     def __init__(self, base: Fraction | None) -> None:
@@ -28,7 +28,7 @@ class LiveClock:
         self._first = self._time = 0.0
 
     def __call__(self, pts: int | None, arrived: float) -> float:
-        """Time of the frame with this time stamp that came at ``arrived`` (``time.perf_counter()``)."""
+        """Time of the frame with this timestamp that arrived at ``arrived`` (``time.perf_counter()``)."""
         stamp = None if pts is None or self._base is None else float(pts * self._base)
         if self._arrived is None:
             self._first = arrived
@@ -40,7 +40,7 @@ class LiveClock:
             elif 0.0 < sent <= waited + _CLOCK_SLACK:
                 self._time += sent
             else:
-                # The pause before it can lie a frame back: what the parser held until more came.
+                # The pause may have come one frame earlier: the parser holds a frame back until more data comes.
                 self._time += max(waited, arrived - self._first - self._time)
         self._stamp, self._arrived = stamp, arrived
         return self._time

@@ -1,6 +1,6 @@
-"""Saying things on stdout and stderr, also when nobody listens any more.
+"""Printing to stdout and stderr, also to closed pipes and full disks.
 
-Results on stdout count: where they cannot be delivered the command fails. What is said on stderr never fails it.
+Results go to stdout: where they cannot be delivered the command fails. Messages on stderr never make it fail.
 """
 
 from __future__ import annotations
@@ -54,19 +54,31 @@ def _undelivered(error: OSError) -> OutputError:
     )
 
 
+# Controls of ASCII and of Latin-1, and the marks that turn the direction of what follows.
+_CONTROLS = {
+    code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    for code in (*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+    if chr(code) not in "\n\t"
+}
+
+
 def printable(text: str, stream: TextIO) -> str:
-    """``text`` with what the stream's encoding lacks, and undecodable bytes of names, written as \\u...."""
+    """``text`` as the stream can print it, the rest as escapes such as \\x1b and \\u65e5.
+
+    The rest is what the stream's encoding lacks, undecodable bytes of names, and control characters, which a file or
+    model may have in its name and a terminal would obey. Line feeds and tabs stay.
+    """
     encoding = stream.encoding or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
+    return text.translate(_CONTROLS).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def silence(stream: TextIO) -> None:
-    """Send all that still comes to nowhere, the interpreter's own flush at its end included."""
+    """Discard all that is still printed to a stream, the interpreter's flush at its end included."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def open_closed_streams() -> None:
-    """Open to nowhere what was closed of stdin, stdout and stderr before Python began (``>&-``).
+    """Open what was closed of stdin, stdout and stderr before Python began (``>&-``) to the null device.
 
     Else the next file opened would take that number, and a library that prints would write into it.
     """

@@ -8,11 +8,23 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+_POLL = 0.2  # seconds after which a waiting side looks for an interruption
+
 
 class Handoff(Generic[T]):
-    """Passes items from one thread to another: bounded, in order, or only the newest one.
+    """A queue from a producer's thread to a consumer's: bounded, in order, or only the newest item.
 
-    Nothing waits for ever: `finish` (producer) and `cancel` (consumer) wake whoever waits on the other side.
+    Neither side waits for ever: `finish` (producer) and `cancel` (consumer) wake the other side at once, and
+    `interrupt` ends the consumer's wait within 0.2 s.
+
+    Parameters
+    ----------
+    capacity : items that wait before `put` waits
+    newest_only : `put` replaces the oldest item instead of waiting
+
+    Attributes
+    ----------
+    dropped : items that were replaced by a newer one
     """
 
     def __init__(self, capacity: int, *, newest_only: bool = False) -> None:
@@ -20,31 +32,38 @@ class Handoff(Generic[T]):
         self._items: deque[T] = deque()
         self._capacity = capacity
         self._newest_only = newest_only
-        self._finished = self._cancelled = False
+        self._finished = self._cancelled = self._interrupted = False
         self._error: BaseException | None = None
         self._changed = threading.Condition()
 
     def put(self, item: T) -> bool:
-        """Hand ``item`` over, waiting for room where nothing may be dropped. False: nobody wants it now."""
+        """Add ``item``, waiting for room unless only the newest one is kept. False: the consumer is gone.
+
+        Raises
+        ------
+        ValueError : after `finish`; nobody would take the item
+        """
         with self._changed:
-            while len(self._items) >= self._capacity and not self._cancelled:
+            while not (self._cancelled or self._finished) and len(self._items) >= self._capacity:
                 if self._newest_only:
                     self._items.popleft()
                     self.dropped += 1
                 else:
-                    self._changed.wait(0.5)
+                    self._changed.wait(_POLL)
+            if self._finished:
+                raise ValueError("put() on a finished Handoff")
             if not self._cancelled:
                 self._items.append(item)
                 self._changed.notify_all()
             return not self._cancelled
 
     def get(self) -> T | None:
-        """The next item, None at the end. Raises what the producer failed with, after what it produced."""
+        """The next item, None at the end. Raises the producer's error after the items that came before it."""
         with self._changed:
-            while not (self._items or self._finished or self._cancelled):
-                # A timeout, because a bare wait cannot be interrupted by Ctrl-C on Windows.
-                self._changed.wait(0.5)
-            if self._cancelled:
+            while not (self._items or self._finished or self._cancelled or self._interrupted):
+                # With a timeout, for `interrupt`, and because Ctrl-C cannot end a bare wait on Windows.
+                self._changed.wait(_POLL)
+            if self._cancelled or self._interrupted:
                 return None
             if self._items:
                 item = self._items.popleft()
@@ -56,14 +75,26 @@ class Handoff(Generic[T]):
             return None
 
     def finish(self, error: BaseException | None = None) -> None:
-        """The producer is done, well or by ``error``."""
+        """The producer is done; with ``error``, `get` raises it at the end."""
         with self._changed:
             self._finished, self._error = True, error
             self._changed.notify_all()
 
     def cancel(self) -> None:
-        """The consumer is done: what waits is thrown away, `put` returns False and `get` None."""
+        """The consumer is done: waiting items are dropped, `put` returns False and `get` None."""
         with self._changed:
             self._cancelled = True
             self._items.clear()
             self._changed.notify_all()
+
+    def interrupt(self) -> None:
+        """End the consumer's side from a signal handler: `get` returns None, a waiting one within 0.2 s.
+
+        It takes no lock, because the thread that the signal interrupts may hold it.
+        """
+        self._interrupted = True
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether `interrupt` was called."""
+        return self._interrupted

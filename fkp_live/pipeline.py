@@ -14,17 +14,21 @@ from numpy.typing import ArrayLike
 from fkp_live import geometry
 from fkp_live.choices import PipelineOptions
 from fkp_live.engine import Engine
+from fkp_live.faces.crop_follower import level_matrix
 from fkp_live.faces.detector import USUAL_FACE
 from fkp_live.faces.head_pose import head_pose
 from fkp_live.faces.landmark_network import check_boxes
 from fkp_live.faces.openness import Blinks, measures
 from fkp_live.faces.smoothing import LandmarkSmoother
-from fkp_live.faces.tracker import BIRTH, Tracker, level_matrix
+from fkp_live.faces.tracker import Tracker
+from fkp_live.faces.tracker_options import TrackerOptions
 from fkp_live.images.picture import as_picture
 from fkp_live.types import Face, FaceBox, FloatArray, Frame, FrameResult, Image, Landmarks, Picture
 
 # A single picture is looked at twice: the second crop is cut around the first points and turned to level eyes.
 SECOND_LOOK = True
+# Mean confidence that a face in a single picture needs: that of a new face in a stream.
+MIN_CONFIDENCE = TrackerOptions().min_confidence_new
 
 
 class FaceLandmarker:
@@ -81,7 +85,7 @@ class FaceLandmarker:
             found = network.run_matrices(picture, matrices)
         faces = []
         for find, points, confidence in zip(finds, found.points, found.confidence, strict=True):
-            if confidence.mean() >= BIRTH:
+            if confidence.mean() >= MIN_CONFIDENCE:
                 pose, box = head_pose(points), geometry.box_of(points)
                 faces.append(Face(points, confidence, box, find.score, None, points, pose, measures(points)))
         faces.sort(key=_area, reverse=True)
@@ -142,17 +146,23 @@ class Pipeline:
 
     def process(self, frame: Frame) -> FrameResult:
         """The faces of the next frame, largest first."""
-        time, picture = frame.time, frame.picture
+        picture = frame.picture
         start = perf_counter()
-        finds: list[FaceBox] | None = (
-            self.engine.detector(picture) if self._tracker.wants_detection(picture.luma, time) else None
-        )
-        detected = perf_counter()
-        matrices = self._tracker.crops(finds, time)
-        cropped = perf_counter()
-        found = self.engine.network.run_matrices(picture, matrices) if matrices else _NOBODY
+        detecting = 0.0
+
+        def detect() -> list[FaceBox]:
+            nonlocal detecting
+            begun = perf_counter()
+            detections = self.engine.detector(picture)
+            detecting = perf_counter() - begun
+            return detections
+
+        plan = self._tracker.plan(picture.luma, frame.time, detect)
+        time = plan.time  # for the filters below: it does not go back where timestamps are out of order
+        planned = perf_counter()
+        found = self.engine.network.run_matrices(picture, plan.matrices) if plan.matrices else _NOBODY
         located = perf_counter()
-        tracks = self._tracker.update(found, picture.size, time)
+        tracks = self._tracker.update(plan, found)
         for number in self._tracker.ended:
             self._smoother.forget(number)
             self._blinks.forget(number)
@@ -167,13 +177,13 @@ class Pipeline:
             faces.append(Face(points, confidence, box, track.score, track.id, track.points, pose, measured))
         faces.sort(key=_area, reverse=True)
         timings = {
-            "detect": detected - start,
-            "landmark": located - cropped,
-            "track": cropped - detected + tracked - located,
+            "detect": detecting,
+            "landmark": located - planned,
+            "track": planned - start - detecting + tracked - located,
             "smooth": smoothed - tracked,
             "measure": perf_counter() - smoothed,
         }
-        return FrameResult.of(frame, faces, detected=finds is not None, timings=timings)
+        return FrameResult.of(frame, faces, detected=plan.detected, timings=timings)
 
 
 _NOBODY = Landmarks(np.empty((0, 68, 2), np.float32), np.empty((0, 68), np.float32))

@@ -1,4 +1,4 @@
-"""Where the time goes: stage timers, quantiles and the summary at the end of a run.
+"""Statistics of a run: stage timers, quantiles and the summary at its end.
 
 A run may last for weeks, so nothing here grows with its length: durations go into histograms of fixed size.
 """
@@ -9,9 +9,9 @@ import math
 import time
 from array import array
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import accumulate
 from typing import Any
 
@@ -36,7 +36,7 @@ class Histogram:
         self.largest = 0.0
 
     def add(self, seconds: float) -> None:
-        """Count one duration; what a clock that was set back makes negative counts as nothing."""
+        """Count one duration; a negative one, from a clock that was set back, counts as 0."""
         seconds = max(seconds, 0.0)
         place = int(math.log(seconds / _SMALLEST) / _LOG_RATIO) + 1 if seconds > _SMALLEST else 0
         self._bins[min(place, _BINS - 1)] += 1
@@ -68,7 +68,7 @@ class FrameRate:
         self._ticks: deque[float] = deque(maxlen=most)
 
     def tick(self, now: float) -> float:
-        """Note a frame at ``now`` (seconds of a steady clock) and return the rate; 0 until there are two."""
+        """Count a frame at ``now`` (seconds of a steady clock); the rate, 0 until there are two."""
         ticks = self._ticks
         ticks.append(now)
         while len(ticks) > 2 and now - ticks[0] > self._seconds:
@@ -89,24 +89,26 @@ class Quantiles:
 
     @classmethod
     def of(cls, histogram: Histogram) -> Quantiles:
-        """Read them off a histogram (seconds)."""
+        """The quantiles of a histogram (seconds)."""
         p50, p95, p99 = (1e3 * histogram.quantile(share) for share in QUANTILES)
         return cls(1e3 * histogram.mean, p50, p95, p99, 1e3 * histogram.largest)
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run came to.
+    """The figures of a run.
 
     Attributes
     ----------
-    frames, faces : frames processed, and faces found in all of them together
-    wall : seconds from the start of the run to its end
-    fps : frames over wall
+    frames, faces : frames processed, and faces in all of them together
+    wall : seconds from the start of the run to its end, without ``idle``
+    idle : seconds in which the run was paused, or waited for a file's own pace
+    fps : frames over ``wall``
     dropped : frames of a live source that a newer one replaced before anybody read them
     detections : frames that the detector looked at
     stages : milliseconds that a frame spends in each stage; a stage counts the frames that passed through it
-    age : milliseconds from the arrival of a frame to the end of its walk; None where there was no frame
+    age : milliseconds from the arrival of a frame to the end of its walk, without idle time; None where there was no
+        frame
     outputs : files written
     """
 
@@ -119,6 +121,7 @@ class Summary:
     stages: Mapping[str, Quantiles]
     age: Quantiles | None
     outputs: tuple[str, ...] = ()
+    idle: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -131,6 +134,8 @@ class Summary:
             f"{self.frames} frames in {self.wall:.2f} s: {self.fps:.1f} fps",
             f"{self.faces} faces ({rate:.2f} a frame), detector ran on {self.detections} frames",
         ]
+        if self.idle >= 0.05:
+            head.append(f"{self.idle:.2f} s more were spent waiting: paused, or for the file's own pace")
         if self.dropped:
             head.append(f"{self.dropped} frames dropped: newer ones had arrived")
         return "\n".join([*head, *self._rows()])
@@ -146,23 +151,51 @@ class Summary:
             yield f"{name:<12}{row.p50:>9.2f}{row.p95:>9.2f}{row.p99:>9.2f}{row.mean:>9.2f}"
 
 
-@dataclass
 class RunStats:
-    """Collects one run; `frame` closes each frame, `stage` times what happens outside the pipeline."""
+    """The statistics of one run while it goes on. `stream.process_stream` fills them.
 
-    started: float = field(default_factory=time.perf_counter)
-    frames: int = 0
-    faces: int = 0
-    detections: int = 0
-    stages: dict[str, Histogram] = field(default_factory=dict)
-    age: Histogram = field(default_factory=Histogram)
+    Counted as time of the run (`elapsed`, and from it the frame rate): reading, waiting for a live source, processing,
+    painting, writing and showing. Not counted, there and in a frame's age: what `waiting` encloses, which is a pause
+    and the waiting of a file for its own pace.
+
+    Parameters
+    ----------
+    clock : seconds of a steady clock, the one that `types.Frame.arrived` is measured on
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.clock = clock
+        self.frames = self.faces = self.detections = 0
+        self.stages: dict[str, Histogram] = {}
+        self.age = Histogram()
+        self.idle = 0.0
+        self._started = clock()
+        # Begin and end of waits that a frame on its way can have seen: it arrived before their end.
+        self._waits: deque[tuple[float, float]] = deque()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began, without idle time."""
+        return self.clock() - self._started - self.idle
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Count what happens inside the ``with`` block under ``name``, unless it fails."""
-        begin = time.perf_counter()
+        """Count the time in the ``with`` block under ``name``, unless it fails."""
+        begin = self.clock()
         yield
-        self.add(name, time.perf_counter() - begin)
+        self.add(name, self.clock() - begin)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count the time in the ``with`` block as idle."""
+        begin = self.clock()
+        try:
+            yield
+        finally:
+            end = self.clock()
+            if end > begin:
+                self.idle += end - begin
+                self._waits.append((begin, end))
 
     def add(self, name: str, seconds: float) -> None:
         """Count a duration under ``name``."""
@@ -170,18 +203,29 @@ class RunStats:
             self.stages[name] = Histogram()
         self.stages[name].add(seconds)
 
+    def age_of(self, result: FrameResult) -> float:
+        """Seconds since the frame arrived, without idle time; NaN where its arrival is not known."""
+        arrived = result.arrived
+        while self._waits and self._waits[0][1] <= arrived:
+            # Frames come in the order of their arrival, so no later one has seen it either.
+            self._waits.popleft()
+        idle = sum(end - max(begin, arrived) for begin, end in self._waits)
+        return self.clock() - arrived - idle
+
     def frame(self, result: FrameResult) -> None:
-        """A frame's walk is over: count its faces, the pipeline's own timings and its age."""
+        """The walk of a frame is over: count its faces, the pipeline's own timings and its age."""
         self.frames += 1
         self.faces += len(result.faces)
         self.detections += result.detected
         for name, seconds in result.timings.items():
             self.add(name, seconds)
-        self.age.add(time.perf_counter() - result.arrived)
+        age = self.age_of(result)
+        if not math.isnan(age):
+            self.age.add(age)
 
     def summary(self, *, dropped: int = 0, outputs: Sequence[str] = ()) -> Summary:
         """The run so far."""
-        wall = time.perf_counter() - self.started
+        wall = self.elapsed
         return Summary(
             frames=self.frames,
             faces=self.faces,
@@ -192,4 +236,5 @@ class RunStats:
             stages={name: Quantiles.of(histogram) for name, histogram in self.stages.items()},
             age=Quantiles.of(self.age) if self.age.count else None,
             outputs=tuple(outputs),
+            idle=self.idle,
         )

@@ -1,4 +1,4 @@
-"""Shared by the tests: a real face, small clips of any kind, and a camera that speaks HTTP on loopback."""
+"""Shared by the tests: a real face, small clips of any kind, and a camera that serves HTTP on loopback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from skimage import data
 
-from fkp_live.types import Image
+from fkp_live.sources import open_source
+from fkp_live.types import Frame, Image
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -37,7 +38,7 @@ def astronaut() -> Image:
 
 
 def numbered(number: int, width: int = 160, height: int = 96) -> Image:
-    """A picture that says its number (0 to 255) in eight blocks, black or white, and survives any codec."""
+    """A picture that shows its number (0 to 255) in eight blocks, black or white, and survives any codec."""
     image = np.full((height, width, 3), 128, np.uint8)
     for bit in range(8):
         left = bit * width // 8
@@ -70,12 +71,12 @@ def _make_clip(
 
     Parameters
     ----------
-    pictures : BGR pictures of one size, or how many of `numbered`
-    pts, time_base : a time stamp for each picture: an uneven rate, a late start; default: 0, 1, 2 … of 1 /
+    pictures : BGR pictures of one size, or how many from `numbered`
+    pts, time_base : a timestamp for each picture: an uneven rate, a late start; default: 0, 1, 2 … of 1 /
     rate
     sound : an audio codec ("aac", "pcm_s16le", "libopus" …) for a tone as long as the pictures; None: silent
     sound_start : seconds at which the tone begins
-    rotation, hflip : display matrix: players turn by so many degrees counter-clockwise, then mirror
+    rotation, hflip : display matrix: players turn by this many degrees counter-clockwise, then mirror
     """
     import av
 
@@ -112,20 +113,45 @@ def _make_clip(
     return path
 
 
+def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait for what another thread will bring about; fails if it does not."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "what was waited for did not happen"
+        time.sleep(0.005)
+
+
+def joined(path: Path, *parts: Path) -> Path:
+    """One file of the bytes of several, as recorders and ``cat`` make it."""
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+def read(spec: str | int | Path, **options: Any) -> list[Frame]:
+    """All frames of a source."""
+    with open_source(spec, **options) as source:
+        return list(source)
+
+
 @pytest.fixture(scope="session")
 def make_clip() -> Callable[..., Path]:
-    """Writes small clips: see `_make_clip` for what can be asked for."""
+    """Writes small clips: see `_make_clip` for its parameters."""
     return _make_clip
 
 
 class MjpegServer:
     """Sends pictures as multipart MJPEG over HTTP on loopback, as network cameras do.
 
-    ``sent`` counts the pictures sent; `stall` stops sending without closing, `hang_up` closes connections.
+    ``picture`` gives each picture by its number, as an image or as the bytes of a JPEG. ``sent`` counts the pictures
+    sent; `stall` stops sending without closing, `hang_up` closes connections. With ``rate`` None a picture is sent only
+    where `send` allows it.
     """
 
-    def __init__(self, picture: Callable[[int], Image], rate: float, count: int | None) -> None:
+    def __init__(
+        self, picture: Callable[[int], Image | bytes], rate: float | None, count: int | None
+    ) -> None:
         self.sent = 0
+        self._allowed = threading.Semaphore(0)
         self.stall = threading.Event()
         self.hang_up = threading.Event()
         outer = self
@@ -138,12 +164,20 @@ class MjpegServer:
                 begun = time.monotonic()
                 try:
                     while not outer.hang_up.is_set() and outer.sent != count:
+                        if rate is None and not outer._allowed.acquire(timeout=0.02):
+                            continue
                         if not outer.stall.is_set():
-                            jpeg = cv2.imencode(".jpg", picture(outer.sent))[1].tobytes()
+                            shown = picture(outer.sent)
+                            jpeg = (
+                                shown
+                                if isinstance(shown, bytes)
+                                else cv2.imencode(".jpg", shown)[1].tobytes()
+                            )
                             head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}"
                             self.wfile.write(f"--frame\r\n{head}\r\n\r\n".encode() + jpeg + b"\r\n")
                             outer.sent += 1
-                        time.sleep(max(begun + outer.sent / rate - time.monotonic(), 0.001))
+                        if rate is not None:
+                            time.sleep(max(begun + outer.sent / rate - time.monotonic(), 0.001))
                 except (BrokenPipeError, ConnectionResetError):
                     pass
 
@@ -155,6 +189,10 @@ class MjpegServer:
         self.url = f"http://127.0.0.1:{self._server.server_port}/live"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
+
+    def send(self, count: int) -> None:
+        """Allow this many more pictures."""
+        self._allowed.release(count)
 
     def close(self) -> None:
         self.hang_up.set()
@@ -168,7 +206,9 @@ def mjpeg_server() -> Iterator[Callable[..., MjpegServer]]:
     servers: list[MjpegServer] = []
 
     def start(
-        picture: Callable[[int], Image] | None = None, rate: float = 30.0, count: int | None = None
+        picture: Callable[[int], Image | bytes] | None = None,
+        rate: float | None = 30.0,
+        count: int | None = None,
     ) -> MjpegServer:
         servers.append(MjpegServer(picture or (lambda i: numbered(i % 256)), rate, count))
         return servers[-1]

@@ -1,15 +1,20 @@
-"""Senders of live H.264 on loopback: a camera that speaks RTSP, and a transport stream over UDP."""
+"""Senders on loopback: a camera that speaks RTSP, a transport stream over UDP, a web server of files."""
 
 from __future__ import annotations
 
+import functools
+import http.server
 import re
+import shutil
 import socket
 import socketserver
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -126,3 +131,44 @@ class RtspCamera:
         self.hang_up()
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Ranges(http.server.SimpleHTTPRequestHandler):
+    """Gives files whole, or from the byte on that is asked for."""
+
+    def do_GET(self) -> None:
+        path = Path(self.translate_path(self.path))
+        wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        if wanted is None or not path.is_file():
+            return super().do_GET()
+        size, begin = path.stat().st_size, int(wanted[1])
+        if begin >= size:
+            return self.send_error(416)
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {begin}-{size - 1}/{size}")
+        self.send_header("Content-Length", str(size - begin))
+        self.send_header("Accept-Ranges", "bytes")
+        self.end_headers()
+        with path.open("rb") as file, suppress(ConnectionError):
+            file.seek(begin)
+            shutil.copyfileobj(file, self.wfile)
+
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        with suppress(ConnectionError):  # a reader that has seen enough
+            super().copyfile(source, outputfile)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address of a web server on loopback that gives the files of a folder, whole or from any byte on."""
+    handler = functools.partial(_Ranges, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()

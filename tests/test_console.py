@@ -24,7 +24,7 @@ class Refusing(io.StringIO):
         return self.number
 
 
-def test_results_must_arrive_and_talk_need_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_must_be_delivered_and_messages_need_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", Refusing())
     monkeypatch.setattr(sys, "stderr", Refusing())
     with pytest.raises(OutputError, match="No space left") as caught:
@@ -40,13 +40,19 @@ def test_results_must_arrive_and_talk_need_not(monkeypatch: pytest.MonkeyPatch) 
         ("utf-8", "b\udcff.mp4", r"b\udcff.mp4"),
         ("cp1252", "ü日.csv", r"ü\u65e5.csv"),
         ("ascii", "ü", r"\xfc"),
+        ("utf-8", "a\x1b[2J.mp4", r"a\x1b[2J.mp4"),
+        ("utf-8", "a\rb\x07\x7f\x9b", r"a\x0db\x07\x7f\x9b"),
+        ("utf-8", "a\u202egpj.exe", r"a\u202egpj.exe"),
+        ("utf-8", "two\n\tlines", "two\n\tlines"),
     ],
 )
-def test_what_an_encoding_lacks_is_spelt_out(encoding: str, text: str, printed: str) -> None:
+def test_what_a_terminal_should_not_get_is_escaped(encoding: str, text: str, printed: str) -> None:
     assert printable(text, io.TextIOWrapper(io.BytesIO(), encoding=encoding)) == printed
 
 
-def test_a_stream_that_is_closed_from_the_start_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_that_is_closed_from_the_start_is_opened_to_the_null_device(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     heard = io.StringIO()
     monkeypatch.setattr(sys, "stdout", heard)

@@ -1,4 +1,4 @@
-"""The command ``fkp-live``: words in, exit code out. Here alone failures become codes and messages.
+"""The command ``fkp-live``: arguments in, exit code out. Only here do failures become codes and messages.
 
 Imports next to nothing beyond what Python has loaded anyway: ``fkp-live --version`` takes hardly longer than
 Python itself.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
+from fkp_live.commands.signals import INTERRUPTED, Stops
 from fkp_live.console import flush, open_closed_streams, say, silence
 
 TYPE_CHECKING = False
@@ -17,17 +18,36 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run ``fkp-live`` with these words (those of the process by default) and return its exit code.
+    """Run ``fkp-live`` with these arguments and return its exit code.
 
-    A failure that a user can cause is said in one message on stderr. So is any other; ``--debug`` or the
-    environment variable FKP_DEBUG adds the traceback.
+    Without arguments it is the process's own command, with those of the process: Ctrl-C, SIGTERM and SIGHUP then end
+    the process with code 130, after files that were begun are finished.
+
+    A failure that a user can cause ends in one message on stderr. So does any other; ``--debug`` or the environment
+    variable FKP_DEBUG adds the traceback.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in words or os.environ.get("FKP_DEBUG", "") not in ("", "0")
+    own_process = arguments is None
     open_closed_streams()
+    # OpenCV prints pages of warnings about a broken picture; our own message names the file and the cure. For the
+    # whole process, so only here and not in the library; it is read when cv2 is imported, which is later.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    with Stops(own_process=own_process) as stops:
+        code = _guarded(words, stops)
+    if stops.asked and code == 0:
+        code = INTERRUPTED
+    if stops.asked and own_process:
+        # Everything is written. A thread that waits for a stalled source must not hold the process up.
+        os._exit(code)
+    return code
+
+
+def _guarded(words: list[str], stops: Stops) -> int:
+    """The exit code; never raises."""
+    debug = "--debug" in words or os.environ.get("FKP_DEBUG", "") not in ("", "0")
     try:
         try:
-            code = _dispatch(words)
+            code = _dispatch(words, stops)
         except SystemExit as exit_:
             # argparse's way out after --help.
             code = exit_.code if isinstance(exit_.code, int) else 0
@@ -36,14 +56,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _interrupted()
     except BrokenPipeError:
-        # Of --help, doctor and bench; a run knows by itself that its files are what counts.
+        # Of --help, doctor and bench; a run's files are its result, and it handles this itself.
         silence(sys.stdout)
         return 1
     except Exception as error:
+        if stops.asked and not stops.finishing:
+            # A library that was interrupted while it loaded may raise anything.
+            return _interrupted()
         return _report(error, debug)
 
 
-def _dispatch(words: list[str]) -> int:
+def _dispatch(words: list[str], stops: Stops) -> int:
     if words == ["--version"]:
         from fkp_live import __version__
 
@@ -52,6 +75,8 @@ def _dispatch(words: list[str]) -> int:
     if words[:1] == ["bench"]:
         from fkp_live.commands.bench.command import main as bench
 
+        # Its trials are processes of their own, which it ends itself.
+        stops.raise_interrupt()
         return bench(words[1:])
     if words[:1] == ["doctor"]:
         from fkp_live.commands.doctor import main as doctor
@@ -63,7 +88,7 @@ def _dispatch(words: list[str]) -> int:
     # After parsing, because it loads OpenCV and all the rest.
     from fkp_live.commands.run import run
 
-    return run(options)
+    return run(options, stops)
 
 
 def _report(error: Exception, debug: bool) -> int:
@@ -76,18 +101,16 @@ def _report(error: Exception, debug: bool) -> int:
     if isinstance(error, FkpError):
         text, code = str(error), error.exit_code
     else:
-        said = " ".join(str(error).split())
+        reason = " ".join(str(error).split())
         cure = "" if debug else "\n  Run it again with FKP_DEBUG=1 to see where, and please report it."
-        text, code = f"unexpected failure: {type(error).__name__}: {said}{cure}", ExitCode.FAILURE
+        text, code = f"unexpected failure: {type(error).__name__}: {reason}{cure}", ExitCode.FAILURE
     say("\n  ".join((f"fkp-live: {text}", *getattr(error, "__notes__", ()))), sys.stderr)
     return int(code)
 
 
 def _interrupted() -> int:
-    from fkp_live.errors import ExitCode
-
     say("fkp-live: interrupted.", sys.stderr)
-    return int(ExitCode.INTERRUPTED)
+    return INTERRUPTED
 
 
 if __name__ == "__main__":

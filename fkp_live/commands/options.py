@@ -1,24 +1,22 @@
-"""The command line: what can be asked for, and what is refused before anything is opened.
+"""The options of ``fkp-live``, and what is refused before anything is opened.
 
-Nothing heavy is imported here: ``fkp-live --help`` and a mistyped option answer at once. The few choices and
-defaults that belong to heavier modules are repeated, and a test holds that they agree.
+Nothing heavy is imported here: ``fkp-live --help`` and a mistyped option answer at once.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from fkp_live import __version__
 from fkp_live.arguments import MOST_THREADS, Help, Parser, file_path, filled, positive, seconds, whole_number
-from fkp_live.choices import DETECT_EVERY, PROVIDERS, SMOOTHING
+from fkp_live.choices import PROVIDERS, SMOOTHING, PipelineOptions, check_range
 from fkp_live.errors import UsageError
 
-_DESCRIPTION = "Finds every face of a camera or a video and gives each its 68 landmarks, frame by frame."
+_DESCRIPTION = "68 landmarks of every face of a camera or a video, frame by frame."
 _EPILOG = """\
 commands:
   fkp-live bench ...     frames per second and latency, stage by stage (fkp-live bench --help)
@@ -28,8 +26,8 @@ keys in the window:
   q, Esc  quit      space  pause      h  HUD on and off      s  save the picture as PNG
 
 examples:
-  fkp-live --camera 0
-  fkp-live --video input.mp4 --out annotated.mp4
+  fkp-live 0
+  fkp-live input.mp4 --out annotated.mp4
   fkp-live --video input.mp4 --csv points.csv --jsonl points.jsonl --headless
   fkp-live --demo --out annotated.mp4
 
@@ -41,20 +39,20 @@ exit codes:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Everything one run is told, checked.
+    """The options of one run, checked.
 
     Attributes
     ----------
-    source : camera number, or path, URL, folder or glob; None for the clip that the package carries
+    source : camera number, or path, URL, folder or glob; None for the clip in the package
     out, csv, jsonl : files to write, None for none
     overwrite : whether they may replace files that exist
     headless : True: no window; False: a window or an error; None: a window where it helps and can be had
-    hud : whether the overlay has frames per second, age, provider and number of faces in its corner
+    hud : whether the overlay shows frames per second, age, provider and number of faces in its corner
     start, end : seconds of a file
-    max_frames : stop after so many frames
-    provider, model, threads, max_faces, detect_every, min_face, smooth : see `pipeline.PipelineOptions`
+    max_frames : stop after this many frames
     mirror : turn the picture left to right before all else
     quiet : neither progress nor log
+    pipeline : how the stream is processed
     """
 
     source: int | str | None
@@ -67,15 +65,9 @@ class Options:
     start: float | None
     end: float | None
     max_frames: int | None
-    provider: str
-    model: str | None
-    threads: int
-    max_faces: int | None
-    detect_every: int
-    min_face: float | None
-    smooth: str
     mirror: bool
     quiet: bool
+    pipeline: PipelineOptions
 
     @property
     def outputs(self) -> dict[str, Path]:
@@ -84,23 +76,14 @@ class Options:
         return {option: path for option, path in named.items() if path is not None}
 
     def as_dict(self) -> dict[str, Any]:
-        """For the header of a JSONL file: what shapes the result, nothing else."""
-        names = (
-            "start",
-            "end",
-            "max_frames",
-            "max_faces",
-            "detect_every",
-            "min_face",
-            "smooth",
-            "mirror",
-            "threads",
-        )
-        return {name: getattr(self, name) for name in names}
+        """For the header of a JSONL file: the options that shape the result."""
+        own = {name: getattr(self, name) for name in ("start", "end", "max_frames", "mirror")}
+        names = ("max_faces", "detect_every", "min_face", "smooth", "threads")
+        return own | {name: getattr(self.pipeline, name) for name in names}
 
 
 def parse(arguments: Sequence[str]) -> Options:
-    """Options from the command line's words.
+    """The options that these arguments give.
 
     Raises
     ------
@@ -110,31 +93,23 @@ def parse(arguments: Sequence[str]) -> Options:
         With 0, after ``--help`` and ``--version`` have printed.
     """
     given = vars(parser().parse_args(arguments))
-    camera, video, _, _ = (given.pop(name) for name in ("camera", "video", "demo", "debug"))
-    options = Options(source=video if camera is None else camera, **given)
-    _check(options, live=camera is not None)
+    camera, video, source, _, _ = (given.pop(name) for name in ("camera", "video", "source", "demo", "debug"))
+    pipeline = PipelineOptions(**{field.name: given.pop(field.name) for field in fields(PipelineOptions)})
+    options = Options(source=(source or video) if camera is None else camera, pipeline=pipeline, **given)
+    _check(options, camera=camera is not None)
     return options
 
 
-def _check(options: Options, live: bool) -> None:
-    if live and (options.start is not None or options.end is not None):
+def _check(options: Options, *, camera: bool) -> None:
+    if camera and (options.start is not None or options.end is not None):
         raise UsageError(
-            "--start and --end belong to a file; --camera has no beginning.", "Use --max-frames."
+            "--start and --end are for files; --camera has no beginning.", "Use --max-frames instead."
         )
-    if options.start is not None and options.end is not None and options.start >= options.end:
-        raise UsageError(
-            f"--start {options.start:g} is not before --end {options.end:g}.",
-            "Both are seconds from the beginning.",
-        )
-    seen: dict[str, str] = {}
-    for option, path in options.outputs.items():
-        first = seen.setdefault(os.path.realpath(path), option)
-        if first != option:
-            raise UsageError(f"{first} and {option} name the same file, {path}.", "Give each its own.")
+    check_range(options.start, options.end, options.max_frames)
     if options.headless and not options.outputs:
         raise UsageError(
             "--headless without --out, --csv and --jsonl: nothing would come out.",
-            "Name a file to write, or leave --headless away for a window. To measure speed: fkp-live bench.",
+            "Name a file to write, or omit --headless for a window. To measure speed: fkp-live bench.",
         )
 
 
@@ -143,16 +118,23 @@ def parser() -> argparse.ArgumentParser:
     made = Parser(
         prog="fkp-live", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=Help, allow_abbrev=False
     )
-    flag = argparse.BooleanOptionalAction
+    flag, default = argparse.BooleanOptionalAction, PipelineOptions()
     made.add_argument("--version", action="version", version=f"fkp-live {__version__}")
 
-    group = made.add_argument_group("source (one of these)")
+    group = made.add_argument_group("source (one of the first four)")
     source = group.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "source",
+        type=filled,
+        nargs="?",
+        metavar="SOURCE",
+        help="camera number, video file, URL, or folder or glob of images",
+    )
     source.add_argument("--camera", type=whole_number(0), metavar="N", help="camera number, 0 for the first")
     source.add_argument(
         "--video", type=filled, metavar="FILE", help="video file, URL, or folder or glob of images"
     )
-    source.add_argument("--demo", action="store_true", default=None, help="the clip that the package carries")
+    source.add_argument("--demo", action="store_true", default=None, help="the clip in the package")
     group.add_argument("--start", type=seconds, metavar="S", help="skip what comes before second S of a file")
     group.add_argument("--end", type=seconds, metavar="S", help="stop at second S of a file")
     group.add_argument("--max-frames", type=whole_number(1), metavar="N", help="stop after N frames")
@@ -176,7 +158,7 @@ def parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--hud", action=flag, default=True, help="fps, frame age, provider and faces in the corner"
     )
-    group.add_argument("--quiet", action=flag, default=False, help="neither progress nor log, only results")
+    group.add_argument("--quiet", action=flag, default=False, help="only results, no progress and no log")
 
     group = made.add_argument_group("faces")
     group.add_argument(
@@ -189,19 +171,23 @@ def parser() -> argparse.ArgumentParser:
         "--min-face",
         type=positive,
         metavar="PX",
-        help="longer side of the smallest face looked for (default: 40, or a 24th of the picture's where that is more)",
+        help="longer side of the smallest face to detect (default: 40, or a 24th of the picture's where that is more)",
     )
     group.add_argument(
         "--detect-every",
         type=whole_number(1),
-        default=DETECT_EVERY,
+        default=default.detect_every,
         metavar="N",
-        help="look for new faces every N frames, at the latest",
+        help="run the detector at least every N frames; a new face appears then",
     )
-    group.add_argument("--smooth", choices=SMOOTHING, default="medium", help="steadiness against quickness")
+    group.add_argument(
+        "--smooth", choices=SMOOTHING, default=default.smooth, help="more smoothing: less jitter, more lag"
+    )
 
     group = made.add_argument_group("inference")
-    group.add_argument("--provider", choices=PROVIDERS, default="auto", help="what onnxruntime computes on")
+    group.add_argument(
+        "--provider", choices=PROVIDERS, default=default.provider, help="execution provider of onnxruntime"
+    )
     group.add_argument(
         "--model",
         type=filled,
@@ -211,7 +197,7 @@ def parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--threads",
         type=whole_number(1, MOST_THREADS),
-        default=1,
+        default=default.threads,
         metavar="N",
         help="threads of a CPU provider",
     )

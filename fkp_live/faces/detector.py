@@ -1,10 +1,10 @@
-"""Faces in a whole picture: the detector protocol, and YuNet through onnxruntime.
+"""Face detection in whole pictures: the detector protocol, and YuNet through onnxruntime.
 
-YuNet (Wu, Peng, Yu: "YuNet: a tiny millisecond-level face detector", 2023) looks at a reduced copy of the
-picture. In that copy it finds 92 % of faces whose landmark box is 24 px on its longer side, 99 % at 40 px and
-half at 16 px (wild validation faces), and none of its anchors reaches faces of more than about 500 px, so a
-fine copy is looked at together with a coarse one. Its five key points are not used for the roll: they hardly
-follow it (about 5 degrees for a face that is turned by 30).
+YuNet (Wu, Peng, Yu: "YuNet: a tiny millisecond-level face detector", 2023) runs on a reduced copy of the picture. In
+that copy it finds 92 % of faces whose landmark box is 24 px on its longer side, 99 % at 40 px and half at 16 px (wild
+validation faces), and none of its anchors reaches faces of more than about 500 px, so it runs on a fine copy and a
+coarse one (see `detector_views`). Its five key points are not used for the roll: they hardly follow it (about 5
+degrees for a face that is turned by 30).
 """
 
 from __future__ import annotations
@@ -18,23 +18,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fkp_live.images.picture import as_picture
+from fkp_live.faces.detector_views import View, views_of
+from fkp_live.images.picture import BgrPicture, as_picture
 from fkp_live.inference.metadata import DETECTOR
 from fkp_live.inference.session import Session
 from fkp_live.types import FaceBox, FloatArray, Image, Picture
 
 STRIDES = (8, 16, 32)
 MULTIPLE = 32
-# Longer side of the reduced picture where nobody asked for smaller faces: finds faces from a 13th of the
-# picture's side.
+# Longer side of the reduced picture where no size of face is given: finds faces from a 13th of the picture's side.
 WORK_SIZE = 320
 # Longer side that the smallest wanted face must have in the reduced picture.
 FACE_SIDE = 24.0
-# Where a stream does not say how small its faces may be: 40 px, but never a closer look than 576 px, which finds faces
-# from a 24th of the picture's side. Looking for 40 px in every picture cost a 720p clip as much as the landmarks.
+# Smallest face of a stream for which none is given: 40 px, but the copy is never larger than 576 px, which finds faces
+# from a 24th of the picture's side. Detecting 40 px in every picture cost a 720p clip as much as the landmarks.
 USUAL_FACE, USUAL_SIZE = 40.0, 576
-# From this size on faces can be too large for the anchors, so the picture is also looked at in `WORK_SIZE`.
-FINE_SIZE = 640
 # Enlarging more than this finds no further faces.
 MAX_ENLARGEMENT = 4.0
 # Beyond this reduction a bilinear resize skips too many pixels.
@@ -55,7 +53,7 @@ class FaceDetector(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
-    """YuNet's own answer for N faces, best score first.
+    """YuNet's own boxes and key points of N faces, best score first.
 
     Attributes
     ----------
@@ -79,17 +77,17 @@ def landmark_boxes(boxes: FloatArray) -> FloatArray:
 
 
 class YuNet:
-    """The shipped face detector. May be used from several threads, which take turns: buffers are kept between calls.
+    """The shipped face detector. Several threads may use it and take turns: buffers are kept between calls.
 
     Parameters
     ----------
     session : an open ``models/yunet.onnx``
     score : least score of a face, in [0, 1]
-    min_face : longer side in frame pixels of the smallest landmark box that must be found; None looks at the
-        picture
-        reduced to ``work_size``, whatever its size
+    min_face : longer side in frame pixels of the smallest landmark box that must be found; None: the picture is
+        reduced to ``work_size``, whatever its size. Small faces in a large picture take time, not memory: such a copy
+        is cut into tiles
     work_size : longer side in pixels of the reduced picture where ``min_face`` is None; otherwise of the coarse copy
-    most_size : longest that the reduced picture may be, even if ``min_face`` would be too small in it; None: no bound
+    most_size : limit of the longer side of the reduced picture, even if ``min_face`` is too small in it; None: no limit
     overlap : of two boxes with a larger intersection over union, the one with the lower score is dropped
 
     Raises
@@ -110,11 +108,11 @@ class YuNet:
     ) -> None:
         session.require(DETECTOR)
         if not 0.0 < score <= 1.0:
-            raise ValueError(f"score is {score}, expected was more than 0 and at most 1")
+            raise ValueError(f"score is {score}, expected more than 0 and at most 1")
         if min_face is not None and not min_face > 0:
-            raise ValueError(f"min_face is {min_face}, expected was a positive number of pixels")
+            raise ValueError(f"min_face is {min_face}, expected a positive number of pixels")
         if work_size < MULTIPLE:
-            raise ValueError(f"work_size is {work_size}, expected was {MULTIPLE} or more")
+            raise ValueError(f"work_size is {work_size}, expected {MULTIPLE} or more")
         self._session = session
         self._input = session.metadata["input"]["name"]
         output = session.metadata["output"]
@@ -142,10 +140,13 @@ class YuNet:
             If ``picture`` is neither a picture nor (H, W, 3) uint8.
         """
         picture = as_picture(picture)
-        sizes = self.working_sizes(*picture.size)
+        views = self.views(*picture.size)
         with self._lock:
-            looks = [self._look(picture, size) for size in sizes]
-        boxes, points, scores = (np.concatenate(part) for part in zip(*looks, strict=True))
+            # Buffers of other sizes go: a folder of photos of many sizes must not fill the memory.
+            sizes = {view.size for view in views}
+            self._canvases = {size: self._canvases.get(size) or _Canvas(size) for size in sizes}
+            found = [self._run(picture, view) for view in views]
+        boxes, points, scores = (np.concatenate(part) for part in zip(*found, strict=True))
         if len(scores) > 1:
             corners = boxes.copy()
             corners[:, 2:] -= corners[:, :2]
@@ -154,32 +155,31 @@ class YuNet:
             boxes, points, scores = boxes[order], points[order], scores[order]
         return Detections(boxes, points, scores)
 
-    def working_sizes(self, width: int, height: int) -> list[tuple[int, int]]:
-        """(width, height) of the reduced copies that are looked at, before padding to `MULTIPLE`."""
+    def views(self, width: int, height: int) -> list[View]:
+        """The runs that a picture of this size takes."""
         longer = max(width, height)
         coarse = min(self._work_size / longer, MAX_ENLARGEMENT)
-        scales = [coarse]
-        if self._min_face is not None:
-            bound = MAX_ENLARGEMENT if self._most_size is None else self._most_size / longer
-            scales = [min(FACE_SIDE / self._min_face, MAX_ENLARGEMENT, bound)]
-            if scales[0] * longer > FINE_SIZE:
-                scales.append(coarse)
-        return [(max(round(width * scale), 1), max(round(height * scale), 1)) for scale in scales]
+        if self._min_face is None:
+            return views_of(width, height, coarse, coarse)
+        bound = MAX_ENLARGEMENT if self._most_size is None else self._most_size / longer
+        fine = min(FACE_SIDE / self._min_face, MAX_ENLARGEMENT, bound)
+        return views_of(width, height, fine, coarse)
 
-    def _look(self, picture: Picture, size: tuple[int, int]) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Boxes (N, 4), key points (N, 5, 2), scores (N,) of one reduced copy, overlapping ones included."""
-        canvas = self._canvases.get(size)
-        if canvas is None:
-            if len(self._canvases) >= 2:  # a folder of photos of many sizes must not fill the memory
-                self._canvases.clear()
-            canvas = self._canvases[size] = _Canvas(size)
+    def _run(self, picture: Picture, view: View) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Boxes (N, 4), key points (N, 5, 2) and scores (N,) that one view gives, overlapping ones included."""
+        x0, y0, x1, y1 = view.region
+        if (x1 - x0, y1 - y0) != picture.size:
+            picture = BgrPicture(picture.bgr()[y0:y1, x0:x1])
+        canvas = self._canvases[view.size]
         results = self._session.run({self._input: canvas.fill(picture)}, self._outputs)
-        width, height = picture.size
         boxes, points, scores = canvas.decode(results, self._score)
         # YuNet counts from the edge of the first pixel, not from its centre: mirrored pictures move its boxes
         # by half a pixel of the reduced picture to the right, like the others.
-        factor = np.array([width / size[0], height / size[1]], np.float32)
-        return (boxes.reshape(-1, 2, 2) * factor - 0.5).reshape(-1, 4), points * factor - 0.5, scores
+        factor = view.factor()
+        corner = np.array([x0, y0], np.float32) - 0.5
+        boxes = (boxes.reshape(-1, 2, 2) * factor + corner).reshape(-1, 4)
+        used = view.uses(boxes)
+        return boxes[used], points[used] * factor + corner, scores[used]
 
 
 class _Canvas:

@@ -1,107 +1,33 @@
-"""Who is who from frame to frame, when to look for faces again, and where the next crops are.
+"""Multi-face tracking: ids, detection schedule, crop prediction.
 
-A face that was found is followed by its own points: they give the crop of the next frame, and the network's
-confidence tells whether a face is still in it. The detector looks again every few frames, when a face was
-lost, when the picture cuts, and more often while nobody is there. Durations are in seconds of the stream's
-clock.
+A detected face is followed by its own points: they give the crop of the next frame, and the confidence of the landmark
+network decides whether a face is still in it. The detector runs every few frames, when a face was lost, at a scene
+cut, and more often while no face is followed. Times are in seconds of the stream's clock.
 """
 
 from __future__ import annotations
 
 import math
-import sys
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 
 import numpy as np
+from lap import lapjvx
 from numpy.typing import NDArray
 
 from fkp_live import geometry
+from fkp_live.choices import PipelineOptions
+from fkp_live.faces.crop_follower import CropFollower
+from fkp_live.faces.scene_cut import SceneCut
+from fkp_live.faces.steady_time import SteadyTime
+from fkp_live.faces.tracker_options import TrackerOptions
 from fkp_live.geometry import CropSpec, Matrix
-from fkp_live.topology import N_POINTS, REGIONS
-from fkp_live.types import FaceBox, FloatArray, Image, Landmarks
+from fkp_live.topology import N_POINTS
+from fkp_live.types import FaceBox, FloatArray, Landmarks
 
-# Mean confidence that a new face needs, and below which a followed one is gone. A face that the detector passed over
-# twice in a row has to be as convincing as a new one.
-BIRTH, DEATH = 0.35, 0.3
-_DOUBTED = 2
-# A lost face keeps its id for a new find near its predicted place for so many seconds, never beyond a cut.
-REVIVE_SECONDS = 1.0
-# With nobody in sight, or a lost face that may come back, the detector looks at least every so many frames.
-_SEARCH_EVERY = 3
-# Crops of followed faces are turned to level eyes, the pose that the network knows best.
-LEVEL_CROPS = True
-# A crop stays where it is while the points call it elsewhere by less than this share of its side (or this angle in
-# radians). A crop that follows every twitch of the points feeds their jitter back to them: on still clips it was 0.72 %
-# of the eye distance that way, 0.46 with this play, 0.46 in crops that never moved.
-_PLAY = 0.03
-# A face that moves by more than this share of its side per frame is met where it will be; below, the
-# estimated velocity is only noise in the crop.
-_LEAD_ABOVE = 0.02
-_VELOCITY_SECONDS = 0.05
-# Largest growth or shrinking of a face between two frames, least side in pixels, limits of width over height,
-# and the share of points that must lie inside the picture.
-_GROWTH, _LEAST_SIDE, _ASPECT, _INSIDE = 1.6, 8.0, (0.35, 2.5), 0.5
-# A find belongs to a face if they overlap by this much or their centres are this close (in sides of it). After a cut it
-# must be in the very place, or it is somebody else.
-_SAME_IOU, _SAME_DISTANCE, _SAME_AFTER_CUT = 0.2, 0.5, 0.6
-# A face whose crop overlaps its find by less is looked for where the detector says.
-_REANCHOR_IOU = 0.4
-# Two tracks on one face: overlap of the boxes, and how much farther from its own path (in sides) the thief
-# must be before that outweighs age.
-_MERGE_IOU, _OFF_PATH = 0.55, 0.25
-# Tracks that overlap less than this are apart; only then is the path of each known for sure.
-_APART_IOU = 0.05
-# A cut: mean difference of grey levels on a coarse grid, in itself and compared with the frames before.
-_CUT_LEVELS, _CUT_RATIO, _CUT_GRID = 25.0, 4.0, 24
-
-# (68,): its product with the points is the way from the middle of the right eye to that of the left one.
-_ACROSS = np.zeros(N_POINTS, np.float32)
-_ACROSS[list(REGIONS["left_eye"])] = 1 / len(REGIONS["left_eye"])
-_ACROSS[list(REGIONS["right_eye"])] = -1 / len(REGIONS["right_eye"])
-_Vector = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a crop belongs: centre (x + iy), side of the box in pixels, angle to turn it by in radians."""
-
-    centre: complex
-    side: float
-    angle: float
-
-
-def level_matrix(points: FloatArray, spec: CropSpec) -> Matrix:
-    """Affine of the crop around (68, 2) points, turned so that the eyes are level."""
-    return _matrix_at(_place_of(points), spec)
-
-
-def _place_of(points: FloatArray) -> _Place:
-    across = (_ACROSS @ points).tolist()
-    angle = -math.atan2(across[1], across[0]) if LEVEL_CROPS else 0.0
-    c, s = math.cos(angle), math.sin(angle)
-    turned = points @ np.array([[c, s], [-s, c]], np.float32)
-    (x0, y0), (x1, y1) = turned.min(0).tolist(), turned.max(0).tolist()
-    middle = complex(x0 + x1, y0 + y1) / 2
-    return _Place(middle * complex(c, -s), max(x1 - x0, y1 - y0, 1e-3), angle)
-
-
-def _matrix_at(place: _Place, spec: CropSpec) -> Matrix:
-    x, y, scale, middle = (
-        place.centre.real,
-        place.centre.imag,
-        spec.face_side / place.side,
-        (spec.size - 1) / 2,
-    )
-    c, s = scale * math.cos(place.angle), scale * math.sin(place.angle)
-    return np.array([[c, -s, middle - c * x + s * y], [s, c, middle - s * x - c * y]])
-
-
-def _rest(off: float, play: float) -> float:
-    """What is left of ``off`` beyond the play."""
-    return math.copysign(max(abs(off) - play, 0.0), off)
+# Stands for an infinite cost in an assignment: as many pairs as possible come first, then the cheapest.
+_IMPOSSIBLE = 1e6
+_Costs = NDArray[np.float64]
 
 
 @dataclass(slots=True, eq=False)
@@ -110,14 +36,16 @@ class Track:
 
     Attributes
     ----------
-    id : number, counted from 1, never given twice
-    points, confidence : (68, 2) and (68,), raw, of the last frame in which it was seen
-    box : (4,) tight around the points
-    score : the detector's score in the frame that found it, the mean confidence afterwards
-    time : of that frame in seconds
-    centre, side : of the box, x + iy, and its longer side
+    id : number from 1, never used twice
+    points, confidence : (68, 2) in frame pixels and (68,), unsmoothed, of the last frame in which it was seen
+    box : (4,) x0, y0, x1, y1, tight around the points
+    score : the detector's score in the frame that detected it, the mean confidence afterwards
+    time : of the last frame in which it was seen, in seconds
+    follower : the crop of its next frame
     velocity : of the centre in pixels per second, x + iy
-    passed_over : how often in a row the detector looked and did not find it
+    missed : detections in a row that did not find it
+    path : centre, velocity and time when it was last apart from all others: where it is going, whatever covers it now
+    centre, side : of the box, x + iy, and its longer side, in pixels
     """
 
     id: int
@@ -126,251 +54,297 @@ class Track:
     box: FloatArray
     score: float
     time: float
+    follower: CropFollower
     velocity: complex = 0j
-    passed_over: int = 0
-    # Where its crop is: centre, side, angle; None before the first one around its own points.
-    place: _Place | None = None
-    # Centre, velocity and time when it was last alone: where it is going, whatever covers it now.
+    missed: int = 0
     path: tuple[complex, complex, float] = field(init=False)
     centre: complex = field(init=False)
     side: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.measure()
-        self.path = (self.centre, self.velocity, self.time)
+        self.note_path(self.time)
 
     def measure(self) -> None:
-        """Centre and side from the box."""
+        """Set centre and side from the box."""
         x0, y0, x1, y1 = self.box.tolist()
         self.centre, self.side = complex(x0 + x1, y0 + y1) / 2, max(x1 - x0, y1 - y0)
 
-    def expected(self, time: float) -> complex:
-        """Centre that its path predicts for ``time``; motion is trusted for half a second."""
+    def note_path(self, time: float) -> None:
+        """Take centre and velocity at ``time`` as its path."""
+        self.path = (self.centre, self.velocity, time)
+
+    def expected(self, time: float, most: float) -> complex:
+        """Centre that its path predicts for ``time``, at most ``most`` seconds ahead."""
         centre, velocity, seen = self.path
-        return centre + velocity * min(time - seen, 0.5)
+        return centre + velocity * min(time - seen, most)
 
 
-@dataclass(slots=True, eq=False)
-class _Crop:
-    """A place to run the network on: a followed face, a find, or both."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Target:
+    """A place to run the network on: a followed or lost face, a detection, or both."""
 
     track: Track | None
-    find: FaceBox | None
+    detection: FaceBox | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """What to do with one frame: made by `Tracker.plan`, used once by `Tracker.update`.
+
+    Attributes
+    ----------
+    matrices : N affines (2, 3) from frame pixels to the crops that the landmark network is to see
+    detected : whether the detector ran on this frame
+    time : of the frame in seconds, see `SteadyTime`: not before that of the last plan unless the clock began anew
+    size : width and height of the picture
+    targets : what each of the N crops is for
+    """
+
+    matrices: list[Matrix]
+    detected: bool
+    time: float
+    size: tuple[int, int]
+    targets: list[_Target]
 
 
 class Tracker:
     """Decides when to detect, keeps ids, and gives the crops of each frame.
 
-    A frame goes ``wants_detection`` -> ``crops`` -> (the network) -> ``update``.
+    For each frame, in this order::
+
+        plan = tracker.plan(luma, timestamp, lambda: detector(image))
+        tracks = tracker.update(plan, network.run_matrices(image, plan.matrices))
 
     Parameters
     ----------
     spec : crop of the landmark network
-    detect_every : frames from one detection to the next while all is well
+    detect_every : frames from one detection to the next while every face is followed
     max_faces : most faces followed at once, or None
+    options : thresholds and times
+
+    Attributes
+    ----------
+    tracks : the faces of the last frame, largest first
+    ended : ids that the last frame ended; a face that comes back under its id starts anew
     """
 
-    def __init__(self, spec: CropSpec, *, detect_every: int = 15, max_faces: int | None = None) -> None:
+    def __init__(
+        self,
+        spec: CropSpec,
+        *,
+        detect_every: int = PipelineOptions.detect_every,
+        max_faces: int | None = None,
+        options: TrackerOptions | None = None,
+    ) -> None:
         if detect_every < 1:
-            raise ValueError(f"detect_every is {detect_every}, expected was 1 or more")
+            raise ValueError(f"detect_every is {detect_every}, expected 1 or more")
         if max_faces is not None and max_faces < 1:
-            raise ValueError(f"max_faces is {max_faces}, expected was 1 or more, or None")
+            raise ValueError(f"max_faces is {max_faces}, expected 1 or more, or None")
         self.spec, self.detect_every, self.max_faces = spec, detect_every, max_faces
+        self._options = options or TrackerOptions()
+        self._scene_cut, self._steady_time = SceneCut(self._options), SteadyTime()
         self._next_id = 1
         self.reset()
 
     def reset(self) -> None:
-        """Forgets every face and the last picture; ids go on."""
+        """Forget every face and the last picture; ids go on."""
         self.tracks: list[Track] = []
         self.ended: list[int] = []
         self._lost: list[Track] = []
-        self._crops: list[_Crop] = []
+        self._plan: Plan | None = None
         self._since: int | None = None  # frames since the last detection
         self._just_lost = self._cut = False
-        self._time = -math.inf
-        self._grid: NDArray[np.int16] | None = None
-        self._shape: tuple[int, ...] = ()
-        self._usual_change = 0.0
+        self._scene_cut.reset()
+        self._steady_time.reset()
 
-    def wants_detection(self, image: Image, time: float) -> bool:
-        """Whether the detector should look at this frame: (H, W, 3), or (H, W), its brightness."""
-        self._cut = self._is_cut(image) or time < self._time
-        self._lost = [] if self._cut else [t for t in self._lost if time - t.time <= REVIVE_SECONDS]
-        if self._since is None or self._cut or self._just_lost:
-            return True
-        seeking = not self.tracks or bool(self._lost)
-        return self._since + 1 >= (min(self.detect_every, _SEARCH_EVERY) if seeking else self.detect_every)
-
-    def crops(self, finds: Sequence[FaceBox] | None, time: float) -> list[Matrix]:
-        """Affines of the crops to run the network on, from the detector's finds (None: it did not look)."""
-        if finds is None:
-            self._since = 0 if self._since is None else self._since + 1
-            self._crops = [_Crop(track, None) for track in self.tracks]
-        else:
-            self._since = 0
-            self._crops = self._match(finds, time)
-        return [self._matrix(crop, time) for crop in self._crops]
-
-    def update(self, landmarks: Landmarks, size: tuple[int, int], time: float) -> list[Track]:
-        """Takes the network's answer for the crops; returns the faces that are there, largest first.
+    def plan(
+        self, luma: NDArray[np.uint8], timestamp: float, detect: Callable[[], Sequence[FaceBox]]
+    ) -> Plan:
+        """Where to look for landmarks in the next frame.
 
         Parameters
         ----------
-        landmarks : of the crops that `crops` gave, in their order
-        size : width and height of the picture
-        time : of the frame in seconds
+        luma : (H, W) uint8, or any plane that stands for it, such as the green one
+        timestamp : of the frame in seconds
+        detect : runs the detector on this frame; called only when a detection is due
 
-        ``ended`` then holds the ids that this frame ended (a revived one starts afresh).
+        A plan replaces an earlier one that was never used: the frame of that one is left out.
         """
+        time, began_anew = self._steady_time(timestamp)
+        self._cut = self._scene_cut(luma) or began_anew
+        self._lost = [] if self._cut else [t for t in self._lost if self._may_return(t, time)]
+        detected = self._is_detection_due()
+        if detected:
+            targets = self._match(detect(), time)
+            self._since = 0
+        else:
+            targets = [_Target(track, None) for track in self.tracks]
+            self._since = 0 if self._since is None else self._since + 1
+        matrices = [self._matrix(target, time) for target in targets]
+        self._plan = Plan(matrices, detected, time, (luma.shape[1], luma.shape[0]), targets)
+        return self._plan
+
+    def update(self, plan: Plan, landmarks: Landmarks) -> list[Track]:
+        """The faces that are in the frame, largest first, from the landmarks in the plan's crops.
+
+        Parameters
+        ----------
+        plan : the last one that `plan` gave
+        landmarks : of the plan's N crops, in their order
+
+        Raises
+        ------
+        RuntimeError
+            If the plan was used before, or is not the last one.
+        ValueError
+            If there are not N landmarks.
+        """
+        if plan is not self._plan:
+            raise RuntimeError(
+                "this plan was used before or is not the last one; expected one update per plan"
+            )
+        if len(landmarks.points) != len(plan.targets):
+            raise ValueError(
+                f"landmarks of {len(landmarks.points)} faces, expected {len(plan.targets)}, one per crop"
+            )
+        self._plan, time = None, plan.time
         before, self.tracks = self.tracks, []
         boxes = geometry.box_of(landmarks.points)
         # Sums, because numpy's mean takes three times as long on arrays of this size.
         means = (landmarks.confidence.sum(-1) / N_POINTS).tolist()
-        for i, crop in enumerate(self._crops):
+        for i, target in enumerate(plan.targets):
             points, confidence, box, mean = landmarks.points[i], landmarks.confidence[i], boxes[i], means[i]
-            old = crop.track if crop.track is not None and crop.track.time <= time else None
-            if not self._is_face(crop, points, box, mean, size):
+            if not self._is_face(target, points, box, mean, plan.size):
                 continue
-            if old is None or old in self._lost:
-                self._begin(crop, points, confidence, box, time)
+            old = target.track
+            # A track that is later than the frame is of a clock that began anew.
+            if old is None or old in self._lost or old.time > time:
+                self._begin(target, points, confidence, box, time)
             else:
-                self._go_on(old, crop, points, confidence, box, mean, time)
-        self._part(time)
+                self._continue(old, target, points, confidence, box, mean, time)
+        self._resolve_overlaps(time)
         ids = {track.id for track in self.tracks}
         gone = [track for track in before if track.id not in ids]
         self.ended = [track.id for track in gone]
         self._just_lost = bool(gone)
         self._lost = [t for t in self._lost if t.id not in ids] + ([] if self._cut else gone)
-        self._time = time
         self.tracks.sort(key=lambda track: -track.side)
         return self.tracks
 
-    def _is_cut(self, image: Image) -> bool:
-        height, width = image.shape[:2]
-        rows, columns = max(height // _CUT_GRID, 1), max(width // _CUT_GRID, 1)
-        plane = image[..., 1] if image.ndim == 3 else image  # green stands for all
-        grid = plane[rows // 2 :: rows, columns // 2 :: columns].astype(np.int16)
-        last, self._grid = self._grid, grid
-        last_shape, self._shape = self._shape, image.shape
-        if last is None:
-            return False
-        if last_shape != image.shape:
+    def _may_return(self, track: Track, time: float) -> bool:
+        return time - track.time <= self._options.revive_seconds
+
+    def _is_detection_due(self) -> bool:
+        if self._since is None or self._cut or self._just_lost:
             return True
-        change = float(np.abs(grid - last).sum()) / grid.size
-        is_cut = change > max(_CUT_LEVELS, _CUT_RATIO * self._usual_change)
-        self._usual_change += 0.2 * (change - self._usual_change)
-        return is_cut
+        every = self.detect_every
+        if not self.tracks or self._lost:
+            every = min(every, self._options.search_every)
+        return self._since + 1 >= every
 
-    def _match(self, finds: Sequence[FaceBox], time: float) -> list[_Crop]:
-        """Finds of the detector to tracks, lost ones among them; what is left over becomes a new face."""
+    def _match(self, detections: Sequence[FaceBox], time: float) -> list[_Target]:
+        """Detections matched with tracks, lost ones among them; each one that is left becomes a new face."""
         known = self.tracks + self._lost
-        pairs = _assign(self._costs(finds, known, time)) if finds and known else {}
-        crops = []
+        pairs = _assign(self._costs(detections, known, time)) if detections and known else {}
+        targets = []
         for i, track in enumerate(known):
-            find = finds[pairs[i]] if i in pairs else None
+            detection = detections[pairs[i]] if i in pairs else None
             if i < len(self.tracks):
-                track.passed_over = 0 if find else track.passed_over + 1
+                track.missed = 0 if detection else track.missed + 1
                 # After a cut only a face that the detector sees in the same place may be the same.
-                if find or not self._cut:
-                    crops.append(_Crop(track, find))
-            elif find:
-                crops.append(_Crop(track, find))
+                if detection or not self._cut:
+                    targets.append(_Target(track, detection))
+            elif detection:
+                targets.append(_Target(track, detection))
         taken = set(pairs.values())
-        crops += [_Crop(None, find) for j, find in enumerate(finds) if j not in taken]
+        targets += [_Target(None, detection) for j, detection in enumerate(detections) if j not in taken]
         if self.max_faces is not None:
-            new = [crop for crop in crops if crop.track is None or crop.track in self._lost]
-            new.sort(key=lambda crop: -_side(crop.find.box) if crop.find else 0.0)
-            kept = [crop for crop in crops if crop not in new]
-            crops = kept + new[: max(self.max_faces - len(kept), 0)]
-        return crops
+            new = [target for target in targets if target.track is None or target.track in self._lost]
+            new.sort(key=lambda target: -_side(target.detection.box) if target.detection else 0.0)
+            kept = [target for target in targets if target not in new]
+            targets = kept + new[: max(self.max_faces - len(kept), 0)]
+        return targets
 
-    def _costs(self, finds: Sequence[FaceBox], known: Sequence[Track], time: float) -> _Vector:
-        """(tracks, finds): lower fits better, ``inf`` cannot be."""
-        boxes = np.stack([find.box for find in finds]).astype(np.float64)
+    def _costs(self, detections: Sequence[FaceBox], known: Sequence[Track], time: float) -> _Costs:
+        """(tracks, detections): lower fits better, ``inf`` is impossible."""
+        options = self._options
+        boxes = np.stack([detection.box for detection in detections]).astype(np.float64)
         sides = (boxes[:, 2:] - boxes[:, :2]).max(1)
         centres = ((boxes[:, :2] + boxes[:, 2:]) / 2).view(np.complex128)[:, 0]
-        costs = np.empty((len(known), len(finds)))
+        costs = np.empty((len(known), len(detections)))
         for i, track in enumerate(known):
-            moved = track.expected(time) - track.centre
+            expected = track.expected(time, options.path_seconds)
+            moved = expected - track.centre
             overlap = geometry.iou(track.box + np.array([moved.real, moved.imag] * 2), boxes)[0]
-            distance = np.abs(centres - track.expected(time)) / track.side
+            distance = np.abs(centres - expected) / track.side
             ratio = np.maximum(sides / track.side, track.side / np.maximum(sides, 1e-3))
             if track in self._lost:
-                # A lost face may have gone on for a while; the longer, the farther.
-                same = distance < 2 * _SAME_DISTANCE + (time - track.time)
-                costs[i] = np.where(same & (ratio < _GROWTH), 2.0 + distance, np.inf)
+                # A lost face may have gone on for a while; the longer, the farther. Followed ones come first.
+                same = distance < 2 * options.match_distance + (time - track.time)
+                costs[i] = np.where(same & (ratio < options.max_growth), 2.0 + distance, np.inf)
             else:
-                same = overlap > _SAME_AFTER_CUT
+                same = overlap > options.match_iou_after_cut
                 if not self._cut:
-                    same = (overlap > _SAME_IOU) | (distance < _SAME_DISTANCE) & (ratio < 2 * _GROWTH)
+                    near = (distance < options.match_distance) & (ratio < 2 * options.max_growth)
+                    same = (overlap > options.match_iou) | near
                 costs[i] = np.where(same, 1.0 - overlap + distance, np.inf)
         return costs
 
-    def _matrix(self, crop: _Crop, time: float) -> Matrix:
-        track, find = crop.track, crop.find
-        if find is not None and (
-            track is None or track in self._lost or geometry.iou(track.box, find.box)[0, 0] < _REANCHOR_IOU
+    def _matrix(self, target: _Target, time: float) -> Matrix:
+        track, detection, options = target.track, target.detection, self._options
+        if detection is not None and (
+            track is None
+            or track in self._lost
+            or geometry.iou(track.box, detection.box)[0, 0] < options.recrop_iou
         ):
             if track is not None:
-                track.place = None
-            return geometry.crop_matrix(find.box, self.spec)
-        assert track is not None  # a crop has a track, a find, or both
-        return _matrix_at(self._follow(track, time), self.spec)
-
-    @staticmethod
-    def _follow(track: Track, time: float) -> _Place:
-        """Moves the track's crop to its points, as far as the play does not take it up."""
-        wanted = _place_of(track.points)
+                track.follower.restart()
+            return geometry.crop_matrix(detection.box, self.spec)
+        assert track is not None  # a target has a track, a detection, or both
         step = track.velocity * max(time - track.time, 0.0)
-        centre = wanted.centre + step if abs(step) > _LEAD_ABOVE * track.side else wanted.centre
-        if track.place is None:
-            track.place = _Place(centre, wanted.side, wanted.angle)
-        else:
-            place, play = track.place, _PLAY * track.place.side
-            off, turn = centre - place.centre, math.remainder(wanted.angle - place.angle, math.tau)
-            track.place = _Place(
-                place.centre + complex(_rest(off.real, play), _rest(off.imag, play)),
-                place.side + _rest(wanted.side - place.side, play),
-                place.angle + _rest(turn, _PLAY),
-            )
-        return track.place
+        return track.follower(track.points, step if abs(step) > options.lead_above * track.side else 0j)
 
     def _is_face(
-        self, crop: _Crop, points: FloatArray, box: FloatArray, mean: float, size: tuple[int, int]
+        self, target: _Target, points: FloatArray, box: FloatArray, mean: float, size: tuple[int, int]
     ) -> bool:
-        track = crop.track
-        is_followed = track is not None and track not in self._lost and track.passed_over < _DOUBTED
-        # "not >=" so that a NaN from a broken provider counts as no face.
-        if not mean >= (DEATH if is_followed else BIRTH):
+        """Whether the points (68, 2) of a crop are a face, by confidence, shape, place and size."""
+        track, options = target.track, self._options
+        is_followed = track is not None and track not in self._lost and track.missed < options.max_missed
+        # "not >=" so that NaN from a broken provider is not a face.
+        if not mean >= (options.min_confidence_followed if is_followed else options.min_confidence_new):
             return False
         x0, y0, x1, y1 = box.tolist()
         width, height = x1 - x0, y1 - y0
         side = max(width, height)
-        if side < _LEAST_SIDE or not _ASPECT[0] * height < width < _ASPECT[1] * height:
+        if side < options.min_side or not options.min_aspect * height < width < options.max_aspect * height:
             return False
         if x0 < 0 or y0 < 0 or x1 > size[0] - 1 or y1 > size[1] - 1:
             inside = ((points >= 0) & (points <= np.array(size, np.float32) - 1)).all(-1)
-            if inside.mean() < _INSIDE:
+            if inside.mean() < options.min_inside:
                 return False
-        known = _side(crop.find.box) if crop.find is not None else track.side if track is not None else side
-        return bool(known / _GROWTH < side < known * _GROWTH)
+        known = side
+        if target.detection is not None:
+            known = _side(target.detection.box)
+        elif track is not None:
+            known = track.side
+        return known / options.max_growth < side < known * options.max_growth
 
     def _begin(
-        self, crop: _Crop, points: FloatArray, confidence: FloatArray, box: FloatArray, time: float
+        self, target: _Target, points: FloatArray, confidence: FloatArray, box: FloatArray, time: float
     ) -> None:
-        if crop.track is None:
+        if target.track is None:
             number, self._next_id = self._next_id, self._next_id + 1
         else:
-            number = crop.track.id
-        score = crop.find.score if crop.find is not None else float(confidence.mean())
-        self.tracks.append(Track(number, points, confidence, box, score, time))
-        if len(self.tracks) == 2:
-            _import_assignment()
+            number = target.track.id
+        score = target.detection.score if target.detection is not None else float(confidence.mean())
+        follower = CropFollower(self.spec, self._options)
+        self.tracks.append(Track(number, points, confidence, box, score, time, follower))
 
-    def _go_on(
+    def _continue(
         self,
         track: Track,
-        crop: _Crop,
+        target: _Target,
         points: FloatArray,
         confidence: FloatArray,
         box: FloatArray,
@@ -380,52 +354,44 @@ class Tracker:
         was, seconds = track.centre, max(time - track.time, 1e-3)
         track.points, track.confidence, track.box, track.time = points, confidence, box, time
         track.measure()
-        track.score = crop.find.score if crop.find is not None else mean
-        share = 1.0 - math.exp(-seconds / _VELOCITY_SECONDS)
+        track.score = target.detection.score if target.detection is not None else mean
+        share = 1.0 - math.exp(-seconds / self._options.velocity_seconds)
         track.velocity = track.velocity + share * ((track.centre - was) / seconds - track.velocity)
         self.tracks.append(track)
 
-    def _part(self, time: float) -> None:
-        """Drops the wrong one of two tracks on one face, and notes the paths of those that are alone."""
+    def _resolve_overlaps(self, time: float) -> None:
+        """Drop the wrong one of two tracks on one face, and note the paths of those that are apart."""
         tracks = self.tracks
         if len(tracks) == 1:
-            tracks[0].path = (tracks[0].centre, tracks[0].velocity, time)
+            tracks[0].note_path(time)
         if len(tracks) < 2:
             return
         boxes = np.stack([track.box for track in tracks])
         overlap = geometry.iou(boxes, boxes)
         np.fill_diagonal(overlap, 0.0)
         dropped: set[int] = set()
-        for i, j in np.argwhere(np.triu(overlap) > _MERGE_IOU).tolist():
+        for i, j in np.argwhere(np.triu(overlap) > self._options.merge_iou).tolist():
             if i not in dropped and j not in dropped:
-                dropped.add(i if self._is_thief(tracks[i], tracks[j], time) else j)
+                dropped.add(i if self._is_wrong_one(tracks[i], tracks[j], time) else j)
         for i in range(len(tracks)):
-            if overlap[i].max() < _APART_IOU:
-                tracks[i].path = (tracks[i].centre, tracks[i].velocity, time)
+            if overlap[i].max() < self._options.apart_iou:
+                tracks[i].note_path(time)
         self.tracks = [track for i, track in enumerate(tracks) if i not in dropped]
 
-    @staticmethod
-    def _is_thief(a: Track, b: Track, time: float) -> bool:
+    def _is_wrong_one(self, a: Track, b: Track, time: float) -> bool:
         """Whether ``a`` rather than ``b`` slipped onto the other's face: it is off its path, else the younger."""
-        off_a, off_b = (abs(t.centre - t.expected(time)) / t.side for t in (a, b))
-        return off_a > off_b if abs(off_a - off_b) > _OFF_PATH else a.id > b.id
+        seconds = self._options.path_seconds
+        off_a, off_b = (abs(t.centre - t.expected(time, seconds)) / t.side for t in (a, b))
+        return off_a > off_b if abs(off_a - off_b) > self._options.off_path else a.id > b.id
 
 
-def _assign(costs: _Vector) -> dict[int, int]:
-    """Row -> column of the cheapest assignment, never an infinite cost."""
+def _assign(costs: _Costs) -> dict[int, int]:
+    """Row -> column of the cheapest assignment of ``costs`` (N, M), pairs of infinite cost excluded."""
     possible = np.isfinite(costs)
     if possible.sum(0).max() <= 1 and possible.sum(1).max() <= 1:
         return {int(i): int(j) for i, j in np.argwhere(possible)}
-    from scipy.optimize import linear_sum_assignment
-
-    rows, columns = linear_sum_assignment(np.where(possible, costs, 1e6))
+    _, rows, columns = lapjvx(np.where(possible, costs, _IMPOSSIBLE), extend_cost=True)
     return {int(i): int(j) for i, j in zip(rows, columns, strict=True) if possible[i, j]}
-
-
-def _import_assignment() -> None:
-    """Begin to import what faces that compete need. It takes longer than many frames, and one face never needs it."""
-    if "scipy.optimize" not in sys.modules:
-        threading.Thread(target=import_module, args=("scipy.optimize",), name="fkp-live import").start()
 
 
 def _side(box: FloatArray) -> float:

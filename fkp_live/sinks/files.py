@@ -1,9 +1,7 @@
-"""What every output has in common: a name that is checked first, and a partial file until it is whole.
+"""Output files: checks before anything is opened, and a partial file that becomes the target once it is complete.
 
-A file under the name that was asked for is always whole: it is written as ``<stem>.partial<suffix>`` beside
-its target (``<stem>.partial-2<suffix>`` and so on where that exists) and renamed in `close`. `abort` is for a
-failure in the middle: the file is closed, keeps its partial name where anything was written, and a target
-that existed before is left as it was.
+A file under the name that was asked for is always complete: it is written as ``<stem>.partial<suffix>`` beside its
+target (``<stem>.partial-2<suffix>`` and so on where that exists) and renamed at the end.
 """
 
 from __future__ import annotations
@@ -14,28 +12,10 @@ import tempfile
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol
 
-from fkp_live.errors import FkpError, OutputError
-from fkp_live.types import FrameResult, Picture
+from fkp_live.errors import ExitCode, FkpError, OutputError
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
-
-
-class Sink(Protocol):
-    """Something that takes results. Sinks that ask for a picture get the painted one."""
-
-    wants_picture: bool
-
-    @property
-    def kept(self) -> Path | None: ...
-
-    def write(self, result: FrameResult, picture: Picture | None) -> None: ...
-
-    def close(self) -> None: ...
-
-    def abort(self) -> None: ...
 
 
 def check_output(
@@ -52,7 +32,7 @@ def check_output(
     ----------
     path : the file to be written
     overwrite : whether an existing file may be replaced
-    inputs : files that are read in the same run; the output must be none of them, under whatever name
+    inputs : files that are read in the same run; the output must be none of them, under any name
     others : the run's other outputs, likewise
     suffixes : the extensions that are understood, in lower case; empty: any
 
@@ -63,7 +43,7 @@ def check_output(
     try:
         _check(Path(path), overwrite, inputs, others, suffixes)
     except OSError as exc:
-        # A name too long, a folder that may not be entered: whatever is looked at first meets it.
+        # A name too long, a folder that may not be entered: any of the checks may be the first to fail on it.
         raise OutputError(
             f"{path} cannot be written: {exc.strerror}.", "Choose another name or another folder."
         ) from exc
@@ -96,7 +76,8 @@ def _check(
             )
     for other in map(Path, others):
         if {target, partial} & set(places(other)) or _same_file(target, other):
-            raise OutputError(f"{path} and {other} are the same file.", "Give each output its own name.")
+            message = f"{path} and {other} are the same file."
+            raise OutputError(message, "Give each output its own name.", ExitCode.USAGE)
     if target.exists():
         if not target.is_file():
             raise OutputError(f"{path} is not a regular file.", "Choose another name.")
@@ -109,11 +90,13 @@ def _check(
     with suppress(FileNotFoundError):
         os.lstat(partial)  # too long a name, even where the target's is not
     try:
-        # Permissions, read-only disks and quotas: only trying tells.
+        # Permissions, read-only disks and quotas cannot be looked up: only an attempt shows them.
         with tempfile.TemporaryFile(dir=target.parent):
             pass
     except OSError as exc:
-        raise OutputError(f"{path.parent} takes no files: {exc.strerror}.", "Choose another folder.") from exc
+        raise OutputError(
+            f"No file can be created in {path.parent}: {exc.strerror}.", "Choose another folder."
+        ) from exc
 
 
 def places(path: Path) -> tuple[Path, Path]:
@@ -123,17 +106,134 @@ def places(path: Path) -> tuple[Path, Path]:
 
 
 def _real(path: Path) -> Path:
-    # os.path and not Path, because that raises where "~name" is nobody's home; then it is a name like any other.
+    # os.path and not Path, which raises where "~name" is not a user's home; then it is a name like any other.
     return Path(os.path.realpath(os.path.expanduser(path)))
 
 
-def _created(first: Path) -> Path:
-    """An empty file that was not there before: ``first``, or its name with -2, -3 and so on."""
+def _same_file(a: Path, b: Path) -> bool:
+    try:
+        return os.path.samefile(a, b)
+    except OSError:
+        return os.path.normcase(os.path.realpath(a)) == os.path.normcase(os.path.realpath(b))
+
+
+class PartialFile:
+    """A new, empty file beside its target, and its way to the target's name.
+
+    A descriptor is held until the end, and the file is written through it, so that another file or a link that takes
+    its name meanwhile is neither written to nor renamed or removed.
+
+    Parameters
+    ----------
+    path : the name asked for
+    overwrite : whether an existing file is replaced at the end
+    suffixes : the extensions that are understood, in lower case; empty: any
+
+    Attributes
+    ----------
+    path : as given
+    target : the real file behind `path`
+    name : where the file is while it is being written
+    descriptor : for reading and writing; closed by `commit`, `keep` and `discard`
+
+    Raises
+    ------
+    OutputError : as `check_output`
+    """
+
+    def __init__(self, path: str | Path, *, overwrite: bool, suffixes: Collection[str] = ()) -> None:
+        check_output(path, overwrite=overwrite, suffixes=suffixes)
+        self.path = Path(path)
+        self._overwrite = overwrite
+        self.target, first = places(self.path)
+        try:
+            self.name, self.descriptor = _created(first)
+        except OSError as exc:
+            raise self.failed(exc) from exc
+        self._identity = _identity(os.fstat(self.descriptor))
+
+    @property
+    def address(self) -> str:
+        """A name for libraries that open files themselves. On Linux it leads to this very file, whatever `name` is."""
+        address = f"/proc/self/fd/{self.descriptor}"
+        return address if os.path.exists(address) else str(self.name)
+
+    @property
+    def kept(self) -> Path | None:
+        """The partial file, None where there is none (any more)."""
+        if not self._is_in_place():
+            return None
+        beside = self.path.with_name(self.name.name)
+        # Not the same where `path` is a link, or has a ~ in its name.
+        return beside if _same_file(beside, self.name) else self.name
+
+    def _is_in_place(self) -> bool:
+        try:
+            return _identity(os.lstat(self.name)) == self._identity
+        except OSError:
+            return False
+
+    def commit(self) -> None:
+        """Give the file its final name. OutputError if that is not possible; the partial file then stays."""
+        in_place = self._is_in_place()
+        try:
+            os.close(self.descriptor)  # before the rename, which Windows refuses for open files
+        except OSError as exc:
+            raise self.failed(exc) from exc
+        if not in_place:
+            raise OutputError(
+                f"{self.path} is not complete: {self.name} was removed or replaced while it was being written.",
+                "Write to a folder that no other program changes.",
+            )
+        try:
+            if self._overwrite:
+                os.replace(self.name, self.target)
+            else:
+                _rename_to_new(self.name, self.target)
+        except FileExistsError as exc:
+            raise OutputError(
+                f"{self.path} appeared while it was being written, and is not replaced.",
+                f"The finished file is {self.kept}.",
+            ) from exc
+        except OSError as exc:
+            hint = f"The finished file is {self.kept}."
+            raise OutputError(f"{self.path} cannot be replaced: {exc.strerror}.", hint) from exc
+
+    def keep(self) -> None:
+        """Leave the file under its partial name."""
+        with suppress(OSError):
+            os.close(self.descriptor)
+
+    def discard(self) -> None:
+        """Remove the file."""
+        in_place = self._is_in_place()
+        self.keep()
+        if in_place:
+            self.name.unlink(missing_ok=True)
+
+    def failed(self, exc: BaseException) -> FkpError:
+        """The error to raise where writing failed with ``exc``."""
+        if isinstance(exc, FkpError):
+            return exc
+        reason = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
+        full = getattr(exc, "errno", None) in _FULL
+        return OutputError(
+            f"{self.path} cannot be written: {reason}.",
+            "Make room on the disk, or choose another one." if full else "",
+        )
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _created(first: Path) -> tuple[Path, int]:
+    """An empty file that was not there before, and its descriptor: ``first``, or its name with -2, -3 and so on."""
     path, number = first, 1
     while True:
         try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-            return path
+            # O_EXCL follows no link, not even one that leads nowhere.
+            return path, os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0), 0o666)
         except FileExistsError:
             number += 1
             path = first.with_name(f"{first.stem}-{number}{first.suffix}")
@@ -146,7 +246,7 @@ def _rename_to_new(path: Path, target: Path) -> None:
     except FileExistsError:
         raise
     except OSError:
-        # No hard links here (FAT, some network disks): then as nearly as can be had.
+        # No hard links here (FAT, some network disks): check and rename, with a moment between them.
         if os.path.lexists(target):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
         os.rename(path, target)
@@ -154,84 +254,13 @@ def _rename_to_new(path: Path, target: Path) -> None:
         os.unlink(path)
 
 
-def _same_file(a: Path, b: Path) -> bool:
-    try:
-        return os.path.samefile(a, b)
-    except OSError:
-        return os.path.normcase(os.path.realpath(a)) == os.path.normcase(os.path.realpath(b))
-
-
-class FileSink:
-    """A partial file and its way to its final name; the context manager that tells success from failure."""
-
-    def __init__(self, path: str | Path, overwrite: bool, suffixes: Collection[str] = ()) -> None:
-        check_output(path, overwrite=overwrite, suffixes=suffixes)
-        self.path = Path(path)
-        self._overwrite = overwrite
-        self._target, first = places(self.path)
-        try:
-            self._partial = _created(first)
-        except OSError as exc:
-            raise self._failed(exc) from exc
-
-    @property
-    def kept(self) -> Path | None:
-        """The partial file, None where there is none (any more)."""
-        if not os.path.exists(self._partial):
-            return None
-        beside = self.path.with_name(self._partial.name)
-        # Not beside a link, or with a ~ in its name.
-        return beside if _same_file(beside, self._partial) else self._partial
-
-    def _commit(self) -> None:
-        try:
-            if self._overwrite:
-                os.replace(self._partial, self._target)
-            else:
-                _rename_to_new(self._partial, self._target)
-        except FileExistsError as exc:
-            raise OutputError(
-                f"{self.path} came into being while it was written, and is not replaced.",
-                f"The finished file is {self.kept}.",
-            ) from exc
-        except OSError as exc:
-            hint = f"The finished file is {self.kept}."
-            raise OutputError(f"{self.path} cannot be replaced: {exc.strerror}.", hint) from exc
-
-    def _discard(self) -> None:
-        self._partial.unlink(missing_ok=True)
-
-    def _failed(self, exc: BaseException) -> FkpError:
-        if isinstance(exc, FkpError):
-            return exc
-        reason = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
-        full = getattr(exc, "errno", None) in _FULL
-        return OutputError(
-            f"{self.path} cannot be written: {reason}.",
-            "Make room on the disk, or choose another one." if full else "",
-        )
-
-    def close(self) -> None:
-        raise NotImplementedError
-
-    def abort(self) -> None:
-        raise NotImplementedError
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None or isinstance(error, KeyboardInterrupt):
-            self.close()
-        else:
-            self.abort()
-
-
 def write_text(path: Path, text: str, *, overwrite: bool) -> None:
-    """Write a text file as a whole, or not at all. Raises OutputError as `check_output`, or if there is no room."""
-    file = FileSink(path, overwrite)
+    """Write a whole text file, or none. Raises OutputError as `check_output`, or if there is no room."""
+    file = PartialFile(path, overwrite=overwrite)
     try:
-        file._partial.write_text(text, encoding="utf-8")
+        with os.fdopen(file.descriptor, "w", encoding="utf-8", closefd=False) as stream:
+            stream.write(text)
     except OSError as exc:
-        file._discard()
-        raise file._failed(exc) from exc
-    file._commit()
+        file.discard()
+        raise file.failed(exc) from exc
+    file.commit()

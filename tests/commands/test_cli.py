@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +22,10 @@ import pytest
 from conftest import numbered
 from screen import Screen, virtual_screen
 
-from fkp_live import __version__, choices, pipeline
+from fkp_live import PipelineOptions, __version__, pipeline
 from fkp_live.commands import doctor, options
 from fkp_live.commands.cli import main
 from fkp_live.commands.options import parse
-from fkp_live.commands.run import _Stops
-from fkp_live.faces import smoothing as smooth
 from fkp_live.inference import models
 from fkp_live.sources import open_source
 
@@ -87,7 +84,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_screen: None) -> Pa
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        ("", "--camera --video --demo"),
+        ("", "SOURCE --camera --video --demo"),
         ("--camera 0 --video a.mp4", "--video"),
         ("--camera 0 --demo", "--demo"),
         ("--camera -1 --csv a.csv", "--camera"),
@@ -110,15 +107,18 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_screen: None) -> Pa
         ("--demo --csv a.csv --start 1 --end 1", "--start"),
         ("--camera 0 --csv a.csv --start 1", "--start"),
         ("--camera 0 --csv a.csv --end 1", "--end"),
-        ("--demo --out a.mp4 --csv a.mp4", "--csv"),
-        ("--demo --csv a.txt --jsonl ./b/../a.txt", "--jsonl"),
-        ("--demo --out a.mp4 --csv ./a.mp4", "--csv"),
+        ("--demo --out a.mp4 --csv a.mp4", "same file"),
+        ("--demo --csv a.txt --jsonl ./b/../a.txt", "same file"),
+        ("--demo --out a.mp4 --csv ./a.mp4", "same file"),
         ("--demo --headless", "--headless"),
         ("--demo", "--out"),
         ("--demo --csv a.csv --no-headless", "--no-headless"),
         ("--demo --csv a.csv --bogus", "--bogus"),
         ("--demo --csv a.csv --overw", "--overw"),
-        ("--demo --csv a.csv extra", "extra"),
+        ("--demo --csv a.csv extra", "SOURCE"),
+        ("a.mp4 --demo --csv a.csv", "SOURCE"),
+        ("a.mp4 --video b.mp4 --csv a.csv", "SOURCE"),
+        ("a.mp4 b.mp4 --csv a.csv", "b.mp4"),
         ("--demo --csv", "--csv"),
     ],
 )
@@ -141,37 +141,50 @@ def test_an_empty_name_is_refused(here: Path, capsys: pytest.CaptureFixture[str]
     assert option in capsys.readouterr().err
 
 
-def test_options_are_frozen_and_hold_what_was_said() -> None:
+def test_options_are_frozen_and_hold_what_was_given() -> None:
     given = parsed("--video 7.mp4 --out a.mkv --max-faces 3 --mirror --no-hud --smooth off --start 1.5")
     assert given.source == "7.mp4"
     assert given.outputs == {"--out": Path("a.mkv")}
-    assert (given.max_faces, given.mirror, given.hud, given.smooth, given.start) == (
-        3,
-        True,
-        False,
-        "off",
-        1.5,
-    )
-    assert given.headless is None
+    assert (given.mirror, given.hud, given.start, given.headless) == (True, False, 1.5, None)
+    assert given.pipeline == PipelineOptions(max_faces=3, smooth="off")
     with pytest.raises(AttributeError):
         given.mirror = False  # type: ignore[misc]
     assert parsed("--camera 0 --csv a.csv").source == 0
     assert parsed("--demo --csv a.csv").source is None
 
 
-def test_repeated_choices_and_defaults_agree_with_their_owners() -> None:
-    assert options.PROVIDERS == choices.PROVIDERS
-    assert options.SMOOTHING == smooth.SMOOTHING
-    given, owner = parsed("--demo --csv a.csv"), pipeline.PipelineOptions()
-    for name in ("provider", "model", "max_faces", "detect_every", "smooth", "min_face", "threads"):
-        assert getattr(given, name) == getattr(owner, name), name
+@pytest.mark.parametrize("source", ["0", "7.mp4", "http://127.0.0.1/a", "pictures/*.png"])
+def test_a_bare_source_needs_no_option(source: str) -> None:
+    assert parsed(f"{source} --csv a.csv") == parsed(f"--csv a.csv {source}")
+    assert parsed(f"{source} --csv a.csv").source == source
+
+
+def test_defaults_are_those_of_the_pipeline() -> None:
+    assert parsed("--demo --csv a.csv").pipeline == PipelineOptions()
+
+
+def test_the_header_of_a_recording_holds_the_options_that_shape_it() -> None:
+    given = parsed("--demo --csv a.csv --smooth light --end 2 --detect-every 7 --min-face 50 --threads 2")
+    assert given.as_dict() == {
+        "start": None,
+        "end": 2.0,
+        "max_frames": None,
+        "mirror": False,
+        "max_faces": None,
+        "detect_every": 7,
+        "min_face": 50.0,
+        "smooth": "light",
+        "threads": 2,
+    }
 
 
 def test_help_names_every_option_of_the_contract(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    for option in (*dataclasses.asdict(parsed("--demo --csv a")), "camera", "video", "demo", "version"):
-        assert option == "source" or re.search(rf"--{option.replace('_', '-')}\b", text), option
+    given = parsed("--demo --csv a")
+    names = {field.name for field in (*dataclasses.fields(given), *dataclasses.fields(given.pipeline))}
+    for option in (names - {"source", "pipeline"}) | {"camera", "video", "demo", "version"}:
+        assert re.search(rf"--{option.replace('_', '-')}\b", text), option
     for word in ("--no-overwrite", "bench", "doctor", "130"):
         assert word in text
     assert "(default: medium)" in " ".join(text.split())
@@ -210,7 +223,7 @@ def test_help_and_refusals_load_nothing_heavy() -> None:
     loaded = modules_after(
         "from fkp_live.commands.cli import main\nassert main(['--help']) == 0\nassert main(['--x']) == 2"
     )
-    assert not loaded & {"numpy", "cv2", "av", "onnxruntime", "tqdm", "scipy"}
+    assert not loaded & {"numpy", "cv2", "av", "onnxruntime", "tqdm", "lap"}
 
 
 def test_a_whole_run_loads_nothing_of_the_workshop(tmp_path: Path) -> None:
@@ -268,7 +281,7 @@ def test_every_frame_is_in_every_output(demo: Run) -> None:
     assert header["provider"] == "cpu"
     assert header["options"]["smooth"] == "medium"
     assert len(header["model"]["sha256"]) == 64
-    assert header["source"]["width"], header["source"]["height"] == (640, 480)
+    assert (header["source"]["width"], header["source"]["height"]) == (640, 480)
     rows = rows_of(folder / "a.csv")
     assert len(rows) == sum(len(frame["faces"]) for frame in frames)
     first = next(frame for frame in frames if frame["faces"])
@@ -513,8 +526,9 @@ def test_files_are_whole_whatever_becomes_of_the_streams(here: Path, how: str, c
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_version_that_nobody_can_read_is_a_failure(unbuffered: str) -> None:
-    done = through_shell("--version", ">/dev/full", PYTHONUNBUFFERED=unbuffered)
+@pytest.mark.parametrize("words", ["--version", "--help", "bench --help", "doctor --help"])
+def test_an_answer_that_cannot_be_delivered_is_a_failure(words: str, unbuffered: str) -> None:
+    done = through_shell(words, ">/dev/full", PYTHONUNBUFFERED=unbuffered)
     assert done.returncode == 6
     assert b"No space left" in done.stderr
 
@@ -534,84 +548,6 @@ def test_names_that_cannot_be_printed_are_written_all_the_same(here: Path, encod
     header, *frames = lines_of(here / "日本" / "n.jsonl")
     assert len(frames) == 2
     assert header["source"]["name"] == clip
-
-
-# ----- being stopped
-
-STOPS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-
-
-@pytest.mark.parametrize("number", STOPS)
-def test_a_signal_ends_the_run_at_a_whole_frame(
-    here: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    no_thread_left: None,
-    number: signal.Signals,
-) -> None:
-    real = pipeline.Pipeline.process
-
-    def process(self: Any, frame: Any) -> Any:
-        if frame.index == 20:
-            os.kill(os.getpid(), number)
-        return real(self, frame)
-
-    monkeypatch.setattr(pipeline.Pipeline, "process", process)
-    before = signal.getsignal(number)
-    assert call("--demo --out a.mp4 --csv a.csv --jsonl a.jsonl --headless") == 130
-    assert signal.getsignal(number) is before
-    assert "written: a.mp4" in capsys.readouterr().out
-    assert frames_of(here / "a.mp4") == 21
-    assert len(lines_of(here / "a.jsonl")) == 22
-    assert rows_of(here / "a.csv")[-1]["frame"] == "21"
-    assert not list(here.glob("*.partial.*"))
-
-
-@pytest.mark.parametrize("number", STOPS)
-def test_a_stalled_camera_can_be_stopped(
-    here: Path, mjpeg_server: Callable[..., Any], number: signal.Signals
-) -> None:
-    server = mjpeg_server(rate=30)
-    process = launched("--video", server.url, "--out", "a.mp4", "--jsonl", "a.jsonl", "--headless")
-    try:
-        deadline = time.monotonic() + 60
-        while not (here / "a.partial.jsonl").exists() or server.sent < 60:
-            assert time.monotonic() < deadline
-            assert process.poll() is None
-            time.sleep(0.05)
-        server.stall.set()
-        time.sleep(0.3)
-        process.send_signal(number)
-        out, err = process.communicate(timeout=30)
-    finally:
-        process.kill()
-    assert process.returncode == 130, err
-    assert "Traceback" not in err
-    assert "written: a.mp4" in out
-    assert frames_of(here / "a.mp4") == len(lines_of(here / "a.jsonl")) - 1 > 0
-
-
-def test_signals_are_noted_where_something_could_be_torn() -> None:
-    with _Stops() as stops:
-        with stops.defer():
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.01)
-            assert stops.asked
-        # Python runs the handler in here.
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP on Windows")
-def test_under_nohup_a_terminal_may_close() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with _Stops() as stops:
-            signal.raise_signal(signal.SIGHUP)
-            assert not stops.asked
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, before)
 
 
 # ----- the window
@@ -648,13 +584,10 @@ def test_space_pauses_and_s_saves_what_is_shown(screen: Screen, tmp_path: Path, 
     process = launched("--video", long_clip, cwd=tmp_path, env=screen.environment)
     window = screen.wait_for_window("fkp-live: long.mp4", process)
     screen.press(window, "space")
-    time.sleep(3)
     screen.press(window, "s")
     screen.press(window, "q")
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    frames, seconds = re.findall(r"(\d+) frames in ([\d.]+) s", out)[0]
-    assert float(seconds) - int(frames) / 30 > 2
     (saved,) = tmp_path.glob("*.png")
     assert f"written: {saved.name}" in out
     picture = cv2.imread(str(saved))
@@ -662,12 +595,14 @@ def test_space_pauses_and_s_saves_what_is_shown(screen: Screen, tmp_path: Path, 
     assert picture.shape == (96, 160, 3)
 
 
-def test_a_file_in_the_window_runs_at_its_own_pace(screen: Screen, tmp_path: Path) -> None:
+def test_a_file_in_the_window_plays_at_its_own_pace(screen: Screen, tmp_path: Path) -> None:
     process = launched("--demo", "--max-frames", 45, cwd=tmp_path, env=screen.environment)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert "45 frames" in out
-    assert float(re.findall(r"in ([\d.]+) s", out)[0]) >= 44 / 30
+    (busy,) = re.findall(r"45 frames in ([\d.]+) s", out)
+    # Absent where this machine is too slow to wait at all.
+    idle = re.findall(r"([\d.]+) s more were spent waiting", out)
+    assert float(busy) + sum(map(float, idle)) >= 44 / 30 - 0.02
 
 
 def test_window_and_file_together(screen: Screen, tmp_path: Path) -> None:

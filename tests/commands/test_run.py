@@ -4,55 +4,138 @@ from __future__ import annotations
 
 import itertools
 import os
+import subprocess
 import sys
 import threading
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 
 from fkp_live.commands.cli import main
 from fkp_live.inference import session
 from fkp_live.pipeline import Pipeline
 from fkp_live.sinks import audio as sound
-from fkp_live.sinks import video as sinks
-from fkp_live.sources import open_source
-from fkp_live.sources import video as sources
+from fkp_live.sinks import encoder as encoders
+from fkp_live.sources import decoding, open_source
 from fkp_live.types import Frame, FrameResult
+
+# Runs the command in a process of its own, and prints the niceness of this thread and of the others at each frame.
+NICENESS = """
+import os, sys, threading
+from fkp_live.commands.cli import main
+from fkp_live.pipeline import Pipeline
+
+process = Pipeline.process
+
+def observed(self, frame):
+    others = {int(name) for name in os.listdir("/proc/self/task")} - {threading.get_native_id()}
+    niceness = {os.getpriority(os.PRIO_PROCESS, thread) for thread in others}
+    print("niceness", os.getpriority(os.PRIO_PROCESS, 0), *niceness)
+    return process(self, frame)
+
+Pipeline.process = observed
+sys.exit(main())
+"""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have a niceness of their own on Linux only")
 @pytest.mark.parametrize(("option", "more"), [("--out", 10), ("--csv", 0)])
-def test_inference_steps_back_behind_an_encoder_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, more: int
+def test_inference_goes_after_an_encoder_and_nothing_else_does(
+    tmp_path: Path, option: str, more: int
 ) -> None:
-    seen: list[tuple[int, list[int]]] = []
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    out = tmp_path / ("out.mp4" if option == "--out" else "out.csv")
+    words = ["--demo", option, str(out), "--max-frames", "3", "--headless", "--quiet"]
+    done = subprocess.run(
+        [sys.executable, "-c", NICENESS, *words], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    seen = [line for line in done.stdout.splitlines() if line.startswith("niceness")]
+    assert seen == [f"niceness {min(before + more, 19)} {before}"] * 3
+
+
+def test_the_command_runs_in_any_thread_and_leaves_it_as_it_was(tmp_path: Path) -> None:
+    results: list[tuple[int, bool]] = []
+
+    def work() -> None:
+        words = ["--demo", "--out", str(tmp_path / "a.mp4"), "--max-frames", "3", "--headless", "--quiet"]
+        before = os.getpriority(os.PRIO_PROCESS, 0) if sys.platform == "linux" else 0
+        code = main(words)
+        after = os.getpriority(os.PRIO_PROCESS, 0) if sys.platform == "linux" else 0
+        results.append((code, before == after))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    worker.join(120)
+    assert results == [(0, True)]
+    with open_source(tmp_path / "a.mp4") as source:
+        assert sum(1 for _ in source) == 3
+
+
+def test_opencv_is_set_up_for_the_run_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
     process = Pipeline.process
 
     def observed(self: Pipeline, frame: Frame) -> FrameResult:
-        others = [
-            int(name) for name in os.listdir("/proc/self/task") if int(name) != threading.get_native_id()
-        ]
-        niceness = [os.getpriority(os.PRIO_PROCESS, thread) for thread in others]
-        seen.append((os.getpriority(os.PRIO_PROCESS, 0), niceness))
+        seen.append(cv2.getNumThreads())
         return process(self, frame)
 
     monkeypatch.setattr(Pipeline, "process", observed)
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    out = tmp_path / ("out.mp4" if option == "--out" else "out.csv")
-    # A thread of its own, because without the rights of root nobody may go back.
-    codes: list[int] = []
-    words = ["--demo", option, str(out), "--max-frames", "3", "--headless", "--quiet"]
-    monkeypatch.setattr(
-        "fkp_live.commands.run._Stops.__enter__", lambda self: self
-    )  # signals are the main thread's
-    worker = threading.Thread(target=lambda: codes.append(main(words)))
-    worker.start()
-    worker.join()
-    assert codes == [0]
-    assert [own for own, _ in seen] == [min(before + more, 19)] * 3
-    assert all(min(others) == before for _, others in seen)
-    assert os.getpriority(os.PRIO_PROCESS, 0) == before
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        words = ["--demo", "--csv", str(tmp_path / "a.csv"), "--max-frames", "2", "--headless", "--quiet"]
+        assert main(words) == 0
+        assert cv2.getNumThreads() == 2
+    finally:
+        cv2.setNumThreads(before)
+    assert seen == [1, 1]
+
+
+@pytest.mark.parametrize(("name", "value"), [("TQDM_MININTERVAL", "x"), ("TQDM_BAR_FORMAT", "{nothing}")])
+def test_a_progress_bar_that_fails_costs_nothing_but_itself(tmp_path: Path, name: str, value: str) -> None:
+    words = ["--demo", "--csv", "a.csv", "--max-frames", "3", "--headless"]
+    done = subprocess.run(
+        [sys.executable, "-m", "fkp_live", *words],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), name: value},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "No progress bar" in done.stderr
+    assert "TQDM_" in done.stderr
+    assert "written: a.csv" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a folder in use cannot be removed")
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("--demo --csv a.csv --headless", 6),
+        ("--video a.mp4 --csv {kept}/a.csv --headless", 3),
+        ("--demo --csv {kept}/a.csv --max-frames 2 --headless", 0),
+    ],
+)
+def test_a_working_folder_that_was_deleted(tmp_path: Path, words: str, code: int) -> None:
+    here, kept = tmp_path / "here", tmp_path / "kept"
+    here.mkdir()
+    kept.mkdir()
+    line = f'rmdir "{here}"; exec "{sys.executable}" -m fkp_live {words.format(kept=kept)}'
+    done = subprocess.run(
+        ["sh", "-c", line],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        cwd=here,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == code, done.stderr
+    assert "unexpected failure" not in done.stderr
+    assert (kept / "a.csv").exists() == (code == 0)
 
 
 def cursed(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, error: Exception, times: int) -> None:
@@ -87,7 +170,7 @@ def test_whoever_fails_in_the_middle_ends_the_run(
     said: str,
 ) -> None:
     owner, name = {
-        "reader": (sources._Video, "_frame"),
+        "reader": (decoding.Converter, "__call__"),
         "writer": (sound.Sound, "copy_until"),
         "provider": (session.Session, "run"),
     }[who]
@@ -112,7 +195,7 @@ def test_whoever_fails_in_the_middle_ends_the_run(
 def test_a_file_that_cannot_be_finished_is_named_and_the_others_are_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], no_thread_left: None
 ) -> None:
-    cursed(monkeypatch, sinks.VideoSink, "_finish", OSError(28, "No space left on device"), 0)
+    cursed(monkeypatch, encoders, "check_video", OSError(28, "No space left on device"), 0)
     out, table = tmp_path / "out.mp4", tmp_path / "out.csv"
     words = ["--demo", "--max-frames", "5", "--out", str(out), "--csv", str(table), "--headless", "--quiet"]
     assert main(words) == 6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,7 +12,9 @@ from analytic import centroid_network
 from skimage import data
 
 from fkp_live.errors import ModelError
-from fkp_live.faces.detector import FINE_SIZE, MULTIPLE, WORK_SIZE, FaceDetector, YuNet, landmark_boxes
+from fkp_live.faces import detector_views
+from fkp_live.faces.detector import MULTIPLE, FaceDetector, YuNet, landmark_boxes
+from fkp_live.faces.detector_views import TILE_SIZE
 from fkp_live.geometry import iou
 from fkp_live.inference.models import models_dir
 from fkp_live.inference.session import Session, open_session
@@ -122,16 +125,48 @@ def test_a_face_beyond_the_anchors_is_found_beside_a_small_one(
     assert len(faces) == 2
 
 
-def test_working_sizes(session: Session) -> None:
-    assert YuNet(session).working_sizes(1280, 720) == [(WORK_SIZE, 180)]
-    assert YuNet(session).working_sizes(176, 144) == [(WORK_SIZE, 262)]
-    assert YuNet(session).working_sizes(20, 10) == [(80, 40)]
-    assert YuNet(session).working_sizes(5000, 2) == [(WORK_SIZE, 1)]
-    assert YuNet(session, min_face=48).working_sizes(1280, 720) == [(FINE_SIZE, 360)]
-    assert YuNet(session, min_face=24).working_sizes(1280, 720) == [(1280, 720), (WORK_SIZE, 180)]
-    usual = YuNet(session, min_face=40, most_size=576)
-    assert usual.working_sizes(1920, 1080) == [(576, 324)]
-    assert usual.working_sizes(640, 480) == [(384, 288)]
+@pytest.mark.parametrize("part", [np.s_[80:180, 175:275], np.s_[84:180, 180:270]])
+def test_one_large_face_is_one_face(
+    session: Session, astronaut: np.ndarray, part: tuple[slice, slice]
+) -> None:
+    """A fine copy also gives parts of it, for which the whole face is too large."""
+    height, width = astronaut[part].shape[:2]
+    large = cv2.resize(astronaut[part], (1900 * width // height, 1900), interpolation=cv2.INTER_LANCZOS4)
+    faces = YuNet(session, min_face=40)(large)
+    assert len(faces) == 1
+    assert iou(faces[0].box, (np.array(FACE) - [part[1].start, part[0].start] * 2) * 1900 / height) > 0.6
+
+
+@pytest.mark.parametrize("place", [(300, 200), (880, 500), (1100, 470), (20, 15), (1230, 680)])
+def test_a_face_of_12_pixels_is_found_in_a_large_picture(
+    session: Session, astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch, place: tuple[int, int]
+) -> None:
+    """In the middle of a tile, between tiles and in corners; no run is larger than a tile."""
+    shapes = []
+
+    def run(self: Session, inputs: dict[str, np.ndarray], outputs: Any = None) -> list[np.ndarray]:
+        shapes.extend(value.shape for value in inputs.values())
+        return list(self.ort.run(outputs, inputs))
+
+    monkeypatch.setattr(Session, "run", run)
+    faces = YuNet(session, min_face=10)(scene(astronaut, 1280, 720, (*place, 28)))
+    assert len(faces) == 1
+    assert iou(faces[0].box, expected_box(*place, 28))[0, 0] > 0.5
+    assert max(side for shape in shapes for side in shape) <= TILE_SIZE
+
+
+def test_the_same_faces_in_one_run_and_in_tiles(
+    session: Session, astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = [(20, 40, 200), (260, 60, 120), (430, 200, 90), (100, 280, 150), (560, 330, 60), (300, 330, 70)]
+    picture = scene(astronaut, 640, 480, *places)
+    whole = YuNet(session, min_face=20)(picture)
+    monkeypatch.setattr(detector_views, "TILE_SIZE", 320)
+    tiled = YuNet(session, min_face=20)(picture)
+    assert len(whole) == len(tiled) == len(places)
+    overlaps = iou([face.box for face in whole], [face.box for face in tiled])
+    assert overlaps.max(1).min() > 0.7
+    assert sorted(overlaps.argmax(1)) == list(range(len(places)))
 
 
 def test_buffers_hold_nothing_of_the_picture_before(session: Session, astronaut: np.ndarray) -> None:
@@ -148,6 +183,13 @@ def test_views_are_taken_as_they_are(session: Session, astronaut: np.ndarray) ->
     whole = YuNet(session)(np.ascontiguousarray(astronaut[:300, 60:400]))
     view = YuNet(session)(astronaut[:300, 60:400])
     np.testing.assert_array_equal(whole[0].box, view[0].box)
+
+
+def test_the_landmark_box_is_wider_lower_and_shorter_than_yunets() -> None:
+    """By the ratios that benchmarks/fit_detector_box.py fits on 2,078 faces."""
+    (box,) = landmark_boxes(np.array([[100.0, 100.0, 200.0, 300.0]], np.float32))
+    np.testing.assert_allclose(box[[0, 2]], [150 - 52.2, 150 + 52.2], atol=0.01)  # 1.044 times as wide
+    np.testing.assert_allclose(box[[1, 3]], [225 - 77.9, 225 + 77.9], atol=0.01)  # 0.779 as high, 1/8 lower
 
 
 def test_no_boxes_is_an_empty_array() -> None:

@@ -13,7 +13,7 @@ from golden import scenes
 from numpy.typing import ArrayLike
 
 from fkp_live.engine import Engine
-from fkp_live.inference.session import models_dir
+from fkp_live.inference.models import models_dir
 from fkp_live.types import Frame
 
 # Pixels. Measured without graph optimisation, which changes the order of the sums: float networks moved by 0.08 at

@@ -23,9 +23,10 @@ open_session(models_dir() / "yunet.onnx", "cpu")
 def python(*words: str, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Python with a home folder of its own, and without the variable that a test before may have set."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
+    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return subprocess.run(
         [sys.executable, *words],
-        env={**inherited, "HOME": str(home), "PYTHONPATH": str(ROOT), **environment},
+        env={**inherited, "HOME": str(home), "PYTHONPATH": paths, **environment},
         capture_output=True,
         text=True,
         timeout=120,

@@ -147,6 +147,14 @@ def test_a_detector_with_exchanged_outputs_is_refused(tmp_path: Path) -> None:
         open_session(path, "cpu")
 
 
+def test_one_output_for_two_purposes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"'keypoints' .*expected \(1, \d+, 4\)"):
+        open_session(detector(tmp_path / "model.onnx", box="keypoints"), "cpu")
+    output = {**metadata()["output"], "confidence": "points"}
+    with pytest.raises(ModelError, match=r"'points' .*expected \(1, 68\)"):
+        open_session(centroid_network(tmp_path / "model.onnx", output=output), "cpu")
+
+
 def test_a_detector_for_one_size_of_picture_is_refused(tmp_path: Path) -> None:
     path = detector(tmp_path / "model.onnx")
     model = onnx.load(str(path))

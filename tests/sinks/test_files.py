@@ -1,103 +1,91 @@
-"""Names of outputs and what becomes of them; what single formats do is in test_sinks."""
+"""Names of outputs that are refused, and what becomes of them; what all sinks promise is in test_conformance."""
 
 from __future__ import annotations
 
-import json
 import os
-import stat
 from pathlib import Path
 
 import pytest
+from written import info, names
 
 from fkp_live.errors import OutputError
-from fkp_live.sinks.files import check_output
-from fkp_live.sinks.tables import CsvSink, JsonlSink
+from fkp_live.sinks import CsvSink, VideoSink, check_output
+from fkp_live.sinks.files import PartialFile, write_text
+
+# what is refused
 
 
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+def output_like(kind: str, folder: Path) -> Path:
+    name = folder / f"{kind}.mp4"
+    if kind == "symlink":
+        name.symlink_to("in.mp4")
+    elif kind == "hardlink":
+        os.link(folder / "in.mp4", name)
+    elif kind == "detour":
+        (folder / "sub").mkdir()
+        return folder / "sub" / ".." / "in.mp4"
+    elif kind == "becomes the input while it is written":
+        (folder / "in.mp4").rename(folder / "x.partial.mp4")
+        return folder / "x.mp4"
+    else:
+        return folder / "in.mp4"
+    return name
 
 
-# partial files
-
-
-def test_a_partial_file_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "o.partial.csv").write_text("of a run that broke down")
-    (tmp_path / "o.partial-2.csv").symlink_to("nowhere")
-    with CsvSink(tmp_path / "o.csv"):
-        assert (tmp_path / "o.partial-3.csv").is_file()
-    assert (tmp_path / "o.partial.csv").read_text() == "of a run that broke down"
-    assert names(tmp_path) == ["o.csv", "o.partial-2.csv", "o.partial.csv"]
-    assert not (tmp_path / "nowhere").exists()
-
-
-def test_a_new_file_has_the_usual_mode(tmp_path: Path) -> None:
-    before = os.umask(0o027)
-    try:
-        CsvSink(tmp_path / "o.csv").close()
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE((tmp_path / "o.csv").stat().st_mode) == 0o640
-
-
-@pytest.mark.parametrize("hard_links", [True, False])
-def test_of_two_runs_that_write_one_file_the_first_to_end_has_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hard_links: bool
-) -> None:
-    def link(*_: object) -> None:
-        raise PermissionError(1, "Operation not permitted")
-
-    if not hard_links:  # as on FAT
-        monkeypatch.setattr(os, "link", link)
-    one, two = JsonlSink(tmp_path / "o.jsonl", {"run": 1}), JsonlSink(tmp_path / "o.jsonl", {"run": 2})
-    two.close()
-    with pytest.raises(OutputError, match="came into being") as caught:
-        one.close()
+@pytest.mark.parametrize(
+    "kind", ["itself", "symlink", "hardlink", "detour", "becomes the input while it is written"]
+)
+def test_output_that_is_the_input(tmp_path: Path, kind: str) -> None:
+    read = tmp_path / "in.mp4"
+    read.write_text("precious")
+    out = output_like(kind, tmp_path)
+    read = read if read.exists() else tmp_path / "x.partial.mp4"
+    with pytest.raises(OutputError, match="input") as caught:
+        check_output(out, overwrite=True, inputs=[read])
     assert caught.value.exit_code == 6
-    assert one.kept == tmp_path / "o.partial.jsonl"
-    assert str(one.kept) in str(caught.value)
-    assert '"run": 2' in (tmp_path / "o.jsonl").read_text()
-    assert '"run": 1' in one.kept.read_text()
-    assert names(tmp_path) == ["o.jsonl", "o.partial.jsonl"]
+    assert read.read_text() == "precious"
 
 
-def test_with_overwrite_the_last_of_two_runs_has_the_file(tmp_path: Path) -> None:
-    one, two = (JsonlSink(tmp_path / "o.jsonl", {"run": i}, overwrite=True) for i in (1, 2))
-    two.close()
-    one.close()
-    assert '"run": 1' in (tmp_path / "o.jsonl").read_text()
-    assert names(tmp_path) == ["o.jsonl"]
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("folder", "is a folder"),
+        ("no/such/o.mp4", "There is no folder"),
+        ("there.mp4", "exists already"),
+        ("file.txt/o.mp4", "There is no folder"),
+        ("/proc/o.mp4", "No file can be created"),
+        ("o.avi", r"must be one of \.mp4, \.mov, \.mkv"),
+        ("o", "has no extension"),
+        ("pipe.mp4", "not a regular file"),
+    ],
+)
+def test_refused(tmp_path: Path, name: str, says: str) -> None:
+    (tmp_path / "folder.mp4").mkdir()
+    (tmp_path / "there.mp4").write_text("old")
+    (tmp_path / "file.txt").write_text("x")
+    os.mkfifo(tmp_path / "pipe.mp4")
+    name = "folder.mp4" if name == "folder" else name
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(OutputError, match=says) as caught:
+        VideoSink(tmp_path / name, info())
+    assert caught.value.exit_code == 6
+    assert caught.value.hint
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / "there.mp4").read_text() == "old"
 
 
-def test_what_is_kept_is_named_where_it_lies(tmp_path: Path) -> None:
-    (tmp_path / "far").mkdir()
-    (tmp_path / "link.csv").symlink_to("far/real.csv")
-    sink = CsvSink(tmp_path / "link.csv")
-    assert sink.kept == tmp_path / "far" / "real.partial.csv"
-    sink.close()
-    assert sink.kept is None
-
-
-def test_a_failure_at_the_beginning_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(ZeroDivisionError):
-        CsvSink(tmp_path / "o.csv")
-    assert names(tmp_path) == []
-
-
-# names
-
-
-@pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX only")
-def test_undecodable_names_are_json(tmp_path: Path) -> None:
-    name = os.fsdecode(b"b\xff.mp4")
-    JsonlSink(tmp_path / "o.jsonl", {"source": name, "other": "ü"}).close()
-    text = (tmp_path / "o.jsonl").read_text(encoding="utf-8")
-    assert json.loads(text)["source"] == name
-    assert "ü" in text
+def test_two_outputs_that_are_one_file(tmp_path: Path) -> None:
+    (tmp_path / "real.csv").touch()
+    (tmp_path / "link.csv").symlink_to("real.csv")
+    for a, b in (
+        ("a.csv", "a.csv"),
+        ("./a.csv", "a.csv"),
+        ("link.csv", "real.csv"),
+        ("a.csv", "a.partial.csv"),
+    ):
+        with pytest.raises(OutputError, match="are the same file"):
+            check_output(tmp_path / a, overwrite=True, others=[tmp_path / b])
+    check_output(tmp_path / "a.csv", overwrite=False, others=[tmp_path / "a.jsonl"])
 
 
 @pytest.mark.parametrize(
@@ -146,7 +134,17 @@ def test_a_folder_that_one_may_not_enter(tmp_path: Path) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 6
 
 
-# what is said
+# partial files
+
+
+def test_a_failure_at_the_beginning_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(os, "fdopen", refuse)
+    with pytest.raises(ZeroDivisionError):
+        CsvSink(tmp_path / "o.csv")
+    assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -158,9 +156,34 @@ def test_a_folder_that_one_may_not_enter(tmp_path: Path) -> None:
     ],
 )
 def test_a_full_disk_is_named_only_where_it_is_full(tmp_path: Path, error: Exception, cure: bool) -> None:
-    sink = CsvSink(tmp_path / "o.csv")
-    failure = sink._failed(error)
-    sink.abort()
+    file = PartialFile(tmp_path / "o.csv", overwrite=False)
+    failure = file.failed(error)
+    file.discard()
     assert ("Make room on the disk" in str(failure)) == cure
     assert (getattr(error, "strerror", None) or str(error)) in str(failure)
     assert failure.exit_code == 6
+
+
+# whole texts
+
+
+def test_a_text_is_written_whole(tmp_path: Path) -> None:
+    write_text(tmp_path / "o.txt", "\u00fc\n", overwrite=False)
+    assert (tmp_path / "o.txt").read_bytes() == b"\xc3\xbc\n"
+    with pytest.raises(OutputError, match="exists already"):
+        write_text(tmp_path / "o.txt", "other", overwrite=False)
+    write_text(tmp_path / "o.txt", "other", overwrite=True)
+    assert (tmp_path / "o.txt").read_text() == "other"
+    assert names(tmp_path) == ["o.txt"]
+
+
+def test_a_text_without_room_leaves_nothing(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OutputError, match="cannot be written"):
+            write_text(tmp_path / "o.txt", "x" * 5000, overwrite=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert names(tmp_path) == []

@@ -1,85 +1,65 @@
-"""The queue between reader and consumer, and the clock of live streams."""
+"""The reading thread."""
 
 from __future__ import annotations
 
+import gc
 import itertools
-import threading
-import time
-from fractions import Fraction
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
+from conftest import number_of
 
-from fkp_live.clock import LiveClock
-from fkp_live.errors import FkpError
-from fkp_live.handoff import Handoff
+from fkp_live.sources import decoding, open_source
+from fkp_live.types import Frame
 
-
-def test_reading_ahead_is_bounded() -> None:
-    handoff: Handoff[int] = Handoff(3)
-    put: list[int] = []
-
-    def produce() -> None:
-        for i in range(100):
-            if not handoff.put(i):
-                break
-            put.append(i)
-
-    producer = threading.Thread(target=produce)
-    producer.start()
-    time.sleep(0.2)
-    assert put == [0, 1, 2]
-    assert [handoff.get() for _ in range(10)] == list(range(10))
-    handoff.cancel()
-    producer.join(5)
-    assert not producer.is_alive()
-    assert len(put) <= 14
+MakeClip = Callable[..., Path]
+pytestmark = [pytest.mark.usefixtures("no_thread_left"), pytest.mark.timeout(60)]
 
 
-def test_handoff_error_comes_after_what_was_produced() -> None:
-    handoff: Handoff[int] = Handoff(3)
-    handoff.put(1)
-    handoff.finish(FkpError("broken"))
-    assert handoff.get() == 1
-    with pytest.raises(FkpError, match="broken"):
-        handoff.get()
-    assert handoff.get() is None
+def test_failing_reader_ends_the_consumer_with_its_own_message(
+    make_clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_clip(tmp_path / "a.mp4", 30)
+    count = itertools.count()
+    make_frame = decoding.Converter.__call__
+
+    def fails(self: Any, *args: Any) -> Frame:
+        if next(count) == 10:
+            raise RuntimeError("the eleventh picture is cursed")
+        return make_frame(self, *args)
+
+    monkeypatch.setattr(decoding.Converter, "__call__", fails)
+    seen = 0
+    with open_source(path) as source, pytest.raises(RuntimeError, match="eleventh"):  # noqa: PT012
+        for _ in source:
+            seen += 1
+    assert seen == 10
 
 
-def times(clock: LiveClock, *frames: tuple[int | None, float]) -> list[float]:
-    return [clock(pts, arrived) for pts, arrived in frames]
+def test_a_source_that_is_dropped_lets_go_of_its_file(make_clip: MakeClip, tmp_path: Path) -> None:
+    source = open_source(make_clip(tmp_path / "a.mp4", 60))
+    next(source)
+    thread = source._thread
+    assert thread.is_alive()
+    del source
+    gc.collect()
+    thread.join(5)
+    assert not thread.is_alive()
 
 
-def test_frames_that_piled_up_keep_their_distances() -> None:
-    clock = LiveClock(Fraction(1, 1000))
-    piled = [(5000 + 40 * i, 100.0 + 0.001 * i) for i in range(20)]
-    late = [(5800, 101.3), (7300, 102.8)]  # held up on the way; and a gap in what the sender sent
-    assert times(clock, *piled, *late) == pytest.approx([*(0.04 * i for i in range(20)), 0.8, 2.3])
+def test_leaving_in_the_middle_leaves_no_thread(make_clip: MakeClip, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4", 60)
+    with open_source(path) as source:
+        assert number_of(next(source).image) == 0
+    assert list(source) == []
+    open_source(path).close()
 
 
-@pytest.mark.parametrize("base", [None, Fraction(1, 1000)])
-def test_without_time_stamps_arrival_counts(base: Fraction | None) -> None:
-    pts = None if base else 7
-    assert times(LiveClock(base), (pts, 3.0), (pts, 3.5), (pts, 3.6)) == pytest.approx([0.0, 0.5, 0.6])
-
-
-@pytest.mark.parametrize("jump", [-90_000, 0, 90_000])
-def test_a_jump_of_the_senders_clock_is_bridged_by_arrival(jump: int) -> None:
-    clock = LiveClock(Fraction(1, 1000))
-    frames = [(1000, 5.0), (1040, 5.04), (1040 + jump, 5.09), (1080 + jump, 5.12), (1120 + jump, 5.16)]
-    told = times(clock, *frames)
-    assert told == pytest.approx([0.0, 0.04, 0.09, 0.13, 0.17])
-    assert all(b > a for a, b in itertools.pairwise(told))
-
-
-def test_a_pause_of_the_sender_is_not_lost() -> None:
-    """The last frame of the old sender comes only when the new one begins: the parser held it."""
-    clock = LiveClock(Fraction(1, 1000))
-    told = times(clock, (1000, 5.0), (1040, 5.04), (1080, 7.0), (40, 7.001), (80, 7.041))
-    assert told == pytest.approx([0.0, 0.04, 0.08, 2.001, 2.041])
-
-
-def test_a_stamp_that_is_missing_is_bridged_by_arrival() -> None:
-    clock = LiveClock(Fraction(1, 1000))
-    assert times(clock, (40, 1.0), (None, 1.05), (120, 1.08), (160, 1.20)) == pytest.approx(
-        [0, 0.05, 0.08, 0.12]
-    )
+def test_cv2_is_imported_before_av() -> None:
+    """``import av`` before ``import cv2`` makes cv2.imshow hang on Linux."""
+    code = "import sys, fkp_live.sinks; assert 'cv2' in sys.modules; assert 'av' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

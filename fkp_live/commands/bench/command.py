@@ -27,7 +27,7 @@ def main(words: Sequence[str]) -> int:
     # Not at the top: OpenCV and onnxruntime take longer to load than --help or a mistyped option needs.
     from fkp_live.commands.bench.measure import measure
     from fkp_live.inference.models import resolve_model
-    from fkp_live.sources.capture import local_files
+    from fkp_live.sources.spec import local_files
 
     old = None if options.compare is None else read_report(options.compare)
     if options.json is not None:

@@ -30,7 +30,7 @@ from fkp_live.inference.metadata import LANDMARKS
 from fkp_live.inference.models import resolve_model
 from fkp_live.inference.session import open_session
 from fkp_live.sources import open_source
-from fkp_live.sources.capture import without_password
+from fkp_live.sources.spec import without_password
 
 _PACKAGES = ("numpy", "opencv-python", "onnxruntime", "av")
 

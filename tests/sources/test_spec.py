@@ -1,4 +1,4 @@
-"""What a spec names, who may know of it, and pictures."""
+"""What a spec names, and who may know of it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 import pytest
 from conftest import number_of, numbered
 
 from fkp_live.errors import InputError
-from fkp_live.sources import capture, open_source
-from fkp_live.sources.capture import local_files, resolve, without_password
+from fkp_live.sources import open_source
+from fkp_live.sources.spec import local_files, resolve, without_password
 
 pytestmark = [pytest.mark.usefixtures("no_thread_left"), pytest.mark.timeout(60)]
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, with nothing in it."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def picture(path: Path, number: int = 1) -> Path:
@@ -31,7 +23,11 @@ def picture(path: Path, number: int = 1) -> Path:
     return path
 
 
-# what a spec names
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with nothing in it."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def test_digits_are_a_camera_unless_a_file_has_that_name(folder: Path) -> None:
@@ -66,7 +62,7 @@ def test_a_tilde_is_a_home_where_there_is_one_and_else_part_of_the_name(
 
 
 @pytest.mark.parametrize(
-    ("spec", "says"),
+    ("spec", "message"),
     [
         ("", "There is no file ''"),
         ("a\0b", "There is no file"),
@@ -80,10 +76,10 @@ def test_a_tilde_is_a_home_where_there_is_one_and_else_part_of_the_name(
     ],
     ids=lambda value: str(value)[:24].replace("\0", "0"),
 )
-def test_odd_names_are_refused_with_a_sentence(folder: Path, spec: str | int, says: str) -> None:
+def test_odd_names_are_refused_with_a_message(folder: Path, spec: str | int, message: str) -> None:
     if os.name == "posix":
         (folder / "loop.mp4").symlink_to("loop.mp4")
-    with pytest.raises(InputError, match=says) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         open_source(spec)
     assert caught.value.hint
     assert local_files(spec) == []
@@ -93,7 +89,7 @@ def test_a_folder_that_may_not_be_entered_is_refused(folder: Path, monkeypatch: 
     def refuse(*_: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(capture.os, "listdir", refuse)
+    monkeypatch.setattr(os, "listdir", refuse)
     with pytest.raises(InputError, match="cannot be opened: Permission denied"):
         open_source(folder)
     assert local_files(folder) == []
@@ -134,42 +130,3 @@ def test_local_files_are_those_that_are_read(folder: Path) -> None:
 )
 def test_passwords_are_not_shown(url: str, shown: str) -> None:
     assert without_password(url) == shown
-
-
-# pictures
-
-
-def animation(path: Path, durations: list[int]) -> Path:
-    if not hasattr(cv2, "Animation"):
-        pytest.skip("this OpenCV knows no animations")
-    made = cv2.Animation()
-    made.frames = [cv2.cvtColor(numbered(i), cv2.COLOR_BGR2BGRA) for i in range(len(durations))]
-    made.durations = np.array(durations)
-    assert cv2.imwriteanimation(str(path), made)
-    return path
-
-
-def test_every_picture_of_an_animation_is_read_by_its_own_clock(tmp_path: Path) -> None:
-    path = animation(tmp_path / "a.webp", [100, 40, 0, 200])
-    with open_source(path) as source:
-        frames = list(source)
-        assert source.note == ""
-    assert [number_of(frame.image) for frame in frames] == [0, 1, 2, 3]
-    assert frames[0].image.shape == (96, 160, 3)
-    assert [frame.time for frame in frames] == pytest.approx([0.0, 0.1, 0.14, 0.24])
-    assert all(frame.pts * frame.time_base == pytest.approx(frame.time) for frame in frames)
-    assert (source.info.frames, source.info.duration) == (4, pytest.approx(0.44))
-
-
-def test_an_animation_among_pictures_gives_one_and_that_is_told(tmp_path: Path) -> None:
-    animation(tmp_path / "1.webp", [100, 100])
-    picture(tmp_path / "2.png", 7)
-    with open_source(tmp_path) as source:
-        assert [number_of(frame.image) for frame in source] == [0, 7]
-        assert source.note == "only the first picture of 1.webp was read"
-
-
-def test_a_webp_picture_is_a_picture(tmp_path: Path) -> None:
-    with open_source(picture(tmp_path / "a.webp", 9)) as source:
-        assert [number_of(frame.image) for frame in source] == [9]
-        assert source.note == ""

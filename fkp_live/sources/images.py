@@ -1,0 +1,99 @@
+"""Pictures and animations as a source: single files, folders and patterns, read through OpenCV."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import accumulate
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fkp_live.errors import InputError
+from fkp_live.images.picture import BgrPicture
+from fkp_live.sources.picture_header import picture_size
+from fkp_live.sources.source import Frames, Opened, peek_first
+from fkp_live.sources.spec import CHECK_ACCESS, CHECK_SPELLING, check_file, names_many, pictures_of
+from fkp_live.types import Frame, SourceInfo
+
+PICTURE_RATE = 25  # pictures have no clock; each is shown for 1/25 s, as in ffmpeg
+# Browsers show a picture of an animation with a duration of less than 11 ms for 100 ms.
+_LEAST_SHOWN, _USUALLY_SHOWN = 11, 100
+
+
+def open_pictures(path: Path) -> Opened:
+    """Open a picture, an animation, or the pictures of a folder or pattern.
+
+    Raises
+    ------
+    InputError : there is no picture, or the first one cannot be read
+    """
+    if names_many(path):
+        files = pictures_of(path)
+    else:
+        check_file(path)
+        files = [path]
+    shortened: list[str] = []
+    if len(files) == 1 and (animation := _animation_in(files[0])):
+        durations = [shown if shown >= _LEAST_SHOWN else _USUALLY_SHOWN for shown in animation.durations]
+        base, count, seconds = Fraction(1, 1000), len(durations), sum(durations) / 1000
+        frames = _animation_frames(animation.frames, durations, base)
+    else:
+        base, count, seconds = Fraction(1, PICTURE_RATE), len(files), len(files) / PICTURE_RATE
+        frames = _picture_frames(files, base, shortened)
+    first, frames = peek_first(frames, lambda: InputError(f"There is no picture in {path}.", CHECK_SPELLING))
+    width, height = first.picture.size
+    name, fps = path.name or str(path), count / seconds
+    info = SourceInfo(name, width, height, fps=fps, frames=count, duration=seconds, time_base=base)
+
+    def note() -> str:
+        return f"only the first picture of {', '.join(shortened)} was read" if shortened else ""
+
+    return Opened(info, frames, note)
+
+
+def _picture_frames(files: Sequence[Path], base: Fraction, shortened: list[str]) -> Frames:
+    """One frame of each file; the names of animations are added to ``shortened``."""
+    for index, path in enumerate(files):
+        data = _bytes_of(path)
+        # What has no header is refused before OpenCV, which prints warnings about it.
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if picture_size(data.data) else None
+        if image is None:
+            raise InputError(
+                f"{path} is not a picture that can be read.", "Remove it, or save it again as PNG."
+            )
+        if _is_animated(data):
+            shortened.append(path.name)
+        picture = BgrPicture(np.asarray(image, np.uint8))
+        yield Frame(picture, index, float(index * base), time.perf_counter(), index, base)
+
+
+def _animation_frames(images: Sequence[np.ndarray], durations: Sequence[int], base: Fraction) -> Frames:
+    for index, (image, pts) in enumerate(zip(images, accumulate(durations, initial=0), strict=False)):
+        opaque = np.ascontiguousarray(image[..., :3], np.uint8)
+        yield Frame(BgrPicture(opaque), index, float(pts * base), time.perf_counter(), pts, base)
+
+
+def _animation_in(path: Path) -> cv2.Animation | None:
+    """All pictures of an animated WebP with the milliseconds that each is shown; None of any other file."""
+    data = _bytes_of(path)
+    if not _is_animated(data) or not hasattr(cv2, "imdecodeanimation"):  # OpenCV has it since 4.11
+        return None
+    whole, animation = cv2.imdecodeanimation(data[None])
+    return animation if whole else None
+
+
+def _is_animated(data: NDArray[np.uint8]) -> bool:
+    """Whether a picture's bytes are an animated WebP; the flag is in its extended header."""
+    head = bytes(data[:21])
+    return head[8:16] == b"WEBPVP8X" and len(head) == 21 and bool(head[20] & 2)
+
+
+def _bytes_of(path: Path) -> NDArray[np.uint8]:
+    try:
+        return np.fromfile(path, np.uint8)
+    except OSError as exc:
+        raise InputError(f"{path} cannot be opened: {exc.strerror}.", CHECK_ACCESS) from exc

@@ -1,0 +1,134 @@
+"""What a spec names: a camera's number, a URL, a file, or the pictures of a folder or pattern."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import stat
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import unquote
+
+from fkp_live.errors import InputError
+
+PICTURE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+CHECK_SPELLING = "Check the spelling, and the folder you are in."
+CHECK_ACCESS = "Check its name, its permissions, and those of the folders that it is in."
+
+
+def resolve(spec: str | int | Path) -> int | str | Path:
+    """What a spec names: the number of a camera, a URL (its scheme in lower case), or else a path.
+
+    Digits are a camera unless a file or folder of that name exists. The path itself need not exist; ``file://`` and
+    ``~`` are resolved as far as possible, and the name is taken as it stands otherwise.
+
+    Raises
+    ------
+    InputError : a text that names nothing
+    """
+    if isinstance(spec, int):
+        return spec
+    text = str(spec)
+    if isinstance(spec, str):
+        if text.isdecimal() and len(text) < 10 and not os.path.lexists(text):
+            return int(text)
+        if url := re.match(r"([A-Za-z][A-Za-z0-9+.-]+)(://.*)", text, re.DOTALL):
+            scheme, rest = url[1].lower(), url[2]
+            if scheme != "file":
+                return scheme + rest
+            text = unquote(re.sub("://(localhost(?=/))?", "", rest, count=1))
+    if not text or "\0" in text:
+        raise InputError(f"There is no file {text!r}.", CHECK_SPELLING)
+    return Path(os.path.expanduser(text))  # Path's own expanduser fails for a user that does not exist
+
+
+def local_files(spec: str | int | Path) -> list[Path]:
+    """The files that `open_source` reads for ``spec``: one, or the pictures of a folder or pattern.
+
+    Empty for cameras and URLs, and where nothing exists or nothing can be read; never raises.
+    """
+    with suppress(InputError):
+        where = resolve(spec)
+        if isinstance(where, Path):
+            return pictures_of(where) if names_many(where) else [where] if os.path.exists(where) else []
+    return []
+
+
+def names_pictures(path: Path) -> bool:
+    """Whether a path is read as pictures and not as a video."""
+    return names_many(path) or path.suffix.lower() in PICTURE_SUFFIXES
+
+
+def names_many(path: Path) -> bool:
+    """Whether a path is a folder or a pattern."""
+    return os.path.isdir(path) or _is_glob(path)
+
+
+def _is_glob(path: Path) -> bool:
+    return glob.has_magic(str(path)) and not os.path.lexists(path)
+
+
+def pictures_of(path: Path) -> list[Path]:
+    """The pictures of a folder or pattern in natural order, at least one.
+
+    Raises
+    ------
+    InputError : the folder cannot be read, or there is no picture in it
+    """
+    if _is_glob(path):
+        where, found = f"the pattern {path}", [Path(p) for p in glob.glob(str(path), recursive=True)]
+    else:
+        where = f"the folder {path}"
+        try:
+            # With the dot, because a folder may be readable, but not enterable.
+            found = [path / name for name in os.listdir(os.path.join(path, "."))]
+        except OSError as exc:
+            raise InputError(f"{path} cannot be opened: {exc.strerror}.", CHECK_ACCESS) from exc
+    files = [p for p in found if p.suffix.lower() in PICTURE_SUFFIXES and os.path.isfile(p)]
+    if not files:
+        raise InputError(
+            f"There is no picture in {where}.", f"Known pictures are {', '.join(PICTURE_SUFFIXES)}."
+        )
+    return sorted(files, key=_natural)
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """Sorts frame2 before frame10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", str(path))]
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is not a readable, regular file with something in it.
+
+    Raises
+    ------
+    InputError : with the reason
+    """
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise InputError(
+                f"{path} is not a regular file.", "Give a video, a folder of pictures or a camera number."
+            )
+        if found.st_size == 0:
+            raise InputError(f"{path} is empty (0 bytes).", "Copy or download it again.")
+        path.open("rb").close()
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"There is no file {path}.", CHECK_SPELLING) from None
+    except OSError as exc:
+        raise InputError(f"{path} cannot be opened: {exc.strerror}.", CHECK_ACCESS) from exc
+
+
+def without_password(url: str) -> str:
+    """The URL without user name and password, for people to read; never raises.
+
+    A password may contain a slash that should have been written %2F: what follows the colon is then not a port,
+    and everything up to the last @ is removed.
+    """
+    scheme, slashes, rest = url.partition("://")
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    end = authority.rfind("@")
+    if end < 0 and re.match(r"[^\[].*:(?!\d*$)", authority):  # not "[", with which an IPv6 address begins
+        end = rest.rfind("@")
+    return scheme + slashes + rest[end + 1 :]

@@ -1,0 +1,68 @@
+"""Timestamps of the file: exact, growing, and where they begin."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from written import info, result_of
+
+from fkp_live.sinks.video_clock import VideoClock
+
+BASE = Fraction(1, 30_000)
+
+
+def ticks(clock: VideoClock, *pts: int, base: Fraction = BASE) -> list[int]:
+    return [clock.ticks(result_of(i, pts=stamp, base=base)) for i, stamp in enumerate(pts)]
+
+
+def test_timestamps_of_a_file_are_kept_exactly() -> None:
+    clock = VideoClock(info(time_base=BASE))
+    assert clock.base == BASE
+    assert ticks(clock, 7, 1008, 2009, 9000) == [7, 1008, 2009, 9000]
+    assert clock.origin == 0.0
+    assert not clock.rebased
+
+
+def test_timestamps_come_from_pts_and_not_from_the_seconds() -> None:
+    clock = VideoClock(info(time_base=BASE))
+    assert clock.ticks(result_of(0, seconds=99.0, pts=5, base=BASE)) == 5
+
+
+def test_equal_timestamps_and_steps_back_become_steps_of_one_tick() -> None:
+    clock = VideoClock(info(time_base=BASE))
+    assert ticks(clock, 0, 100, 100, 100, 40, 101, 500) == [0, 100, 101, 102, 103, 104, 500]
+
+
+def test_a_file_whose_clock_starts_late_begins_at_0() -> None:
+    clock = VideoClock(info(time_base=BASE, origin=10.0))
+    assert clock.origin == 10.0
+    # The first picture comes 0.1 s after the sound, and does so in the file.
+    assert ticks(clock, 303_000, 304_001) == [3000, 4001]
+    assert clock.origin == 10.0
+
+
+@pytest.mark.parametrize("more", [{"start": 2.5}, {"live": True}])
+def test_after_a_cut_and_live_the_first_picture_is_at_0(more: dict[str, float]) -> None:
+    clock = VideoClock(info(time_base=BASE, **more))
+    assert clock.rebased
+    assert ticks(clock, 75_300, 76_301, 78_000) == [0, 1001, 2700]
+    assert clock.origin == pytest.approx(2.51)
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        (None, Fraction(1, 90_000)),  # live sources
+        (Fraction(1, 1000), Fraction(1, 1000)),
+        (Fraction(1001, 30_000), Fraction(1001, 30_000)),
+        (Fraction(1, 1_000_000), Fraction(1, 1_000_000)),
+        (Fraction(1, 10_000_000), Fraction(1, 90_000)),
+    ],
+)
+def test_the_unit_is_the_source_s_where_encoders_can_use_it(given: Fraction | None, used: Fraction) -> None:
+    clock = VideoClock(info(time_base=given))
+    assert clock.base == used
+    assert clock.ticks(result_of(3, seconds=2.0)) == round(2 / used)
+    later = Fraction(5, 2) / given if given else Fraction(5, 2) / used
+    assert clock.ticks(result_of(4, pts=round(later), base=given or used)) == pytest.approx(2.5 / used, abs=1)

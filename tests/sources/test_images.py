@@ -1,0 +1,108 @@
+"""Pictures and animations."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import number_of, numbered, read
+
+from fkp_live.errors import InputError, UsageError
+from fkp_live.sources import open_source
+from fkp_live.types import Image
+
+pytestmark = [pytest.mark.usefixtures("no_thread_left"), pytest.mark.timeout(60)]
+
+
+def picture(path: Path, number: int = 1) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    assert cv2.imwrite(str(path), numbered(number))
+    return path
+
+
+def test_pictures(tmp_path: Path, astronaut: Image) -> None:
+    for number in (10, 2, 1):
+        cv2.imwrite(str(tmp_path / f"p{number}.png"), numbered(number))
+    (tmp_path / "notes.txt").write_text("not a picture")
+    for spec in (tmp_path, tmp_path / "p*.png"):
+        with open_source(spec) as source:
+            frames = list(source)
+        assert [number_of(f.image) for f in frames] == [1, 2, 10]
+        assert [f.time for f in frames] == [0.0, 0.04, 0.08]
+        assert source.info.frames == 3
+        assert not source.info.live
+    single = read(tmp_path / "p10.png")
+    assert len(single) == 1
+    assert np.array_equal(single[0].image, numbered(10))
+    with pytest.raises(UsageError, match="--start"):
+        open_source(tmp_path, start=1.0)
+
+
+def test_damaged_picture_in_the_middle_is_named(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        cv2.imwrite(str(tmp_path / f"p{number}.png"), numbered(number))
+    (tmp_path / "p2.png").write_bytes(b"no")
+    with open_source(tmp_path) as source:
+        assert number_of(next(source).image) == 1
+        with pytest.raises(InputError, match=r"p2\.png is not a picture"):
+            next(source)
+
+
+def animation(path: Path, durations: list[int]) -> Path:
+    if not hasattr(cv2, "Animation"):
+        pytest.skip("this OpenCV knows no animations")
+    made = cv2.Animation()
+    made.frames = [cv2.cvtColor(numbered(i), cv2.COLOR_BGR2BGRA) for i in range(len(durations))]
+    made.durations = np.array(durations)
+    assert cv2.imwriteanimation(str(path), made)
+    return path
+
+
+def test_every_picture_of_an_animation_is_read_by_its_own_clock(tmp_path: Path) -> None:
+    path = animation(tmp_path / "a.webp", [100, 40, 0, 200])
+    with open_source(path) as source:
+        frames = list(source)
+        assert source.note == ""
+    assert [number_of(frame.image) for frame in frames] == [0, 1, 2, 3]
+    assert frames[0].image.shape == (96, 160, 3)
+    assert [frame.time for frame in frames] == pytest.approx([0.0, 0.1, 0.14, 0.24])
+    assert all(frame.pts * frame.time_base == pytest.approx(frame.time) for frame in frames)
+    assert (source.info.frames, source.info.duration) == (4, pytest.approx(0.44))
+
+
+def test_an_animation_among_pictures_gives_one_and_the_note_names_it(tmp_path: Path) -> None:
+    animation(tmp_path / "1.webp", [100, 100])
+    picture(tmp_path / "2.png", 7)
+    with open_source(tmp_path) as source:
+        assert [number_of(frame.image) for frame in source] == [0, 7]
+        assert source.note == "only the first picture of 1.webp was read"
+
+
+def test_a_webp_picture_is_a_picture(tmp_path: Path) -> None:
+    with open_source(picture(tmp_path / "a.webp", 9)) as source:
+        assert [number_of(frame.image) for frame in source] == [9]
+        assert source.note == ""
+
+
+def test_the_log_level_of_opencv_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It belongs to the process: threads that set it and set it back left it silent for good."""
+    (tmp_path / "broken.png").write_bytes(cv2.imencode(".png", numbered(1))[1].tobytes()[:60])
+    changes: list[int] = []
+    monkeypatch.setattr(cv2.utils.logging, "setLogLevel", changes.append)
+
+    def open_many() -> None:
+        for _ in range(5):
+            with pytest.raises(InputError, match="not a picture"):
+                open_source(tmp_path / "broken.png")
+        with pytest.raises(InputError):
+            open_source(97)
+
+    threads = [threading.Thread(target=open_many) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert changes == []
