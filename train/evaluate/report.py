@@ -87,12 +87,13 @@ def calibration(confidence: ArrayLike, errors: ArrayLike) -> dict[str, Any]:
 
 
 def _auroc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float | None:
-    from scipy.stats import rankdata
-
     right, wrong = int(positive.sum()), int((~positive).sum())
     if not right or not wrong:
         return None
-    return float((rankdata(scores)[positive].sum() - right * (right + 1) / 2) / (right * wrong))
+    # Rank of each score from 1 up; equal scores have the mean of their ranks.
+    _, place, number = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(number) - (number - 1) / 2)[place]
+    return float((ranks[positive].sum() - right * (right + 1) / 2) / (right * wrong))
 
 
 def plot_calibration(bins: Mapping[str, Sequence[Mapping[str, float]]], path: Path) -> None:
