@@ -36,7 +36,7 @@ test-lowest test-newest: $(VENV)/uv.stamp
 	.venv-$(@:test-%=%)/bin/python -m pytest --ignore tests/train --ignore tests/export --ignore tests/benchmarks
 
 mutants: $(VENV)/dev.stamp
-	$(BIN)/python -m benchmarks.mutants
+	$(BIN)/python -m tests.mutants
 
 # The product alone: without torch, onnx and pandas.
 $(VENV)/product.stamp: setup.cfg pyproject.toml constraints.txt

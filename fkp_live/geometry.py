@@ -1,6 +1,6 @@
-"""From a face in a frame to a square crop and back.
+"""Geometry of crops and boxes: affines between frame and crop, boxes around points, intersection over union.
 
-Training and the live loop crop with this very code, so a network never sees a crop that it was not trained on.
+Training and live use share this code, so a network never sees a crop of a kind that it was not trained on.
 Matrices are 2x3 affines that take frame pixels to crop pixels; pixel centres are at integers in both.
 """
 
@@ -22,7 +22,7 @@ class CropSpec:
     Attributes
     ----------
     size : side of the crop in pixels
-    margin : what is added on each side of the box, as a fraction of the box's longer side
+    margin : added on each side of the box, as a fraction of the box's longer side
     """
 
     size: int
@@ -56,7 +56,7 @@ def crop_matrix_of_points(points: ArrayLike, spec: CropSpec, angle: float = 0.0)
     """Affine of the crop around (K, 2) points after the picture is turned by ``angle`` radians.
 
     A positive angle turns the content clockwise as seen (y points down). The box is taken after turning, as a
-    detector would on the turned picture.
+    detector would give it on the turned picture.
     """
     turn = rotation(angle)
     upright = crop_matrix(box_of(apply(turn, points)), spec)

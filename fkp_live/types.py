@@ -9,14 +9,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from fkp_live.geometry import Matrix
-    from fkp_live.images.yuv420 import ColourSpace
+from fkp_live.colour import ColourSpace
+from fkp_live.geometry import Matrix
 
 FloatArray = NDArray[np.float32]
 Image = NDArray[np.uint8]

@@ -14,11 +14,13 @@ from fkp_live.images import warping
 SPEC = CropSpec(112, 0.125)
 
 
-def test_the_box_fills_the_crop_up_to_the_margin() -> None:
-    box = np.array([30.0, 50.0, 130.0, 130.0])
-    corners = geometry.apply(geometry.crop_matrix(box, SPEC), box.reshape(2, 2))
+@pytest.mark.parametrize(
+    "box", [[30.0, 50.0, 130.0, 130.0], [30.0, 50.0, 110.0, 150.0]], ids=["wide", "tall"]
+)
+def test_the_longer_side_of_a_box_fills_the_crop_up_to_the_margin(box: list[float]) -> None:
+    corners = geometry.apply(geometry.crop_matrix(box, SPEC), np.reshape(box, (2, 2)))
     assert SPEC.face_side == pytest.approx(112 / 1.25)
-    assert np.ptp(corners[:, 0]) == pytest.approx(SPEC.face_side, abs=1e-4)
+    assert np.ptp(corners, 0).max() == pytest.approx(SPEC.face_side, abs=1e-4)
     np.testing.assert_allclose(corners.mean(0), (112 - 1) / 2, atol=1e-4)
 
 

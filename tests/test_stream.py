@@ -11,8 +11,9 @@ import pytest
 from ticking import Clock
 
 from fkp_live import process_stream
+from fkp_live.colour import ColourSpace
 from fkp_live.images.picture import BgrPicture
-from fkp_live.images.yuv420 import ColourSpace, Yuv420Picture
+from fkp_live.images.yuv420 import Yuv420Picture
 from fkp_live.sinks import CsvSink
 from fkp_live.stats import RunStats
 from fkp_live.stream import paint_faces, settled

@@ -51,7 +51,9 @@ def run(options: Options, stops: Stops) -> int:
         stack.enter_context(_opencv_settings())
         pipeline = Pipeline(options.pipeline)
         _note(options, f"{pipeline.engine.note}; network {pipeline.engine.model_name}")
-        source = stack.enter_context(_opened(options, spec, stops))
+        source = stack.enter_context(
+            open_source(spec, start=options.start, end=options.end, mirror=options.mirror)
+        )
         stops.finish_files(source)
         stats = RunStats()
         hud = HudFigures(stats, pipeline.engine.provider, live=source.info.live)
@@ -131,7 +133,7 @@ def _finish(
     stops: Stops,
 ) -> int:
     """Print notes and summary, once every file has its name."""
-    for note in (source.note, *(sink.note for sink in sinks if isinstance(sink, VideoSink))):
+    for note in (source.note, *(sink.note for sink in sinks)):
         if note:
             _note(options, note)
     written = [str(path) for path in options.outputs.values()] if stats.frames else []
@@ -148,19 +150,6 @@ def _finish(
 def _note(options: Options, text: str) -> None:
     if not options.quiet:
         log(text)
-
-
-@contextmanager
-def _opened(options: Options, spec: int | str, stops: Stops) -> Iterator[Source]:
-    """The source, closed in the end; after an interruption without waiting for a reader that hangs."""
-    source = open_source(spec, start=options.start, end=options.end, mirror=options.mirror)
-    try:
-        yield source
-    finally:
-        if stops.asked:
-            threading.Thread(target=source.close, name="fkp-live closing", daemon=True).start()
-        else:
-            source.close()
 
 
 @contextmanager

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fkp_live.colour import BLACK, ColourSpace
 from fkp_live.display.text import PLATE, chroma_offset, text_mask, tinted
 from fkp_live.images.picture import BgrPicture
-from fkp_live.images.yuv420 import BLACK, ColourSpace, Yuv420Picture
+from fkp_live.images.yuv420 import Yuv420Picture
 from fkp_live.types import FloatArray, Image, Picture
 
 Colour = tuple[int, int, int]

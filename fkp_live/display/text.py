@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fkp_live.images.yuv420 import NO_COLOUR
+from fkp_live.colour import NO_COLOUR
 
 # Share of the picture's luma that stays visible on the dark plate behind a text.
 PLATE = 0.35

@@ -1,1 +1,1 @@
-"""What is known of a face: detection, landmarks, tracks, smoothing, pose and openness."""
+"""Faces: detection, landmarks, tracking, smoothing, head pose and openness."""

@@ -46,7 +46,7 @@ WIDTH_RATIO, HEIGHT_RATIO, CENTRE_DROP = 1.044, 0.779, 0.125
 
 
 class FaceDetector(Protocol):
-    """Finds faces: a picture -> landmark boxes, best score first."""
+    """A face detector: a picture -> landmark boxes, best score first."""
 
     def __call__(self, picture: Picture) -> list[FaceBox]: ...
 

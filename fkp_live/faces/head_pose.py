@@ -1,10 +1,10 @@
 """Head pose from the 68 points: pitch, yaw and roll.
 
 Shift, size and turn in the picture are removed exactly (a least-squares similarity onto the mean
-face), so the answer does not depend on where or how large the face is, and turning the picture turns ``roll``
-by as much. The shape that is left goes through a small calibrated map: its leading components, their squares
-and products, and one linear layer to pitch, yaw and what roll still lacks. ``benchmarks/fit_pose.py`` makes
-the map (``assets/pose.npz``) and prints how far off it is.
+face), so the pose does not depend on where or how large the face is, and turning the picture turns ``roll``
+by as much. The shape that remains goes through a small calibrated map: its leading components, their squares
+and products, and one linear layer to pitch, yaw and the rest of roll. ``benchmarks/fit_pose.py`` makes
+the map (``assets/pose.npz``) and prints its errors.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class PoseMap:
 
 
 def align(points: ArrayLike, mean: NDArray[np.complex128]) -> tuple[float, NDArray[np.float64] | None]:
-    """Turn (radians, clockwise as seen) of points (68, 2) against ``mean``, and the difference (136,) left then.
+    """Turn of points (68, 2) against ``mean`` in radians, clockwise as seen, and the rest of the difference (136,).
 
-    The difference is None if all points coincide.
+    The rest is None if all points coincide.
     """
     shape = np.ascontiguousarray(points, np.float64).view(np.complex128)[:, 0]
     shape = shape - shape.sum() / len(shape)
@@ -80,8 +80,9 @@ def _shipped_map() -> PoseMap:
 
 
 def head_pose(points: ArrayLike) -> Pose:
-    """Orientation of the head from its 68 points (68, 2) in pixels, see `Pose` for the signs.
+    """Orientation of the head from its 68 points (68, 2) in pixels; see `Pose` for the signs.
 
-    Meant for faces turned by up to 60 degrees; beyond, points of the far side are guessed and so is the angle.
+    For faces turned by up to 60 degrees. Beyond, the network guesses the points of the far side, and so is the angle a
+    guess.
     """
     return _shipped_map()(points)

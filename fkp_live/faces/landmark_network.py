@@ -1,4 +1,4 @@
-"""The landmark network: boxes in, points in frame pixels out, all faces of a picture in one run."""
+"""Landmark network: 68 points of every face of a picture, in one run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fkp_live.types import FloatArray, Image, Landmarks, Picture
 class LandmarkNetwork:
     """A network of schema ``fkp-landmarks/1``.
 
-    May be used from several threads, which take turns: buffers are kept between calls.
+    Several threads may use it and take turns: buffers are kept between calls.
 
     Parameters
     ----------
@@ -55,8 +55,8 @@ class LandmarkNetwork:
         Parameters
         ----------
         picture : a picture, or (H, W, 3) uint8 BGR
-        boxes : (N, 4) or (4,) x0, y0, x1, y1 in frame pixels, each tight around the 68 points, give or
-            take 10 %; a box may reach beyond the picture
+        boxes : (N, 4) or (4,) x0, y0, x1, y1 in frame pixels, each tight around the 68 points to about 10 %; a
+            box may reach beyond the picture
 
         Raises
         ------
@@ -72,7 +72,7 @@ class LandmarkNetwork:
         Parameters
         ----------
         picture : a picture, or (H, W, 3) uint8 BGR
-        matrices : N affines (2, 3) from frame pixels to crop pixels, turned ones included
+        matrices : N affines (2, 3) from frame pixels to crop pixels, rotations included
         """
         picture = as_picture(picture)
         if not matrices:
@@ -84,7 +84,7 @@ class LandmarkNetwork:
         return Landmarks(geometry.apply(geometry.invert(np.stack(matrices)), points), confidence)
 
     def _fill(self, picture: Picture, matrices: Sequence[Matrix]) -> FloatArray:
-        """The crops as (N, 3, S, S) float32, in a buffer that the next call takes again."""
+        """The crops as (N, 3, S, S) float32, in a buffer that the next call overwrites."""
         count, size = len(matrices), self.spec.size
         if count > len(self._batch):
             self._batch = np.empty((count, *self._batch.shape[1:]), np.float32)
@@ -105,12 +105,11 @@ def check_boxes(boxes: ArrayLike) -> FloatArray:
     if array.ndim == 1:
         array = array[None]
     if array.ndim != 2 or array.shape[1] != 4:
-        raise ValueError(f"boxes have shape {array.shape}, expected was (N, 4) or (4,): x0, y0, x1, y1")
+        raise ValueError(f"boxes have shape {array.shape}, expected (N, 4) or (4,): x0, y0, x1, y1")
     wrong = ~np.isfinite(array).all(1) | (array[:, 2] <= array[:, 0]) | (array[:, 3] <= array[:, 1])
     if wrong.any():
         number = int(wrong.argmax())
         raise ValueError(
-            f"box {number} is {array[number].tolist()}, expected were four finite numbers with x0 < x1 and "
-            "y0 < y1"
+            f"box {number} is {array[number].tolist()}, expected four finite numbers with x0 < x1 and y0 < y1"
         )
     return array

@@ -1,11 +1,4 @@
-"""What the 68 points say about the head: where it faces, how open eyes and mouth are. Pure functions.
-
-Head pose: shift, size and turn in the picture are removed exactly (a least-squares similarity onto the mean
-face), so the answer does not depend on where or how large the face is, and turning the picture turns ``roll``
-by as much. The shape that is left goes through a small calibrated map: its leading components, their squares
-and products, and one linear layer to pitch, yaw and what roll still lacks. ``benchmarks/fit_pose.py`` makes
-the map (``assets/pose.npz``) and prints how far off it is.
-"""
+"""Openness of eyes and mouth from the 68 points, and blinks of followed faces."""
 
 from __future__ import annotations
 
@@ -27,12 +20,12 @@ from fkp_live.topology import (
 )
 from fkp_live.types import Measures
 
-# Openness (height over width) of both eyes together below which they count as shut, whosever they are. The points alone
-# cannot tell shut eyes from narrow ones: where they are shut the networks answer 0.18 to 0.21 more often than less.
+# Openness (height over width) of both eyes together below which they are shut, whatever the face. The points alone do
+# not separate shut eyes from narrow ones: for most shut eyes the networks give 0.18 to 0.21.
 BLINK_BELOW = 0.17
-# So in a stream eyes are shut below this share of what is usual for the face. Usual is an average that follows wider
-# eyes in the first time, in seconds, narrower ones in the second, and only while the head is turned by less than the
-# angle, in radians: from the side eyes are not as wide as they are high.
+# So in a stream eyes are shut below this share of the usual openness of the face: an average that follows wider eyes
+# with the first time constant, in seconds, and narrower ones with the second. It is updated only while the head is
+# turned by less than this yaw, in radians: from the side eyes look less wide, and so more open.
 _SHUT_SHARE = 0.7
 _WIDER_SECONDS, _NARROWER_SECONDS = 0.3, 6.0
 _FRONTAL_YAW = 0.45
@@ -65,16 +58,16 @@ def measures(points: ArrayLike) -> Measures:
 
 
 class Blinks:
-    """Tells the blinks of followed faces, each by its own usual openness of the eyes.
+    """Blinks of followed faces, each by its own usual openness of the eyes.
 
-    Eyes that are narrowed at once by laughing, or look down, may count as shut too.
+    Eyes that laughing narrows quickly, or that look down, may be taken for shut too.
     """
 
     def __init__(self) -> None:
-        self._usual: dict[int, tuple[float, float]] = {}  # openness and when it was last brought up to date
+        self._usual: dict[int, tuple[float, float]] = {}  # openness, and when it was last updated
 
     def __call__(self, track_id: int, seen: Measures, yaw: float, time: float) -> Measures:
-        """What was measured on a face at ``time`` (seconds of the stream), with ``blink`` by its own measure."""
+        """The measures of a face at ``time`` (seconds of the stream), with ``blink`` by its own usual openness."""
         if abs(yaw) > _FRONTAL_YAW:
             return seen
         usual, before = self._usual.get(track_id, (seen.eyes_open, time))
@@ -85,9 +78,9 @@ class Blinks:
         return seen if shut == seen.blink else replace(seen, blink=shut)
 
     def forget(self, track_id: int) -> None:
-        """Drops what is known of a track that has ended."""
+        """Drop the state of a track that has ended."""
         self._usual.pop(track_id, None)
 
     def reset(self) -> None:
-        """Drops what is known of every track."""
+        """Drop the state of every track."""
         self._usual.clear()

@@ -1,16 +1,16 @@
-"""Points that stand still on a still face and come at once on a moving one: a One-Euro filter for 68 points.
+"""Smoothing of landmarks over time: a One-Euro filter for 68 points.
 
 The One-Euro filter (G. Casiez, N. Roussel, D. Vogel, "1 Euro Filter", CHI 2012,
 https://gery.casiez.net/1euro/) is a low-pass whose cutoff rises with speed. Three things are done differently
 here, each because a simulation with the network's kind of noise (about 0.4 % of the eye distance, correlated
 in space and time) and moving, blinking and talking faces was clearly better with it:
 
-- The motion that all 68 points share (shift, turn, zoom) is filtered apart from what is left, the play of the
-  face. Shared motion is known far better than any single point, so it may be followed at once while each
+- The motion that all 68 points share (shift, turn, zoom) is filtered apart from what remains, the expression
+  of the face. Shared motion is known far better than any single point, so it may be followed at once while each
   point still rests.
 - "Speed" is the trend of the distance between raw and filtered point, not the difference of two raw points,
   whose noise grows with the frame rate. A lid that starts to fall is followed within a frame or two, because
-  the distance is the very lag that is to be avoided.
+  this distance is the lag itself.
 - A dead zone: a trend that noise alone explains does not raise the cutoff at all.
 
 All lengths are in eye distances and all times in seconds of the stream, so faces of every size and sources of
@@ -34,8 +34,8 @@ from fkp_live.types import FloatArray
 # Root mean square distance of the 68 points from their centre, in eye distances, of the mean frontal face.
 # The eye distance is taken as radius / this, because that of the points themselves collapses in profile.
 _RADIUS = 0.618
-# A pause longer than this, in seconds, or time that runs backwards starts afresh; a shorter step than the
-# least one (equal time stamps) counts as that.
+# Seconds. After a longer pause, or a step back, a filter starts afresh; a shorter step than the least one (equal
+# timestamps) is taken as the least.
 _LONGEST_STEP, _LEAST_STEP = 0.5, 1e-3
 
 _ComplexArray = NDArray[np.complex128]
@@ -50,7 +50,7 @@ class OneEuroOptions:
     rest : cutoff at rest in Hz; lower is stiller
     gain : Hz that each eye distance of trend beyond the dead zone adds; higher follows faster
     dead : dead zone in eye distances
-    trend : cutoff in Hz of the low-pass that tells a trend from noise
+    trend : cutoff in Hz of the low-pass that separates a trend from noise
     """
 
     rest: float
@@ -73,7 +73,7 @@ class OneEuro:
         """Share in [0, 1] of ``distance`` (raw less filtered, x + iy in eye distances) to move by: (K,) -> (K,)."""
         options = self._options
         self._age += seconds
-        # A young filter averages all it has seen, so that one bad first frame does not linger.
+        # A young filter averages all that it was given, so that one bad first frame does not linger.
         rest = max(options.rest, 1.0 / (2.0 * math.pi * self._age))
         self._trend += (1.0 - math.exp(-2.0 * math.pi * options.trend * seconds)) * (distance - self._trend)
         self._trend += 1e-30  # on a frozen picture it would sink to denormal numbers, which are slow
@@ -87,9 +87,9 @@ class OneEuro:
         return gain
 
 
-# (shift, turn and zoom, each point's own), found by a search over simulated and recorded faces. Shift is followed
-# rather closely even at rest: a still face shifts in the picture by fractions of a pixel, and following them is
-# worth more than the little noise that the mean of 68 points has.
+# (shift, turn and zoom, each point's own), from a search over simulated and recorded faces. Shift is followed closely
+# even at rest: a still face shifts in the picture by fractions of a pixel, and following them improves the points more
+# than the small noise of the mean of 68 points costs.
 _LEVELS = {
     "light": (
         OneEuroOptions(12.0, 1700.0, 0.002),
@@ -120,7 +120,7 @@ class _FaceFilter:
         self._shift, self._turn, self._own = OneEuro(shift, 1), OneEuro(turn, 1), OneEuro(own, len(points))
 
     def step(self, points: _ComplexArray, seconds: float) -> None:
-        """Moves the filtered points towards new ones that came ``seconds`` later."""
+        """Move the filtered points towards new ones that came ``seconds`` later."""
         distance = points - self.points
         # Least-squares shift and (complex factor) turn and zoom that explain the distance.
         shift = distance.sum(keepdims=True) / len(points)
@@ -139,7 +139,7 @@ class _FaceFilter:
 
 
 class LandmarkSmoother:
-    """Smooths the points of every track over time.
+    """Smoothed points of every track.
 
     Parameters
     ----------
@@ -166,9 +166,9 @@ class LandmarkSmoother:
         return face.points.view(np.float64).reshape(-1, 2).astype(np.float32)
 
     def forget(self, track_id: int) -> None:
-        """Drops the state of a track that has ended."""
+        """Drop the state of a track that has ended."""
         self._faces.pop(track_id, None)
 
     def reset(self) -> None:
-        """Drops the state of every track."""
+        """Drop the state of every track."""
         self._faces.clear()

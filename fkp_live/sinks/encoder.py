@@ -14,8 +14,8 @@ import cv2  # noqa: F401
 import numpy as np
 from numpy.typing import NDArray
 
+from fkp_live.colour import ColourSpace
 from fkp_live.handoff import Handoff
-from fkp_live.images.yuv420 import ColourSpace
 from fkp_live.sinks.audio import Sound
 from fkp_live.sinks.containers import MUXER_OPTIONS, VIDEO_FORMATS, check_front, check_video
 from fkp_live.sinks.files import PartialFile

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fkp_live.colour import ColourSpace
 from fkp_live.errors import OutputError
-from fkp_live.images.yuv420 import ColourSpace, Yuv420Picture
+from fkp_live.images.yuv420 import Yuv420Picture
 from fkp_live.sinks.containers import VIDEO_FORMATS, plays
 from fkp_live.sinks.encoder import Coding, Encoder
 from fkp_live.sinks.sink import FileSink

@@ -15,9 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fkp_live.colour import ColourSpace
 from fkp_live.errors import InputError
 from fkp_live.images.picture import BgrPicture
-from fkp_live.images.yuv420 import ColourSpace, Yuv420Picture
+from fkp_live.images.yuv420 import Yuv420Picture
 from fkp_live.sources import container as containers
 from fkp_live.sources.container import CURE_DAMAGED, Container, reason_of
 from fkp_live.sources.damage import Damage

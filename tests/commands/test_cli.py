@@ -226,7 +226,7 @@ def test_help_and_refusals_load_nothing_heavy() -> None:
     assert not loaded & {"numpy", "cv2", "av", "onnxruntime", "tqdm", "lap"}
 
 
-def test_a_whole_run_loads_nothing_of_the_workshop(tmp_path: Path) -> None:
+def test_a_run_loads_nothing_that_only_training_needs(tmp_path: Path) -> None:
     words = ["--demo", "--max-frames", "3", "--out", str(tmp_path / "a.mp4"), "--headless", "--quiet"]
     loaded = modules_after(f"from fkp_live.commands.cli import main\nassert main({words}) == 0")
     assert "cv2" in loaded
@@ -548,6 +548,15 @@ def test_names_that_cannot_be_printed_are_written_all_the_same(here: Path, encod
     header, *frames = lines_of(here / "日本" / "n.jsonl")
     assert len(frames) == 2
     assert header["source"]["name"] == clip
+
+
+def test_control_characters_of_a_name_do_not_reach_the_terminal(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--video", "red\x1b[31m.mp4", "--csv", "a.csv", "--headless"]) == 3
+    err = capsys.readouterr().err
+    assert "\x1b" not in err
+    assert r"red\x1b[31m.mp4" in err
 
 
 # ----- the window

@@ -139,7 +139,7 @@ def test_a_working_folder_that_was_deleted(tmp_path: Path, words: str, code: int
 
 
 def cursed(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, error: Exception, times: int) -> None:
-    """Let a method work so many times and then fail for ever."""
+    """Let a method work ``times`` times and then fail at every call."""
     real, count = getattr(owner, name), itertools.count()
 
     def method(*arguments: Any) -> Any:

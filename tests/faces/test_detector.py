@@ -1,4 +1,4 @@
-"""YuNet on real faces: found, where they are, at any size of picture; nothing where nobody is."""
+"""YuNet on real faces: where they are, at any size of picture and face, and nothing where there is none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fkp_live.inference.models import models_dir
 from fkp_live.inference.session import Session, open_session
 
 VIDEOS = Path(__file__).parents[3] / "shared" / "data" / "videos"
-# What cv2.FaceDetectorYN (OpenCV 4.14) with the original file says of the astronaut at 448x448, first 320
+# What cv2.FaceDetectorYN (OpenCV 4.14) with the original file gives for the astronaut at 448x448, first 320
 # rows: x, y, width, height from the edge of the first pixel, then its score.
 OPENCV = (158.356, 55.446, 77.540, 100.665, 0.9398)
 # Around the 68 points of the astronaut, by eye.

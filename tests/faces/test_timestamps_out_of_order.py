@@ -100,6 +100,10 @@ def test_a_pause_is_not_the_usual_step() -> None:
     assert tracker_times([0.0, 9.0, 8.9]) == pytest.approx([0.0, 9.0, 9.0 + CLOCK_JUMP])
 
 
+def test_without_a_usual_step_time_stands_still() -> None:
+    assert tracker_times([1.0, 0.98, 1.1]) == pytest.approx([1.0, 1.0, 1.1])
+
+
 @pytest.mark.parametrize(("back", "is_anew"), [(CLOCK_JUMP - 0.01, False), (CLOCK_JUMP + 0.01, True)])
 def test_a_clock_that_begins_anew_is_a_cut(back: float, is_anew: bool) -> None:
     tracker, world = Tracker(SPEC), World(faces=[face_at(300, 200)])

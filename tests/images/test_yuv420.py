@@ -19,10 +19,11 @@ from shapes import face_at
 
 from fkp_live import geometry
 from fkp_live.choices import PipelineOptions
+from fkp_live.colour import ColourSpace
 from fkp_live.display.overlay import Hud, draw
 from fkp_live.images import warping
 from fkp_live.images.picture import BgrPicture
-from fkp_live.images.yuv420 import ColourSpace, Yuv420Picture
+from fkp_live.images.yuv420 import Yuv420Picture
 from fkp_live.pipeline import Pipeline
 from fkp_live.sinks import VideoSink
 from fkp_live.sources import open_source

@@ -15,8 +15,8 @@ import pytest
 from conftest import joined, number_of, read
 from streams import served
 
+from fkp_live.colour import ColourSpace
 from fkp_live.errors import InputError
-from fkp_live.images.yuv420 import ColourSpace
 from fkp_live.sources import container, open_source
 from fkp_live.types import Image
 

@@ -57,9 +57,9 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
         ({"options": {"foo": 1}}, "unknown key 'foo'"),
         ({"options": "large"}, "cannot be built"),
         ({"options": {**asdict(SMALL), "channels": (0, 4, 8, 8)}}, "channels = "),
-        ({"options": asdict(replace(SMALL, decoder=(8, 4)))}, "another network than its options say"),
-        ({"model": {}}, "another network than its options say"),
-        ({"model": 3}, "another network than its options say"),
+        ({"options": asdict(replace(SMALL, decoder=(8, 4)))}, "another network than its options describe"),
+        ({"model": {}}, "another network than its options describe"),
+        ({"model": 3}, "another network than its options describe"),
         ({"recipe": 3}, "damaged recipe"),
         ({"recipe": {"data": {}, "model": asdict(SMALL)}}, "damaged recipe, without training"),
         (

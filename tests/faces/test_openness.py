@@ -1,4 +1,4 @@
-"""Head pose and openness: signs, invariances, and real faces where a network is at hand."""
+"""Openness of eyes and mouth, and blinks: drawn eyes of known openness, and real faces where they are at hand."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shapes import FRONTAL, face_at
+from shapes import face_at
 
 from fkp_live.choices import PipelineOptions
-from fkp_live.faces.head_pose import head_pose
 from fkp_live.faces.openness import BLINK_BELOW, Blinks, measures
 from fkp_live.pipeline import Pipeline
 from fkp_live.sources import open_source
-from fkp_live.topology import MIRROR
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 
@@ -24,70 +22,6 @@ def _labelled(count: int = 200) -> np.ndarray:
     with (SHARED / "wild" / "keypoints.csv").open(newline="") as file:
         rows = list(csv.reader(file))[1:]
     return np.array([row[1:] for row in rows[:: len(rows) // count]], np.float64).reshape(-1, 68, 2)
-
-
-def _turned(yaw: float, pitch: float = 0.0) -> np.ndarray:
-    """The drawn face on a head-like surface, turned: yaw to the right edge and pitch upwards, in radians."""
-    x, y = FRONTAL.T
-    depth = 0.75 - 0.75 * x**2 - 0.25 * (y - 0.3) ** 2
-    depth[27:36] += np.array([0.05, 0.12, 0.2, 0.28, 0.08, 0.12, 0.16, 0.12, 0.08])
-    x, depth = x * math.cos(yaw) + depth * math.sin(yaw), depth * math.cos(yaw) - x * math.sin(yaw)
-    y = y * math.cos(pitch) - depth * math.sin(pitch)
-    return np.stack([x, y], 1) * 80 + 200
-
-
-def test_a_turn_of_the_head_has_the_sign_of_the_picture() -> None:
-    assert head_pose(_turned(0.5)).yaw > 0.2
-    assert head_pose(_turned(-0.5)).yaw < -0.2
-    assert (
-        head_pose(_turned(0.0, 0.35)).pitch
-        > head_pose(_turned(0.0)).pitch
-        > head_pose(_turned(0.0, -0.35)).pitch
-    )
-
-
-def test_a_symmetric_face_looks_straight() -> None:
-    pose = head_pose(face_at(100, 100))
-    assert pose.yaw == pytest.approx(0.0, abs=math.radians(2))
-    assert pose.roll == pytest.approx(0.0, abs=math.radians(2))
-
-
-@pytest.mark.parametrize("roll", [-3.0, -0.5, 0.2, 1.2])
-def test_turning_the_picture_turns_the_roll_and_nothing_else(roll: float) -> None:
-    upright, tilted = head_pose(face_at(100, 100)), head_pose(face_at(100, 100, roll=roll))
-    assert math.remainder(tilted.roll - upright.roll - roll, math.tau) == pytest.approx(0.0, abs=1e-4)
-    assert tilted.yaw == pytest.approx(upright.yaw, abs=1e-4)
-    assert tilted.pitch == pytest.approx(upright.pitch, abs=1e-4)
-
-
-@pytest.mark.parametrize(("x", "y", "size"), [(0, 0, 8), (-500, 3000, 60), (1000, 1000, 900)])
-def test_place_and_size_do_not_matter(x: float, y: float, size: float) -> None:
-    shape = _turned(0.4)
-    pose, moved = head_pose(shape), head_pose((shape - 200) / 80 * size + [x, y])
-    assert (moved.pitch, moved.yaw, moved.roll) == pytest.approx((pose.pitch, pose.yaw, pose.roll), abs=1e-6)
-
-
-def test_the_mirrored_face_has_the_mirrored_pose() -> None:
-    shape = _turned(0.4, 0.1)
-    pose, mirrored = head_pose(shape), head_pose(shape[MIRROR] * [-1, 1])
-    assert mirrored.yaw == pytest.approx(-pose.yaw, abs=math.radians(1))
-    assert mirrored.roll == pytest.approx(-pose.roll, abs=math.radians(1))
-    assert mirrored.pitch == pytest.approx(pose.pitch, abs=math.radians(1))
-
-
-def test_points_that_coincide_give_numbers() -> None:
-    pose, openness = head_pose(np.full((68, 2), 7.0)), measures(np.full((68, 2), 7.0))
-    assert (pose.pitch, pose.yaw, pose.roll) == (0.0, 0.0, 0.0)
-    assert all(
-        math.isfinite(v) for v in (openness.right_eye_open, openness.left_eye_open, openness.mouth_open)
-    )
-
-
-@pytest.mark.skipif(not SHARED.exists(), reason="needs ../shared/data")
-def test_people_in_photos_look_roughly_at_the_camera() -> None:
-    poses = np.degrees([[p.pitch, p.yaw, p.roll] for p in map(head_pose, _labelled())])
-    assert np.abs(np.median(poses, 0)).max() < 10
-    assert np.abs(poses).max() < 100
 
 
 def _eyes(openness: float) -> np.ndarray:
@@ -123,7 +57,7 @@ def _blinks(*openness: float, rate: float = 30.0) -> list[bool]:
     return [blinks(1, measures(_eyes(o)), 0.0, i / rate).blink for i, o in enumerate(openness)]
 
 
-def test_a_followed_face_blinks_by_its_own_measure() -> None:
+def test_a_followed_face_blinks_by_its_own_usual_openness() -> None:
     """Where its eyes are shut the points of one face come down as far as those of another with narrow eyes."""
     wide = _blinks(*[0.32] * 30, 0.26, 0.2, 0.19, 0.2, 0.27, *[0.32] * 10)
     assert [i for i, blink in enumerate(wide) if blink] == [31, 32, 33]
@@ -168,10 +102,10 @@ def test_blinks_of_real_people_are_seen() -> None:
         with open_source(
             SHARED / "videos" / f"{clip}.mp4", max_frames=max(*frames, *wide[clip]) + 1
         ) as source:
-            told = [pipeline.process(frame).faces[0].measures for frame in source]
-        assert all((m := told[i]) is not None and m.blink for i in frames)
-        assert not any((m := told[i]) is not None and m.blink for i in wide[clip])
-        assert np.mean([m is not None and m.blink for m in told]) < 0.05
+            seen = [pipeline.process(frame).faces[0].measures for frame in source]
+        assert all((m := seen[i]) is not None and m.blink for i in frames)
+        assert not any((m := seen[i]) is not None and m.blink for i in wide[clip])
+        assert np.mean([m is not None and m.blink for m in seen]) < 0.05
 
 
 def test_openness_does_not_depend_on_size_or_tilt() -> None:
@@ -183,3 +117,51 @@ def test_openness_does_not_depend_on_size_or_tilt() -> None:
 @pytest.mark.skipif(not SHARED.exists(), reason="needs ../shared/data")
 def test_few_people_in_photos_have_their_eyes_shut() -> None:
     assert np.mean([measures(points).blink for points in _labelled()]) < 0.1
+
+
+@pytest.mark.parametrize("openness", [0.165, 0.175])
+def test_in_a_single_picture_eyes_are_shut_below_0_17(openness: float) -> None:
+    assert measures(_eyes(openness)).blink == (openness < 0.17)
+
+
+def _shut(blinks: Blinks, openness: float, time: float, yaw: float = 0.0) -> bool:
+    return blinks(1, measures(_eyes(openness)), yaw, time).blink
+
+
+@pytest.mark.parametrize("openness", [0.275, 0.285])
+def test_in_a_stream_eyes_are_shut_below_70_percent_of_the_usual(openness: float) -> None:
+    blinks = Blinks()
+    assert not _shut(blinks, 0.4, 0.0)
+    assert _shut(blinks, openness, 0.001) == (openness < 0.28)
+
+
+@pytest.mark.parametrize("openness", [0.21, 0.217])
+def test_narrower_eyes_become_usual_with_a_time_constant_of_6_seconds(openness: float) -> None:
+    """From 0.4 towards 0.25: 0.305 after 6 seconds, so that eyes are shut below 0.2136."""
+    blinks = Blinks()
+    _shut(blinks, 0.4, 0.0)
+    _shut(blinks, 0.25, 6.0)
+    assert _shut(blinks, openness, 6.001) == (openness < 0.2136)
+
+
+@pytest.mark.parametrize("openness", [0.182, 0.187])
+def test_wider_eyes_become_usual_with_a_time_constant_of_0_3_seconds(openness: float) -> None:
+    """From 0.2 towards 0.3: 0.2632 after 0.3 seconds, so that eyes are shut below 0.1842."""
+    blinks = Blinks()
+    _shut(blinks, 0.2, 0.0)
+    _shut(blinks, 0.3, 0.3)
+    assert _shut(blinks, openness, 0.301) == (openness < 0.1842)
+
+
+@pytest.mark.parametrize("yaw", [0.43, 0.47, -0.43, -0.47])
+def test_only_faces_turned_by_less_than_0_45_radians_are_judged(yaw: float) -> None:
+    blinks = Blinks()
+    _shut(blinks, 0.4, 0.0)
+    assert _shut(blinks, 0.25, 0.033, yaw) == (abs(yaw) < 0.45)
+
+
+def test_points_that_coincide_give_numbers() -> None:
+    openness = measures(np.full((68, 2), 7.0))
+    assert all(
+        math.isfinite(v) for v in (openness.right_eye_open, openness.left_eye_open, openness.mouth_open)
+    )
