@@ -230,7 +230,7 @@ class SourceInfo:
     live: bool = False
     duration: float | None = None
     has_audio: bool = False
-    path: str | None = None
+    path: str | None = field(default=None, repr=False)  # a URL may hold a password or a token
     time_base: Fraction | None = None
     start: float = 0.0
     colour: ColourSpace | None = None

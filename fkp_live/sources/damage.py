@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fkp_live.errors import InputError
 from fkp_live.sources.container import CURE_DAMAGED, Container
+from fkp_live.sources.truncation import is_truncated
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -34,6 +35,7 @@ class Damage:
         self.skipped = 0
         self.reached = 0.0
         self._broken_end = False
+        self._ending = ""
 
     def usable(self, packet: Packet) -> bool:
         """Note a packet; whether to decode it."""
@@ -54,6 +56,9 @@ class Damage:
     def check_end(self) -> None:
         """Compare what was read with what the header declares: the demuxer of a truncated file often just ends.
 
+        A file whose structure is complete is not truncated, whatever it declares: its last picture may be shown for
+        long. That is only noted, and so is a cut that its times do not show.
+
         Raises
         ------
         InputError : the file is truncated
@@ -61,21 +66,27 @@ class Damage:
         file = self._container
         if not self.reached or file.live:
             return
-        declared = 0.0
-        if file.kinds & _DECLARES_DURATION and file.duration is not None:
-            declared = file.origin + file.duration
-        if declared - self.reached > _EARLY_END:
+        truncated = None if file.path is None else is_truncated(file.path, file.kinds)
+        missing = file.declared_end - self.reached if file.kinds & _DECLARES_DURATION else 0.0
+        if missing > _EARLY_END and truncated is not False:
             raise InputError(
-                f"{file.name} ends early: it declares {declared:.2f} s, its data stops at {self.reached:.2f} s.",
+                f"{file.name} ends early: it declares {file.declared_end:.2f} s, "
+                f"its data stops at {self.reached:.2f} s.",
                 CURE_DAMAGED,
             )
         if self._broken_end and file.kinds & _INDEXED:
             raise InputError(
                 f"{file.name} ends in the middle of a frame, at {self.reached:.2f} s.", CURE_DAMAGED
             )
+        if truncated:
+            self._ending = f"the end of {file.name} is missing; it was read up to {self.reached:.2f} s"
+        elif missing > _EARLY_END:
+            self._ending = (
+                f"{file.name} declares {file.declared_end:.2f} s, but its data ends at {self.reached:.2f} s"
+            )
 
     def note(self) -> str:
         """What to report in the end; usually empty."""
-        return (
-            f"{self.skipped} damaged packets of {self._container.name} were skipped" if self.skipped else ""
-        )
+        name = self._container.name
+        skipped = f"{self.skipped} damaged packets of {name} were skipped" if self.skipped else ""
+        return "; ".join(note for note in (skipped, self._ending) if note)

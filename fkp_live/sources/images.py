@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fkp_live.errors import InputError
 from fkp_live.images.picture import BgrPicture
-from fkp_live.sources.picture_header import picture_size
+from fkp_live.sources.picture_header import check_pixels, has_more_pages, picture_size
 from fkp_live.sources.source import Frames, Opened, peek_first
 from fkp_live.sources.spec import CHECK_ACCESS, CHECK_SPELLING, check_file, names_many, pictures_of
 from fkp_live.types import Frame, SourceInfo
@@ -24,8 +24,10 @@ PICTURE_RATE = 25  # pictures have no clock; each is shown for 1/25 s, as in ffm
 _LEAST_SHOWN, _USUALLY_SHOWN = 11, 100
 
 
-def open_pictures(path: Path) -> Opened:
+def open_pictures(path: Path, max_pixels: int) -> Opened:
     """Open a picture, an animation, or the pictures of a folder or pattern.
+
+    A picture of more than ``max_pixels`` is refused by its header, before memory is taken for it.
 
     Raises
     ------
@@ -37,13 +39,13 @@ def open_pictures(path: Path) -> Opened:
         check_file(path)
         files = [path]
     shortened: list[str] = []
-    if len(files) == 1 and (animation := _animation_in(files[0])):
+    if len(files) == 1 and (animation := _animation_in(files[0], max_pixels)):
         durations = [shown if shown >= _LEAST_SHOWN else _USUALLY_SHOWN for shown in animation.durations]
         base, count, seconds = Fraction(1, 1000), len(durations), sum(durations) / 1000
         frames = _animation_frames(animation.frames, durations, base)
     else:
         base, count, seconds = Fraction(1, PICTURE_RATE), len(files), len(files) / PICTURE_RATE
-        frames = _picture_frames(files, base, shortened)
+        frames = _picture_frames(files, base, max_pixels, shortened)
     first, frames = peek_first(frames, lambda: InputError(f"There is no picture in {path}.", CHECK_SPELLING))
     width, height = first.picture.size
     name, fps = path.name or str(path), count / seconds
@@ -55,17 +57,14 @@ def open_pictures(path: Path) -> Opened:
     return Opened(info, frames, note)
 
 
-def _picture_frames(files: Sequence[Path], base: Fraction, shortened: list[str]) -> Frames:
-    """One frame of each file; the names of animations are added to ``shortened``."""
+def _picture_frames(files: Sequence[Path], base: Fraction, max_pixels: int, shortened: list[str]) -> Frames:
+    """One frame of each file; the names of animations and of files with more pages are added to ``shortened``."""
     for index, path in enumerate(files):
-        data = _bytes_of(path)
-        # What has no header is refused before OpenCV, which prints warnings about it.
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if picture_size(data.data) else None
+        data = _checked(path, max_pixels)
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
         if image is None:
-            raise InputError(
-                f"{path} is not a picture that can be read.", "Remove it, or save it again as PNG."
-            )
-        if _is_animated(data):
+            raise _unreadable(path)
+        if _is_animated(data) or has_more_pages(data.data):
             shortened.append(path.name)
         picture = BgrPicture(np.asarray(image, np.uint8))
         yield Frame(picture, index, float(index * base), time.perf_counter(), index, base)
@@ -77,23 +76,44 @@ def _animation_frames(images: Sequence[np.ndarray], durations: Sequence[int], ba
         yield Frame(BgrPicture(opaque), index, float(pts * base), time.perf_counter(), pts, base)
 
 
-def _animation_in(path: Path) -> cv2.Animation | None:
-    """All pictures of an animated WebP with the milliseconds that each is shown; None of any other file."""
-    data = _bytes_of(path)
+def _animation_in(path: Path, max_pixels: int) -> cv2.Animation | None:
+    """All pictures of an animated WebP or PNG with the milliseconds that each is shown; None of any other file."""
+    data = _checked(path, max_pixels)
     if not _is_animated(data) or not hasattr(cv2, "imdecodeanimation"):  # OpenCV has it since 4.11
         return None
+    # All its pictures lie in memory at once.
+    count = max(data.tobytes().count(chunk) for chunk in (b"ANMF", b"fcTL"))
+    width, height = picture_size(data.data) or (0, 0)
+    if count * width * height > 2 * max_pixels:
+        raise InputError(
+            f"{path} has {count} pictures of {width}x{height}, more than twice the limit of {max_pixels} pixels.",
+            "Convert it to a video with ffmpeg, or raise the limit (max_pixels) if there is memory for it.",
+        )
     whole, animation = cv2.imdecodeanimation(data[None])
     return animation if whole else None
 
 
 def _is_animated(data: NDArray[np.uint8]) -> bool:
-    """Whether a picture's bytes are an animated WebP; the flag is in its extended header."""
-    head = bytes(data[:21])
-    return head[8:16] == b"WEBPVP8X" and len(head) == 21 and bool(head[20] & 2)
+    """Whether a picture's bytes are an animated WebP or PNG."""
+    head = bytes(data[:4096])
+    if head[8:16] == b"WEBPVP8X":
+        return len(head) > 20 and bool(head[20] & 2)
+    # The chunk that makes a PNG an animation stands before its first picture.
+    return head.startswith(b"\x89PNG") and b"acTL" in head.partition(b"IDAT")[0]
 
 
-def _bytes_of(path: Path) -> NDArray[np.uint8]:
+def _checked(path: Path, max_pixels: int) -> NDArray[np.uint8]:
+    """The bytes of a picture whose header declares a size within the limit."""
     try:
-        return np.fromfile(path, np.uint8)
+        data = np.fromfile(path, np.uint8)
     except OSError as exc:
         raise InputError(f"{path} cannot be opened: {exc.strerror}.", CHECK_ACCESS) from exc
+    size = picture_size(data.data)
+    if size is None:
+        raise _unreadable(path)
+    check_pixels(str(path), size, max_pixels)
+    return data
+
+
+def _unreadable(path: Path) -> InputError:
+    return InputError(f"{path} is not a picture that can be read.", "Remove it, or save it again as PNG.")

@@ -17,10 +17,14 @@ from fkp_live.choices import check_range
 from fkp_live.errors import UsageError
 from fkp_live.images.picture import BgrPicture
 from fkp_live.sources.camera import open_camera
+from fkp_live.sources.heif import open_tiled
 from fkp_live.sources.images import open_pictures
 from fkp_live.sources.source import Frames, Opened, Source
 from fkp_live.sources.spec import check_file, names_pictures, resolve, without_password
 from fkp_live.sources.video import open_video
+
+# 16,384 x 16,384, the largest side of H.264: more than any phone's picture, and 800 MB as BGR.
+MAX_PIXELS = 1 << 28
 
 
 def open_source(
@@ -30,6 +34,7 @@ def open_source(
     end: float | None = None,
     max_frames: int | None = None,
     mirror: bool = False,
+    max_pixels: int = MAX_PIXELS,
 ) -> Source:
     """Open a camera, a video file, a stream or pictures.
 
@@ -40,6 +45,7 @@ def open_source(
     start, end : seconds from the beginning of a video file; frames with ``start <= time < end`` are read
     max_frames : stop after this many frames
     mirror : flip left and right, as in a mirror
+    max_pixels : refuse larger pictures and videos by their headers, before memory is taken for them
 
     `Frame.index` counts from 0 at the first frame read (live: captured, so a gap shows what was dropped);
     `Frame.time` stays on the source's own clock, with `start` too. Live sources: seconds since the first
@@ -47,7 +53,7 @@ def open_source(
 
     Raises
     ------
-    InputError : it does not exist, cannot be read, or holds no picture
+    InputError : it does not exist, cannot be read, holds no picture, or too large a one
     UsageError : a range that makes no sense
 
     Example
@@ -56,7 +62,9 @@ def open_source(
     ...     images = [frame.image for frame in source]
     """
     check_range(start, end, max_frames)
-    opened = _open(resolve(spec), start, end)
+    if max_pixels < 1:
+        raise UsageError(f"max_pixels must be at least 1, not {max_pixels}.")
+    opened = _open(resolve(spec), start, end, max_pixels)
     info, frames = opened.info, opened.frames
     if info.path is None and (start is not None or end is not None):
         frames.close()
@@ -70,15 +78,17 @@ def open_source(
     return Source(opened, max_frames=max_frames)
 
 
-def _open(where: int | str | Path, start: float | None, end: float | None) -> Opened:
+def _open(where: int | str | Path, start: float | None, end: float | None, max_pixels: int) -> Opened:
     if isinstance(where, int):
         return open_camera(where)
     if isinstance(where, str):
-        return open_video(where, without_password(where), start, end, remote=True)
+        return open_video(where, without_password(where), start, end, max_pixels, remote=True)
     if names_pictures(where):
-        return open_pictures(where)
+        return open_pictures(where, max_pixels)
     check_file(where)
-    return open_video(str(where), where.name, start, end)
+    if (tiled := open_tiled(where, max_pixels)) is not None:
+        return tiled
+    return open_video(str(where), where.name, start, end, max_pixels)
 
 
 def _mirrored(frames: Frames) -> Frames:

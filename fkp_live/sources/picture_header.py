@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import struct
 
+from fkp_live.errors import InputError
+
 _PNG, _GIF, _TIFF = b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a"), {b"II*\0": "<", b"MM\0*": ">"}
+_LONGEST_CHUNK = 1 << 24  # bytes of a PNG's chunk that may lie behind the end of the file
 _JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15 without DHT, JPG and DAC
 _JPEG_BARE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
@@ -24,7 +27,7 @@ def picture_size(data: bytes | memoryview) -> tuple[int, int] | None:
     head = bytes(data[:32])
     try:
         if head.startswith(_PNG) and head[12:16] == b"IHDR":
-            return _unpack(">II", data, 16)
+            return _png(data)
         if head.startswith(_GIF):
             return _unpack("<HH", data, 6)
         if head.startswith(b"\xff\xd8"):
@@ -47,9 +50,48 @@ def picture_size(data: bytes | memoryview) -> tuple[int, int] | None:
     return None
 
 
+def has_more_pages(data: bytes | memoryview) -> bool:
+    """Whether a file is a TIFF of more than one picture."""
+    order = _TIFF.get(bytes(data[:4]))
+    if order is None:
+        return False
+    try:
+        (at,) = struct.unpack_from(order + "I", data, 4)
+        (entries,) = struct.unpack_from(order + "H", data, at)
+        (following,) = struct.unpack_from(order + "I", data, at + 2 + 12 * entries)
+    except struct.error:
+        return False
+    return following > 0
+
+
+def check_pixels(name: str, size: tuple[int, int], most: int) -> None:
+    """Refuse a size (width, height) of more than ``most`` pixels.
+
+    Raises
+    ------
+    InputError : for the picture or video ``name``
+    """
+    width, height = size
+    if width * height > most:
+        raise InputError(
+            f"{name} has {width}x{height} pixels, more than the limit of {most}.",
+            "Scale it down, or raise the limit (max_pixels) if there is memory for it.",
+        )
+
+
 def _unpack(layout: str, data: bytes | memoryview, at: int) -> tuple[int, int]:
     width, height = struct.unpack_from(layout, data, at)
     return width, height
+
+
+def _png(data: bytes | memoryview) -> tuple[int, int] | None:
+    at = len(_PNG)
+    while at + 8 <= len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        if length > max(len(data) - at, _LONGEST_CHUNK):
+            return None  # OpenCV takes memory for a chunk before it reads it
+        at += 12 + length
+    return _unpack(">II", data, 16)
 
 
 def _jpeg(data: bytes | memoryview) -> tuple[int, int] | None:

@@ -13,6 +13,14 @@ from urllib.parse import unquote
 from fkp_live.errors import InputError
 
 PICTURE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+_LAST_PORT = 65_535
+_PARAMETER = re.compile(r"([?&;#])([^=&;#?/]*)=([^&;#]*)")
+# Of signed addresses (Amazon, Google, Azure, Akamai, CloudFront) and of cameras.
+_SECRET_NAME = re.compile(
+    r"tok|sig|key|pass|pwd|pw$|secret|cred|auth|hash|hmac|hdn|policy|session|sid$|jwt|otp|^x-(amz|goog)-|^user|login|code$",
+    re.IGNORECASE,
+)
+_LONG = 20  # characters of a value that mixes letters and digits, as tokens do
 CHECK_SPELLING = "Check the spelling, and the folder you are in."
 CHECK_ACCESS = "Check its name, its permissions, and those of the folders that it is in."
 
@@ -82,7 +90,8 @@ def pictures_of(path: Path) -> list[Path]:
         where = f"the folder {path}"
         try:
             # With the dot, because a folder may be readable, but not enterable.
-            found = [path / name for name in os.listdir(os.path.join(path, "."))]
+            names = os.listdir(os.path.join(path, "."))
+            found = [path / name for name in names if not _is_hidden(path / name)]
         except OSError as exc:
             raise InputError(f"{path} cannot be opened: {exc.strerror}.", CHECK_ACCESS) from exc
     files = [p for p in found if p.suffix.lower() in PICTURE_SUFFIXES and os.path.isfile(p)]
@@ -91,6 +100,17 @@ def pictures_of(path: Path) -> list[Path]:
             f"There is no picture in {where}.", f"Known pictures are {', '.join(PICTURE_SUFFIXES)}."
         )
     return sorted(files, key=_natural)
+
+
+def _is_hidden(path: Path) -> bool:
+    """Whether a file of a folder is none of the user's: macOS writes ._NAME beside each file on foreign disks."""
+    if path.name.startswith("."):
+        return True
+    try:
+        attributes = getattr(path.stat(), "st_file_attributes", 0)  # Windows only
+    except OSError:
+        return False
+    return bool(attributes & stat.FILE_ATTRIBUTE_HIDDEN)
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
@@ -121,14 +141,38 @@ def check_file(path: Path) -> None:
 
 
 def without_password(url: str) -> str:
-    """The URL without user name and password, for people to read; never raises.
+    """The URL without user name, password and access tokens, for people to read; never raises.
 
-    A password may contain a slash that should have been written %2F: what follows the colon is then not a port,
-    and everything up to the last @ is removed.
+    A password may contain a slash, question mark or hash that should have been written with a percent sign: what
+    follows the colon is then not a port, and everything up to the @ is removed. Of parameters (``?token=…``) that are
+    secret by their name, or look random, the values are replaced by ***.
     """
     scheme, slashes, rest = url.partition("://")
+    if not slashes:
+        return url
     authority = re.split("[/?#]", rest, maxsplit=1)[0]
     end = authority.rfind("@")
-    if end < 0 and re.match(r"[^\[].*:(?!\d*$)", authority):  # not "[", with which an IPv6 address begins
+    if end < 0 and _begins_with_password(authority, rest):
         end = rest.rfind("@")
-    return scheme + slashes + rest[end + 1 :]
+    return scheme + slashes + _PARAMETER.sub(_without_secret, rest[end + 1 :])
+
+
+def _begins_with_password(authority: str, rest: str) -> bool:
+    """Whether what stands before the first slash is a user name and the front of a password, and not a host."""
+    host, colon, port = authority.partition(":")
+    if not colon or host.startswith("["):  # an IPv6 address
+        return False
+    if not port.isdecimal():
+        return bool(port)
+    if int(port[:6]) > _LAST_PORT:
+        return True
+    # A port, or digits at the front of a password. Names of users have no dot; an @ that begins a part of the path is a
+    # user name of a web site.
+    before, at, _ = rest.partition("@")
+    return bool(at) and "." not in host and host != "localhost" and before[-1] not in "/=?&"
+
+
+def _without_secret(parameter: re.Match[str]) -> str:
+    mark, name, value = parameter.groups()
+    random = len(value) >= _LONG and re.search(r"\d", value) and re.search(r"[A-Za-z]", value)
+    return f"{mark}{name}=***" if _SECRET_NAME.search(name) or random else parameter[0]

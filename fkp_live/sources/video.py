@@ -16,9 +16,18 @@ from fkp_live.sources.source import Frames, Opened, peek_first
 from fkp_live.sources.timestamps import Timestamps
 from fkp_live.types import Frame, SourceInfo
 
+_SIZES_NAMED = 3  # changes of the picture size that the note lists
+_PRINTED = 5e-4  # seconds; half the last digit of a printed time
+
 
 def open_video(
-    where: str, name: str, start: float | None, end: float | None, *, remote: bool = False
+    where: str,
+    name: str,
+    start: float | None,
+    end: float | None,
+    max_pixels: int,
+    *,
+    remote: bool = False,
 ) -> Opened:
     """Open a video file or stream and decode its first frame.
 
@@ -27,13 +36,14 @@ def open_video(
     where : path or URL
     name : for people
     start, end : seconds from the beginning of a file; ignored where the stream is live
+    max_pixels : of a picture; more is refused
     remote : ``where`` is a URL
 
     Raises
     ------
     InputError : it cannot be opened, or there is no picture in it
     """
-    container = Container(where, name, remote=remote)
+    container = Container(where, name, max_pixels, remote=remote)
     converter, damage = Converter(), Damage(container)
     try:
         if container.live:
@@ -109,6 +119,8 @@ class _File:
         base = container.time_base
         self._timestamps = Timestamps(base, container.rate, by_decoding="avi" in container.kinds)
         self._last: float | None = None  # time of the last decoded picture
+        self._size: tuple[int, int] | None = None
+        self._size_changes: list[str] = []
 
     @property
     def count(self) -> int | None:
@@ -119,14 +131,17 @@ class _File:
         if file.duration is None or not file.rate:
             return None
         span = min(file.duration, self._end or file.duration) - (self._start or 0.0)
-        return max(round(span * float(file.rate)), 1) if span else None
+        count = max(round(span * float(file.rate)), 1) if span else 0
+        # More pictures than bytes: a clock that jumps.
+        return count if count and not 0 < file.size < count else None
 
     def frames(self) -> Frames:
         """Frames in the range; at the end of the file a check that the file is complete."""
         base, origin = self._container.time_base, self._container.origin
         start, end = self._start or 0.0, float("inf") if self._end is None else self._end
-        # Half a tick, so that a time printed and typed in again means the frame that it was printed for.
-        slack = float(base) / 2 + 5e-7
+        # So that a time printed and typed in again means the frame that it was printed for; not half a tick, which
+        # would be half a picture where the clock ticks once a picture (AVI, IVF, Ogg, MXF).
+        slack = min(float(base) / 2, _PRINTED) + 5e-7
         index = 0
         try:
             pictures = decoded_from(self._container, self._damage, origin + start if start else None)
@@ -135,10 +150,18 @@ class _File:
                 if seconds >= origin + end - slack:
                     return
                 if seconds >= origin + start - slack:
-                    yield Frame(self._converter(picture), index, seconds, time.perf_counter(), pts, base)
+                    converted = self._converter(picture)
+                    self._note_size(converted.size, seconds - origin)
+                    yield Frame(converted, index, seconds, time.perf_counter(), pts, base)
                     index += 1
         finally:
             self._container.close()
+
+    def _note_size(self, size: tuple[int, int], seconds: float) -> None:
+        if self._size is not None and size != self._size:
+            before, after = (f"{width}x{height}" for width, height in (self._size, size))
+            self._size_changes.append(f"from {before} to {after} at {seconds:.2f} s")
+        self._size = size
 
     def no_frames_error(self) -> InputError:
         """Why there is no frame in the range."""
@@ -160,5 +183,10 @@ class _File:
 
     def note(self) -> str:
         """What to report in the end; usually empty."""
-        notes = (self._damage.note(), self._timestamps.note(self._container.name))
+        file, sizes = self._container, ""
+        if self._size_changes:
+            more = len(self._size_changes) - _SIZES_NAMED
+            sizes = f"the picture size of {file.name} changes {', '.join(self._size_changes[:_SIZES_NAMED])}"
+            sizes += f" and {more} times more" if more > 0 else ""
+        notes = (file.note, sizes, self._damage.note(), self._timestamps.note(file.name))
         return "; ".join(note for note in notes if note)

@@ -106,3 +106,19 @@ def test_the_log_level_of_opencv_is_left_alone(tmp_path: Path, monkeypatch: pyte
     for thread in threads:
         thread.join()
     assert changes == []
+
+
+def test_every_picture_of_an_animated_png_is_read(tmp_path: Path) -> None:
+    with open_source(animation(tmp_path / "a.png", [100, 40, 60])) as source:
+        frames = list(source)
+        assert source.note == ""
+    assert [number_of(frame.image) for frame in frames] == [0, 1, 2]
+    assert [frame.time for frame in frames] == pytest.approx([0.0, 0.1, 0.14])
+
+
+def test_further_pages_are_noted(tmp_path: Path) -> None:
+    assert cv2.imwritemulti(str(tmp_path / "a.tif"), [numbered(1), numbered(2)])
+    picture(tmp_path / "b.tif", 3)
+    with open_source(tmp_path) as source:
+        assert [number_of(frame.image) for frame in source] == [1, 3]
+        assert source.note == "only the first picture of a.tif was read"

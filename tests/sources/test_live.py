@@ -196,7 +196,7 @@ def test_a_stream_in_segments_is_shown_at_its_pace(
                 output.mux(packet)
     monkeypatch.setattr(live, "time", FakeTime())
     with served(tmp_path) as address:
-        opened = container.Container(f"{address}/a.m3u8", "a.m3u8", remote=True)
+        opened = container.Container(f"{address}/a.m3u8", "a.m3u8", 1 << 28, remote=True)
         assert opened.live
         generator = live.live_frames(opened, Damage(opened), decoding.Converter())
         frames = list(itertools.islice(generator, 40))

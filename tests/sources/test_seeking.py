@@ -96,7 +96,7 @@ def test_a_clock_that_begins_anew_is_seen(
         for seconds in set(parts)
     }
     path = joined(tmp_path / f"joined.{suffix}", *(pieces[seconds] for seconds in parts))
-    opened = Container(str(path), path.name, remote=False)
+    opened = Container(str(path), path.name, 1 << 28, remote=False)
     assert clock_goes_back(opened) == expected
     opened.close()
 
@@ -215,3 +215,16 @@ def test_a_seek_that_finds_nothing_is_made_good(
     monkeypatch.setattr(container, "_open_container", lambda *args: Spent(opened(*args)))
     path = make_clip(tmp_path / "a.mkv", 60)
     assert [number_of(f.image) for f in read(path, start=1.0)] == list(range(30, 60))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [("avi", "mjpeg"), ("ivf", "libvpx"), ("ogg", "libvpx"), ("mjpeg", "mjpeg")]
+)
+@pytest.mark.parametrize(("start", "end"), [(0.5, 1.0), (0.467, 0.9), (0.4, 0.467), (7 / 15, 14 / 15)])
+def test_a_range_is_exact_where_the_clock_ticks_once_a_picture(
+    make_clip: MakeClip, tmp_path: Path, suffix: str, codec: str, start: float, end: float
+) -> None:
+    path = make_clip(tmp_path / f"a.{suffix}", 30, rate=15, codec=codec)
+    every = [frame.time for frame in read(path)]
+    times = [frame.time for frame in read(path, start=start, end=end)]
+    assert times == [time for time in every if start - 5.1e-4 <= time - every[0] < end - 5.1e-4]

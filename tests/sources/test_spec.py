@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import stat
+import traceback
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
 import pytest
 from conftest import number_of, numbered
+from streams import served
 
 from fkp_live.errors import InputError
 from fkp_live.sources import open_source
@@ -126,7 +130,93 @@ def test_local_files_are_those_that_are_read(folder: Path) -> None:
         ("http://user:secret@[::1]/x", "http://[::1]/x"),
         ("http://[::1/x", "http://[::1/x"),
         ("clip@2.mp4", "clip@2.mp4"),
+        ("clip?token=secret.mp4", "clip?token=secret.mp4"),  # a file
+        # a raw slash, question mark or hash in the password
+        ("rtsp://admin:12/34@10.0.0.5/cam", "rtsp://10.0.0.5/cam"),
+        ("rtsp://admin:12#34@10.0.0.5/cam", "rtsp://10.0.0.5/cam"),
+        ("rtsp://admin:99999/x@10.0.0.5:554/cam", "rtsp://10.0.0.5:554/cam"),
+        ("rtsp://admin:1234?5@10.0.0.5/cam", "rtsp://10.0.0.5/cam"),
+        ("http://localhost:80/mail@host/x", "http://localhost:80/mail@host/x"),
+        ("http://10.0.0.5:80/a@b/x", "http://10.0.0.5:80/a@b/x"),
+        # tokens
+        ("http://h/x.mp4?token=secret", "http://h/x.mp4?token=***"),
+        ("http://h/x.mp4?a=1&Access_Token=secret&t=5", "http://h/x.mp4?a=1&Access_Token=***&t=5"),
+        (
+            "https://b.s3.amazonaws.com/x.mp4?X-Amz-Credential=A%2Fb&X-Amz-Date=20260101&X-Amz-Signature=ab12",
+            "https://b.s3.amazonaws.com/x.mp4?X-Amz-Credential=***&X-Amz-Date=***&X-Amz-Signature=***",
+        ),
+        (
+            "https://a.blob.core.windows.net/x?sv=2022&sig=sec%2Fret",
+            "https://a.blob.core.windows.net/x?sv=2022&sig=***",
+        ),
+        ("http://h/x?Policy=p&Key-Pair-Id=k", "http://h/x?Policy=***&Key-Pair-Id=***"),
+        ("http://10.0.0.5/cgi?user=admin&pwd=sec/ret", "http://10.0.0.5/cgi?user=***&pwd=***"),
+        ("http://h/x?v=Zk3aB9xQ27LmN0pRtUvWy", "http://h/x?v=***"),
+        ("http://h/x#access_token=secret", "http://h/x#access_token=***"),
+        ("http://user:sec?tok=1@host/x?token=secret", "http://host/x?token=***"),
+        ("http://h/live?width=1920&quality=high", "http://h/live?width=1920&quality=high"),
     ],
 )
 def test_passwords_are_not_shown(url: str, shown: str) -> None:
     assert without_password(url) == shown
+
+
+@pytest.mark.parametrize("hidden", ["._1.png", ".1.png", "._.png", ".hidden.jpeg"])
+def test_hidden_files_of_a_folder_are_no_pictures(folder: Path, hidden: str) -> None:
+    picture(folder / "p" / "1.png", 4)
+    (folder / "p" / hidden).write_bytes(bytes.fromhex("0005160700020000") + b"Mac OS X        " + bytes(4072))
+    assert [path.name for path in local_files("p")] == [path.name for path in local_files("p/*")] == ["1.png"]
+    with open_source("p") as source:
+        assert [number_of(frame.image) for frame in source] == [4]
+
+
+def test_a_hidden_file_that_is_named_is_read(folder: Path) -> None:
+    for spec in (picture(folder / ".a.png", 4), picture(folder / ".b" / "c.png").parent, ".[a]*.png"):
+        assert len(local_files(spec)) == 1
+
+
+def test_files_that_windows_hides_are_no_pictures(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture(folder / "p" / "1.png")
+    picture(folder / "p" / "2.png")
+    real = Path.stat
+
+    def with_attributes(self: Path, **options: Any) -> Any:
+        if self.name == "2.png":
+            return SimpleNamespace(st_file_attributes=stat.FILE_ATTRIBUTE_HIDDEN)
+        return real(self, **options)
+
+    monkeypatch.setattr(Path, "stat", with_attributes)
+    assert [path.name for path in local_files("p")] == ["1.png"]
+
+
+def test_a_folder_of_hidden_files_only_is_refused(folder: Path) -> None:
+    picture(folder / "p" / ".1.png")
+    with pytest.raises(InputError, match="no picture in the folder"):
+        open_source("p")
+
+
+SECRET = "s3cr3t"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://user:{SECRET}@127.0.0.1:9/live",
+        f"http://127.0.0.1:9/live.mp4?token={SECRET}",
+        f"http://127.0.0.1:9/live.mp4?X-Amz-Signature={SECRET}",
+        f"rtsp://user:{SECRET}/1@127.0.0.1:9/live",
+    ],
+)
+def test_no_message_and_no_traceback_shows_a_secret(url: str) -> None:
+    with pytest.raises(InputError) as caught:
+        open_source(url)
+    assert SECRET not in str(caught.value)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+def test_no_name_and_no_debug_output_shows_a_secret(make_clip: Any, tmp_path: Path) -> None:
+    make_clip(tmp_path / "a.mp4", 5, faststart=True)
+    with served(tmp_path) as address, open_source(f"{address}/a.mp4?token={SECRET}") as source:
+        assert SECRET not in source.info.name
+        assert SECRET not in repr(source.info)
+        assert SECRET in str(source.info.path)  # which is opened again for its sound

@@ -10,9 +10,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
-from conftest import joined, number_of, read
+from conftest import joined, number_of, numbered, read
 from streams import served
 
 from fkp_live.colour import ColourSpace
@@ -181,3 +182,83 @@ def test_frames_let_go_of_their_memory_by_themselves(make_clip: MakeClip, tmp_pa
             assert gc.collect() < 30
         finally:
             gc.enable()
+
+
+@pytest.mark.parametrize(("default", "expected"), [(0, 64), (1, 160), (None, 64)])
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_the_default_of_several_tracks_is_read(
+    tmp_path: Path, suffix: str, default: int | None, expected: int
+) -> None:
+    """A preview may come first."""
+    import av
+    from av.stream import Disposition
+
+    path = tmp_path / f"a.{suffix}"
+    with av.open(str(path), "w") as output:
+        tracks: list[Any] = [output.add_stream("libx264", rate=25) for _ in range(2)]
+        for number, (track, width) in enumerate(zip(tracks, (64, 160), strict=True)):
+            track.width, track.height, track.pix_fmt = width, width // 2, "yuv420p"
+            track.disposition = Disposition.default if number == default else Disposition.original
+        for index in range(5):
+            for track in tracks:
+                frame = av.VideoFrame.from_ndarray(numbered(index, track.width, track.height), format="bgr24")
+                frame.pts = index
+                output.mux(track.encode(frame))
+        for track in tracks:
+            output.mux(track.encode(None))
+    with open_source(path) as source:
+        assert source.info.width == expected
+        assert len(list(source)) == 5
+        number = 0 if expected == 64 else 1
+        assert source.note == f"a.{suffix} has 2 picture tracks; only number {number} was read"
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "mov", "avi"])
+def test_a_title_that_is_not_utf_8(make_clip: MakeClip, tmp_path: Path, suffix: str) -> None:
+    import av
+
+    plain, titled = (
+        make_clip(tmp_path / f"plain.{suffix}", 5, options={"bf": "0"}),
+        tmp_path / f"titled.{suffix}",
+    )
+    with av.open(str(plain)) as clip, av.open(str(titled), "w") as output:
+        output.metadata["title"] = "Cafeteria"
+        stream = output.add_stream_from_template(clip.streams.video[0])
+        for packet in clip.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                output.mux(packet)
+    data = titled.read_bytes()
+    assert b"Cafeteria" in data
+    titled.write_bytes(data.replace(b"Cafeteria", b"Caf\xe9teria"))
+    assert len(read(titled)) == 5
+
+
+@pytest.mark.parametrize(
+    ("sizes", "note"),
+    [
+        ([(160, 96)] * 4, ""),
+        ([(160, 96)] * 2 + [(320, 192)] * 2, "from 160x96 to 320x192 at 0.08 s"),
+        (
+            [(320, 192), (160, 96), (160, 96), (320, 192)],
+            "from 320x192 to 160x96 at 0.04 s, from 160x96 to 320x192 at 0.12 s",
+        ),
+        ([(160, 96), (96, 160)] * 3, "at 0.12 s and 2 times more"),
+    ],
+)
+def test_a_size_that_changes_midway_is_noted(tmp_path: Path, sizes: list[tuple[int, int]], note: str) -> None:
+    import av
+
+    with av.open(str(tmp_path / "a.avi"), "w") as output:
+        stream: Any = output.add_stream("mjpeg", rate=25)
+        (stream.width, stream.height), stream.pix_fmt = sizes[0], "yuvj420p"
+        for index, (width, height) in enumerate(sizes):
+            packet = av.Packet(cv2.imencode(".jpg", numbered(index, width, height))[1].tobytes())
+            packet.stream, packet.pts, packet.dts, packet.time_base = stream, index, index, Fraction(1, 25)
+            output.mux(packet)
+    with open_source(tmp_path / "a.avi") as source:
+        frames = list(source)
+    assert [number_of(frame.image) for frame in frames] == list(range(len(sizes)))
+    assert [frame.picture.size for frame in frames] == sizes
+    assert note in source.note
+    assert source.note.startswith("the picture size of a.avi changes") == bool(note)
