@@ -110,7 +110,9 @@ def _check_files(code: int, words: list[str]) -> int:
             raise Finding("partial file left", f"{name} is left after exit 0")
         if partial and name not in err:
             raise Finding("partial file not named", f"{name} is left and not named, exit {code}")
-        option = next((o for o, n in given.items() if name.startswith(Path(n).stem) and _fits(o, path)), "?")
+        option = next((o for o, wanted in given.items() if _is_of(name, wanted)), "?")
+        if option == "?":
+            raise Finding("another file", f"{name} was not asked for, exit {code}")
         counts[name] = _frames_in(path, option, partial=partial)
     if code:
         return 0
@@ -123,9 +125,10 @@ def _check_files(code: int, words: list[str]) -> int:
     return next(iter(numbers.values()), rows)
 
 
-def _fits(option: str, path: Path) -> bool:
-    start = path.read_bytes()[:4]
-    return (start == b"fram" or start == b"") if option == "--csv" else start[:1] == b"{" if option == "--jsonl" else True
+def _is_of(name: str, given: str) -> bool:
+    """Whether a file is the output that was asked for, or its partial file."""
+    wanted = Path(given)
+    return name == given or (name.startswith(f"{wanted.stem}.partial") and name.endswith(wanted.suffix))
 
 
 def _frames_in(path: Path, option: str, *, partial: bool) -> int:

@@ -82,7 +82,7 @@ def rename(data: bytearray, chance: random.Random, others: Sequence[bytes]) -> N
 
 
 def append(data: bytearray, chance: random.Random, others: Sequence[bytes]) -> None:
-    data += chance.choice((data, *others))
+    data += chance.choice((bytes(data), *others))
 
 
 def splice(data: bytearray, chance: random.Random, others: Sequence[bytes]) -> None:
