@@ -71,14 +71,15 @@ def read_recipe(path: Path) -> Recipe:
 
 def _content(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     """The file over what its ``base`` holds, section by section; ``above``: the files that build on it."""
-    if path.resolve() in above:
-        raise UsageError(f"{path}: its base leads back to itself")
     try:
+        if path.resolve() in above:
+            raise UsageError(f"{path}: its base leads back to itself")
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"cannot read recipe {path}: {error.strerror}", "See train/recipes/.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not TOML: {error}", "See train/recipes/ for examples.") from error
+    # ValueError: not TOML, not UTF-8, a number of thousands of digits, or a base's name with a zero byte.
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not TOML that can be read: {error}", "See train/recipes/ for examples.") from error
     if "base" not in content:
         return content
     base = content.pop("base")

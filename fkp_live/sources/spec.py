@@ -38,6 +38,10 @@ def resolve(spec: str | int | Path) -> int | str | Path:
     if isinstance(spec, int):
         return spec
     text = str(spec)
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:  # half of a character, which no system can look up
+        raise InputError(f"There is no file {text!r}.", CHECK_SPELLING) from None
     if isinstance(spec, str):
         if text.isdecimal() and len(text) < 10 and not os.path.lexists(text):
             return int(text)

@@ -8,7 +8,7 @@ from typing import get_type_hints
 
 import pytest
 
-from fkp_live.errors import UsageError
+from fkp_live.errors import InputError, UsageError
 from train import recipe
 from train.options import AugmentOptions, DataOptions, LossOptions, ModelOptions, TrainingOptions
 from train.recipe import read_recipe
@@ -56,6 +56,16 @@ def test_a_value_that_cannot_be_is_refused_when_the_recipe_is_read(
         read_recipe(tmp_path / "odd.toml")
     assert message in caught.value.message
     assert str(tmp_path / "odd.toml") in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "text", ["name = " + "[" * 2000 + "]" * 2000, "x = " + "9" * 5000, "name = '", "name = '\udcff'", r'base = "\u0000"']
+)
+def test_what_is_not_toml_or_names_no_file_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "odd.toml").write_text(text, "utf-8", "surrogateescape")
+    with pytest.raises(InputError) as caught:
+        read_recipe(tmp_path / "odd.toml")
+    assert str(tmp_path) in caught.value.message
 
 
 def test_a_whole_number_will_do_for_a_number(tmp_path: Path) -> None:
