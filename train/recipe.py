@@ -79,7 +79,9 @@ def _content(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise InputError(f"cannot read recipe {path}: {error.strerror}", "See train/recipes/.") from error
     # ValueError: not TOML, not UTF-8, a number of thousands of digits, or a base's name with a zero byte.
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not TOML that can be read: {error}", "See train/recipes/ for examples.") from error
+        raise InputError(
+            f"{path} is not TOML that can be read: {error}", "See train/recipes/ for examples."
+        ) from error
     if "base" not in content:
         return content
     base = content.pop("base")

@@ -40,7 +40,9 @@ def main() -> int:
             except KeyboardInterrupt:
                 _say("stopped")
             _say("\n".join(session.table()))
-        failures = send_signals(options.seed, options.signals, scratch / "signals", _say) if options.signals else 0
+        failures = (
+            send_signals(options.seed, options.signals, scratch / "signals", _say) if options.signals else 0
+        )
     return int(bool(session.findings or failures))
 
 
@@ -49,10 +51,14 @@ def _say(text: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.splitlines()[0] if __doc__ else "")
+    made = argparse.ArgumentParser(
+        prog="python -m tests.fuzz", description=__doc__.splitlines()[0] if __doc__ else ""
+    )
     made.add_argument("--seed", type=int, default=0, help="another seed tries other inputs (default: 0)")
     made.add_argument("--files", type=int, default=1000, help="damaged files (default: 1000)")
-    made.add_argument("--values", type=int, default=33_000, help="odd values, or of each of --only (default: 33000)")
+    made.add_argument(
+        "--values", type=int, default=33_000, help="odd values, or of each of --only (default: 33000)"
+    )
     made.add_argument("--signals", type=int, default=50, help="signals to real runs (default: 50)")
     made.add_argument("--only", help=f"values for these checks only: {', '.join(STRATEGIES)}")
     made.add_argument("--keep", type=Path, default=Path("fuzz-findings"), help="folder for findings")

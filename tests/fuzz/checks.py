@@ -27,9 +27,8 @@ from fkp_live.inference.metadata import read_metadata
 from fkp_live.sources import open_source
 from fkp_live.sources import spec as specs
 from fkp_live.sources.picture_header import picture_size
-from fkp_live.types import Frame
 from tests.fuzz import commands
-from tests.fuzz.commands import Finding
+from tests.fuzz.commands import FoundError
 from tests.fuzz.media import face_picture
 from tests.fuzz.worker import Outcome
 from train.data.faces import read_csv
@@ -49,7 +48,7 @@ def carry_out(name: str, value: Any) -> Outcome:
         os.ftruncate(descriptor, 0)
     try:
         return Outcome(CHECKS[name](value))
-    except Finding as finding:
+    except FoundError as finding:
         return Outcome("finding", f"{finding}\n{commands.printed(2)[-2000:]}", f"{name}: {finding.signature}")
     except (Exception, KeyboardInterrupt, SystemExit) as error:
         text = "".join(traceback.format_exception(error))[-6000:]
@@ -67,11 +66,11 @@ def _place_of(error: BaseException) -> str:
 
 
 def refused(error: FkpError, *allowed: type[FkpError]) -> str:
-    """The kind of a refusal. Finding if it is none of those, or does not say what was wrong in printable text."""
+    """The kind of a refusal. Raises FoundError if it is none of those, or has no message."""
     if not isinstance(error, allowed):
         raise error
     if not str(error).strip():
-        raise Finding("empty message", f"{type(error).__name__} without a message")
+        raise FoundError("empty message", f"{type(error).__name__} without a message")
     return type(error).__name__
 
 
@@ -80,7 +79,7 @@ def refused(error: FkpError, *allowed: type[FkpError]) -> str:
 
 def spec(text: str) -> str:
     """A name of a source, also opened where it is a path in this folder."""
-    if "**" in text or text.startswith(("/", "~")) and specs._is_glob(Path(text.replace("\0", ""))):
+    if "**" in text or (text.startswith(("/", "~")) and specs._is_glob(Path(text.replace("\0", "")))):
         return "not tried"  # patterns over the whole disk
     specs.local_files(text)
     try:
@@ -102,7 +101,7 @@ def url(value: dict[str, str]) -> str:
     text = f"{value['scheme']}://{value['user']}:{secret}@{value['host']}{value['rest']}"
     shown = specs.without_password(text)
     if len(secret) >= 8 and secret in shown:
-        raise Finding("password", f"{text!r} is shown as {shown!r}")
+        raise FoundError("password", f"{text!r} is shown as {shown!r}")
     return "hidden"
 
 
@@ -125,7 +124,7 @@ def text(value: dict[str, str]) -> str:
     shown = printable(value["text"], stream)
     shown.encode(value["encoding"])
     if any((ord(char) < 32 and char not in "\n\t") or 127 <= ord(char) < 160 for char in shown):
-        raise Finding("control character", f"{value!r} is printed as {shown!r}")
+        raise FoundError("control character", f"{value!r} is printed as {shown!r}")
     return "printable"
 
 
@@ -143,7 +142,9 @@ def recipe(value: dict[str, str]) -> str:
 
 def metadata(value: dict[str, str]) -> str:
     """Metadata of a model, which may hold anything."""
-    names = [SimpleNamespace(name=name) for name in ("image", "points", "confidence", "score", "box", "keypoints")]
+    names = [
+        SimpleNamespace(name=name) for name in ("image", "points", "confidence", "score", "box", "keypoints")
+    ]
     ort = SimpleNamespace(
         get_modelmeta=lambda: SimpleNamespace(custom_metadata_map=value),
         get_inputs=lambda: names[:1],
@@ -166,7 +167,7 @@ def labels(value: str) -> str:
     except InputError as error:
         return refused(error, InputError)
     if not np.isfinite(faces.points).all() or not all(path.is_file() for path in faces.paths):
-        raise Finding("labels", f"read as {faces.points!r} of {faces.paths}")
+        raise FoundError("labels", f"read as {faces.points!r} of {faces.paths}")
     return "read"
 
 
@@ -210,10 +211,10 @@ def image(value: dict[str, Any]) -> str:
     except ValueError:
         return "ValueError"
     if not np.array_equal(before, given):
-        raise Finding("changed", "the caller's picture was painted on")
+        raise FoundError("changed", "the caller's picture was painted on")
     for face in faces:
         if face.points.shape != (68, 2) or not np.isfinite(face.points).all():
-            raise Finding("points", repr(face))
+            raise FoundError("points", repr(face))
     return f"{len(faces)} faces"
 
 
@@ -224,7 +225,7 @@ def boxes(value: Any) -> str:
     except ValueError:
         return "ValueError"
     if points.ndim != 3 or points.shape[1:] != (68, 2) or not np.isfinite(points).all():
-        raise Finding("points", f"{value!r} gave shape {points.shape}: {points!r}")
+        raise FoundError("points", f"{value!r} gave shape {points.shape}: {points!r}")
     return "points"
 
 
@@ -243,7 +244,7 @@ def frames(value: dict[str, Any]) -> str:
             found += 1
             numbers = [*face.points.ravel(), *face.box, face.score, face.pose.yaw, face.measures.mouth_open]
             if not np.isfinite(numbers).all():
-                raise Finding("not finite", f"frame {index} at {time!r}: {face!r}")
+                raise FoundError("not finite", f"frame {index} at {time!r}: {face!r}")
     return "with faces" if found else "without faces"
 
 
@@ -268,7 +269,7 @@ def file(value: dict[str, Any]) -> str:
         return f"exit {int(error.exit_code)}"
     points = landmarker.landmarks(_FACE, [20, 20, 140, 140])
     if points.shape != (1, 68, 2):
-        raise Finding("shape", f"points of shape {points.shape}")
+        raise FoundError("shape", f"points of shape {points.shape}")
     return "runs"
 
 

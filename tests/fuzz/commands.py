@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ _CODES = {int(c) for c in (ExitCode.OK, ExitCode.USAGE, ExitCode.INPUT, ExitCode
 _PICTURES = (".png", ".jpg", ".webp", ".bmp", ".tif", ".ppm")
 
 
-class Finding(Exception):
+class FoundError(Exception):
     """Something that must not happen.
 
     Attributes
@@ -63,7 +64,11 @@ def run_file(path: Path, value: dict[str, Any]) -> str:
     written = _check_files(code, words)
     if code:
         if "whole" in value:
-            raise Finding(f"refused {path.suffix}", f"a whole file ends in {code}")
+            raise FoundError(f"refused {path.suffix}", f"a whole file ends in {code}")
+        if code == ExitCode.OUTPUT:
+            raise FoundError(
+                f"exit 6 {Path(value['out']).suffix}", "a damaged input is no failure of the output"
+            )
         return f"exit {code}"
     noted = bool(_notes())
     if value["words"]:
@@ -71,9 +76,13 @@ def run_file(path: Path, value: dict[str, Any]) -> str:
     there = max(pictures_in(path, threads) for threads in ("SLICE", "AUTO"))
     there = max(there, value.get("whole", 0))
     if written < there and not noted:
-        raise Finding(f"in silence {path.suffix}", f"{written} of {there} pictures were read, and no note says so")
+        raise FoundError(
+            f"in silence {path.suffix}", f"{written} of {there} pictures were read, and no note says so"
+        )
     if written < value.get("cut", 0) and not noted:
-        raise Finding(f"cut {path.suffix}", f"{written} of {value['cut']} pictures are left, and no note says so")
+        raise FoundError(
+            f"cut {path.suffix}", f"{written} of {value['cut']} pictures are left, and no note says so"
+        )
     return "exit 0 with a note" if noted else "exit 0"
 
 
@@ -82,18 +91,20 @@ def _check_messages(code: int) -> None:
     for sign in ("Traceback (most recent", "unexpected failure", "Exception ignored"):
         if sign in err:
             kind = re.search(r"unexpected failure: (.{0,60})|^(\w+Error): ", err, re.MULTILINE)
-            raise Finding(f"{sign}: {kind[0] if kind else ''}", f"exit {code}, {sign}")
+            raise FoundError(f"{sign}: {kind[0] if kind else ''}", f"exit {code}, {sign}")
     enough = "not enough memory" in err
     if code not in _CODES and not (code == ExitCode.FAILURE and enough):
-        raise Finding(f"exit {code}", f"exit {code} is not of the contract")
+        raise FoundError(f"exit {code}", f"exit {code} is not of the contract")
     if code and "fkp-live: " not in err:
-        raise Finding(f"exit {code} without a message", f"exit {code} without a message")
+        raise FoundError(f"exit {code} without a message", f"exit {code} without a message")
 
 
 def _notes() -> list[str]:
     """What was reported on stderr, but for provider and network and the progress bar."""
     lines = re.split(r"[\r\n]+", printed(2))
-    return [line for line in lines if line.strip() and not re.search(r"; network |frame/s|s/frame|frame \[", line)]
+    return [
+        line for line in lines if line.strip() and not re.search(r"; network |frame/s|s/frame|frame \[", line)
+    ]
 
 
 def _check_files(code: int, words: list[str]) -> int:
@@ -107,21 +118,25 @@ def _check_files(code: int, words: list[str]) -> int:
             continue
         partial = ".partial" in name and name not in given.values()
         if partial and not code:
-            raise Finding("partial file left", f"{name} is left after exit 0")
+            raise FoundError("partial file left", f"{name} is left after exit 0")
         if partial and name not in err:
-            raise Finding("partial file not named", f"{name} is left and not named, exit {code}")
+            raise FoundError("partial file not named", f"{name} is left and not named, exit {code}")
         option = next((o for o, wanted in given.items() if _is_of(name, wanted)), "?")
         if option == "?":
-            raise Finding("another file", f"{name} was not asked for, exit {code}")
+            raise FoundError("another file", f"{name} was not asked for, exit {code}")
         counts[name] = _frames_in(path, option, partial=partial)
     if code:
         return 0
     numbers = {option: counts.get(name, -1) for option, name in given.items()}
     # A frame without a face has no row in the CSV file.
     rows = numbers.pop("--csv", 0)
-    if rows > min(numbers.values(), default=rows) or len(set(numbers.values())) > 1 or -1 in (rows, *numbers.values()):
+    if (
+        rows > min(numbers.values(), default=rows)
+        or len(set(numbers.values())) > 1
+        or -1 in (rows, *numbers.values())
+    ):
         counted = f"frames by file: {numbers}, CSV: {rows}"
-        raise Finding(f"outputs differ {Path(given.get('--out', '')).suffix}", counted)
+        raise FoundError(f"outputs differ {Path(given.get('--out', '')).suffix}", counted)
     return next(iter(numbers.values()), rows)
 
 
@@ -132,24 +147,24 @@ def _is_of(name: str, given: str) -> bool:
 
 
 def _frames_in(path: Path, option: str, *, partial: bool) -> int:
-    """Frames of an output. Finding if it cannot be read, or is not whole and under its final name."""
+    """Frames of an output. Raises FoundError if it cannot be read, or is not whole and under its final name."""
     if option in ("--csv", "--jsonl"):
         text = path.read_text("utf-8")
         if text and not text.endswith("\n") and not partial:
-            raise Finding(f"half a line {option}", f"{path} ends in the middle of a line")
+            raise FoundError(f"half a line {option}", f"{path} ends in the middle of a line")
         lines = text.splitlines()[1:]
         if option == "--csv":
             return len({line.partition(",")[0] for line in lines})
         times = [json.loads(line)["time"] for line in lines if not partial]
-        if any(b < a for a, b in zip(times, times[1:], strict=False)):
-            raise Finding("times go back", f"{path} has times that go back: {times}")
+        if any(b < a for a, b in pairwise(times)):
+            raise FoundError("times go back", f"{path} has times that go back: {times}")
         return len(lines)
     try:
         count = decoded(path, "SLICE")
     except (OSError, ValueError, IndexError) as error:
-        raise Finding(f"does not play {path.suffix}", f"{path} does not play: {error}") from error
+        raise FoundError(f"does not play {path.suffix}", f"{path} does not play: {error}") from error
     if not count:
-        raise Finding(f"does not play {path.suffix}", f"{path} holds no picture that can be decoded")
+        raise FoundError(f"does not play {path.suffix}", f"{path} holds no picture that can be decoded")
     return count
 
 

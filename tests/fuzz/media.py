@@ -79,7 +79,14 @@ VIDEOS = (
     Video("plain.avif", "libsvtav1", coding={"preset": "12"}),
     Video("plain.apng", "apng", pixels="rgb24"),
 )
-_FORMATS = {".3gp": "3gp", ".apng": "apng", ".avif": "avif", ".h264": "h264", ".mjpeg": "mjpeg", ".wmv": "asf"}
+_FORMATS = {
+    ".3gp": "3gp",
+    ".apng": "apng",
+    ".avif": "avif",
+    ".h264": "h264",
+    ".mjpeg": "mjpeg",
+    ".wmv": "asf",
+}
 STILLS = (".png", ".jpg", ".webp", ".bmp", ".tif", ".ppm")
 
 

@@ -8,7 +8,20 @@ from collections.abc import Callable, Sequence
 
 _HEAD = 2048  # bytes at either end in which half of the damage is done: headers and indexes are there
 _MOST_STEPS = 4
-_ODD_VALUES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, (1 << 63) - 1, (1 << 64) - 1)
+_ODD_VALUES = (
+    0,
+    1,
+    2,
+    0x7F,
+    0x80,
+    0xFF,
+    0xFFFF,
+    0x7FFF_FFFF,
+    0x8000_0000,
+    0xFFFF_FFFF,
+    (1 << 63) - 1,
+    (1 << 64) - 1,
+)
 
 Step = Callable[[bytearray, random.Random, Sequence[bytes]], None]
 
@@ -49,7 +62,9 @@ def swap(data: bytearray, chance: random.Random, others: Sequence[bytes]) -> Non
 
 
 def truncate(data: bytearray, chance: random.Random, others: Sequence[bytes]) -> None:
-    del data[chance.choice((_place(data, chance), len(data) - chance.randrange(1, min(len(data), 100) + 1))) :]
+    del data[
+        chance.choice((_place(data, chance), len(data) - chance.randrange(1, min(len(data), 100) + 1))) :
+    ]
 
 
 def remove(data: bytearray, chance: random.Random, others: Sequence[bytes]) -> None:

@@ -23,7 +23,7 @@ from tests.fuzz.worker import Outcome, Worker
 
 # Of these containers the file itself shows that its end is missing.
 _SHOW_CUTS = re.compile(r"\.(mp4|mov|3gp|mkv|webm|avi|flv|gif|asf|wmv|y4m|ivf|ogg)$")
-_RANGES = (["--start", "0.2"], ["--end", "0.2"], ["--start", "0.1", "--end", "0.3"], ["--max-frames", "3"], ["--mirror"])
+_RANGES = ("--start 0.2", "--end 0.2", "--start 0.1 --end 0.3", "--max-frames 3", "--mirror")
 # Findings that are not made smaller: each try would take a new process or the whole deadline.
 _LOST = re.compile("hang|crash|memory")
 
@@ -71,7 +71,7 @@ class Session:
                 if _LOST.match(outcome.kind):
                     self.found(check, value, outcome)
                 else:
-                    raise _FoundError(value, outcome)
+                    raise _SmallestError(value, outcome)
 
         while tried < count:
             settings = hypothesis.settings(
@@ -86,7 +86,7 @@ class Session:
             try:
                 hypothesis.seed(self.seed * 1000 + rounds)(settings(given))()
                 break  # also where there are no more values
-            except _FoundError as found:
+            except _SmallestError as found:
                 self.found(check, found.value, found.outcome)
             except hypothesis.errors.Flaky as error:
                 self.say(f"  {check}: not the same twice: {str(error).splitlines()[0]}")
@@ -99,7 +99,9 @@ class Session:
         models = model_files()
         for name, content in {**videos, **pictures}.items():
             whole = 1 if name in pictures else PICTURES
-            self._file("whole file", "video", folder / name, content, {"out": "a.mp4", "words": [], "whole": whole})
+            self._file(
+                "whole file", "video", folder / name, content, {"out": "a.mp4", "words": [], "whole": whole}
+            )
         others = [*videos.values(), *pictures.values()]
         for index in range(count):
             chance = random.Random(f"{self.seed}/{index}")
@@ -113,7 +115,7 @@ class Session:
                 continue
             value: dict[str, Any] = {"out": "a" + chance.choice((".mp4", ".mkv", ".mov")), "words": []}
             if chance.random() < 0.1:
-                value["words"] = chance.choice(_RANGES)
+                value["words"] = chance.choice(_RANGES).split()
             if set(steps) == {"truncate"} and _SHOW_CUTS.search(name):
                 value["cut"] = PICTURES
             self._file(kind, "video", folder / name, content, {**value, "steps": steps, "index": index})
@@ -164,7 +166,7 @@ class Session:
 DEMO = Path(__file__).parents[2] / "fkp_live/assets/demo.mp4"
 
 
-class _FoundError(Exception):
+class _SmallestError(Exception):
     def __init__(self, value: Any, outcome: Outcome) -> None:
         super().__init__(outcome.signature)
         self.value, self.outcome = value, outcome

@@ -53,7 +53,9 @@ def send_signals(seed: int, count: int, folder: Path, say: Callable[[str], objec
     return sent - outcomes["130"]
 
 
-def _one(words: tuple[str, ...], number: signal.Signals, delay: float, folder: Path) -> tuple[str, float | None]:
+def _one(
+    words: tuple[str, ...], number: signal.Signals, delay: float, folder: Path
+) -> tuple[str, float | None]:
     """What is wrong (empty: nothing), and seconds from the signal to the end (None: it ended before)."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

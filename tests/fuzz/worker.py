@@ -98,13 +98,22 @@ class Worker:
         task_read, task_write = os.pipe()
         answer_read, answer_write = os.pipe()
         paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "FKP_DEBUG")}
+        environment = {
+            name: value for name, value in os.environ.items() if name not in ("DISPLAY", "FKP_DEBUG")
+        }
         self._log = self.folder.with_name(f"{self.folder.name}.err")
         self._log.unlink(missing_ok=True)
         # Appended to, because every check empties them; readable, because every check looks into them.
         with self._log.open("a+b") as err, self._log.with_suffix(".out").open("a+b") as out:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.fuzz.worker", str(task_read), str(answer_write), str(self.folder)],
+                [
+                    sys.executable,
+                    "-m",
+                    "tests.fuzz.worker",
+                    str(task_read),
+                    str(answer_write),
+                    str(self.folder),
+                ],
                 cwd=ROOT,
                 env={**environment, "PYTHONPATH": paths, "OPENCV_LOG_LEVEL": "SILENT"},
                 pass_fds=(task_read, answer_write),

@@ -59,7 +59,15 @@ def test_a_value_that_cannot_be_is_refused_when_the_recipe_is_read(
 
 
 @pytest.mark.parametrize(
-    "text", ["name = " + "[" * 2000 + "]" * 2000, "x = " + "9" * 5000, "name = '", "name = '\udcff'", r'base = "\u0000"']
+    "text",
+    [
+        "name = " + "[" * 2000 + "]" * 2000,
+        "x = " + "9" * 5000,
+        "name = '",
+        "name = '\udcff'",
+        r'base = "\u0000"',
+    ],
+    ids=["deep", "long", "open", "bytes", "zero byte"],
 )
 def test_what_is_not_toml_or_names_no_file_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "odd.toml").write_text(text, "utf-8", "surrogateescape")
