@@ -1,4 +1,4 @@
-"""What a shipped network says of itself: the facts of its training, its figures and its model card."""
+"""Metadata of the training, figures and model card of a shipped network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _AVERAGED = """\
 
 
 def training_facts(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """What the metadata says of the training: data, split, recipe."""
+    """Metadata of the training: data, split, recipe."""
     recipe, facts = checkpoint["recipe"], {}
     data = recipe["data"]
     guessed = data.get("guessed", ())
@@ -26,8 +26,8 @@ def training_facts(checkpoint: dict[str, Any]) -> dict[str, Any]:
         facts["averaged"] = checkpoint["averaged"]
     if "trained_on" in checkpoint:
         both = (checkpoint, checkpoint.get("averaged", {}))
-        counts = [noted["held_out"] or {} for noted in both if "trained_on" in noted]
-        kept_out = [name for name in HELD_OUT if all(count.get(name) == 0 for count in counts)]
+        found = [noted["held_out"] or {} for noted in both if "trained_on" in noted]
+        kept_out = [name for name in HELD_OUT if all(number.get(name) == 0 for number in found)]
         facts |= {key: checkpoint[key] for key in ("trained_on", "init")}
         facts |= {"held_out_seen": checkpoint["held_out"], "guessed": list(guessed)}
     else:
@@ -47,7 +47,7 @@ def training_facts(checkpoint: dict[str, Any]) -> dict[str, Any]:
 
 
 def headline(figures: dict[str, Any]) -> dict[str, Any]:
-    """The few figures that the ONNX file itself carries."""
+    """The figures that the ONNX file itself has."""
     short: dict[str, Any] = {}
     for name, result in figures.items():
         for way, conventions in result["ways"].items():

@@ -1,4 +1,4 @@
-"""A trained landmark network as an ONNX file that explains itself, checked against the network it came from."""
+"""Export of a trained landmark network to an ONNX file with metadata, checked against torch."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Shipped(nn.Module):
 def metadata(
     model: LandmarkNet, name: str, training: dict[str, Any], figures: dict[str, Any]
 ) -> dict[str, Any]:
-    """What the file says of itself, by key without the ``fkp.`` prefix."""
+    """Metadata of the file, by key without the ``fkp.`` prefix."""
     options = model.options
     return {
         "schema": SCHEMA,
@@ -68,9 +68,9 @@ def metadata(
 
 
 def git_commit() -> str:
-    """Commit of the checkout, with a plus sign where files have changed since; "unknown" where git cannot tell."""
+    """Commit of the checkout, with a plus sign where files have changed since; "unknown" without git."""
 
-    def ask(*arguments: str) -> str:
+    def git(*arguments: str) -> str:
         command, here = ["git", *arguments], Path(__file__).parent
         try:
             return subprocess.run(
@@ -79,8 +79,8 @@ def git_commit() -> str:
         except OSError:  # git is not installed
             return ""
 
-    commit = ask("rev-parse", "--short=12", "HEAD")
-    return (commit or "unknown") + ("+" if ask("status", "--porcelain", "--untracked-files=no") else "")
+    commit = git("rev-parse", "--short=12", "HEAD")
+    return (commit or "unknown") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
 
 
 def export_onnx(model: LandmarkNet, path: Path, meta: dict[str, Any]) -> None:
@@ -99,7 +99,7 @@ def export_onnx(model: LandmarkNet, path: Path, meta: dict[str, Any]) -> None:
     onnx.checker.check_model(graph, full_check=True)
     onnx.save(graph, str(path))
     difference = largest_difference(model, path)
-    # A difference that is no number is none that was allowed.
+    # NaN is not an allowed difference.
     if not difference <= TOLERANCE:
         path.unlink()
         raise FkpError(
@@ -132,7 +132,7 @@ def _graph(model: LandmarkNet) -> onnx.ModelProto:
 
 
 def strip_local_traces(graph: onnx.ModelProto) -> None:
-    """Remove what the exporter notes of this machine: source paths and stack traces."""
+    """Remove what the exporter records of this machine: source paths and stack traces."""
     del graph.metadata_props[:]
     graph.doc_string = ""
     graph.graph.doc_string = ""

@@ -1,4 +1,4 @@
-"""A shipped float network in 8-bit integers: calibrated on training crops, judged beside the float one.
+"""A shipped float network in 8-bit integers: calibrated on training crops, compared with the float one.
 
 Between the first and the last convolution everything is quantised: weights to QInt8 per output channel, activations
 to QUInt8. What stays in float: the normalisation of the pixels and the first convolution (three input channels give
@@ -44,10 +44,10 @@ from train.evaluate.evaluation import evaluate, finite
 
 CALIBRATION_SETS = ("wild_train", "udacity_train")
 QUANTISED_OPERATORS = ("Conv", "Relu", "Add", "Resize")
-# It ships if it loses less NME than this, in per cent of the float network's, and is at least so many times as fast.
+# It ships if it loses less NME than this, in per cent of the float network's, and is at least MIN_GAIN times as fast.
 MAX_LOSS, MIN_GAIN = 2.0, 1.4
-# Without VNNI, onnxruntime's x86 kernels add two products of 8 bits in 16, which overflows without a word; weights of
-# 7 bits cannot, so the file answers alike on every CPU. Full range cost 6 % of NME where the first layer had it.
+# Without VNNI, onnxruntime's x86 kernels add two products of 8 bits in 16, which overflows silently; weights of
+# 7 bits cannot, so the file gives the same points on every CPU. In the first layer, full range cost 6 % of NME.
 REDUCE_RANGE = True
 
 
@@ -108,7 +108,7 @@ def quantise(
     Raises
     ------
     ModelError
-        The model is missing, is no landmark network or is quantised already.
+        The model is missing, is not a landmark network or is quantised already.
     OutputError
         ``out`` exists and ``overwrite`` was not given, is the model itself, does not end in .onnx or cannot be written.
     UsageError
@@ -130,11 +130,11 @@ def quantise(
     with staging_folder(out.parent) as staging:
         made = staging / out.name
         save(graph, meta, made)
-        # Judged as it ships: the file just written, through the product's code. Then the figures go into it.
-        judged = [_figures(path, sets["wild_val"]) for path in (original.path, made)]
-        save(graph, {**meta, "figures": headline(judged[1])}, made)
+        # Evaluated as it ships: the file just written, through the product's code. Then the figures go into it.
+        figures = [_figures(path, sets["wild_val"]) for path in (original.path, made)]
+        save(graph, {**meta, "figures": headline(figures[1])}, made)
         times = milliseconds([original, open_session(made, "cpu")], rounds)
-        before, after = (figures["wild_val"]["ways"]["jitter"]["raw"]["nme"] for figures in judged)
+        before, after = (one["wild_val"]["ways"]["jitter"]["raw"]["nme"] for one in figures)
         comparison = Comparison((before, after), (times[0], times[1]))
         if card:
             write_card(made, evaluated_sets(data), comparison)
@@ -213,7 +213,7 @@ def quantised_graph(model: Path, crops: NDArray[np.float32]) -> onnx.ModelProto:
     """
     with tempfile.TemporaryDirectory() as folder:
         prepared, quantised = Path(folder) / "prepared.onnx", Path(folder) / "quantised.onnx"
-        # Symbolic shape inference gives up on this graph; the plain kind finds all that is needed.
+        # Symbolic shape inference gives up on this graph; the plain kind is sufficient.
         quant_pre_process(str(model), str(prepared), skip_symbolic_shape=True)
         quantize_static(
             str(prepared),
@@ -244,7 +244,7 @@ def inner_nodes(graph: onnx.ModelProto) -> list[str]:
     convolutions = [place for place, node in enumerate(nodes) if node.op_type == "Conv"]
     if len(convolutions) < 3:
         raise ModelError(
-            f"The network has {len(convolutions)} convolutions, at least 3 were expected.",
+            f"The network has {len(convolutions)} convolutions, expected at least 3.",
             "The first and the last stay in float; nothing is left to quantise.",
         )
     inside = nodes[convolutions[0] + 1 : convolutions[-1]]
@@ -252,7 +252,7 @@ def inner_nodes(graph: onnx.ModelProto) -> list[str]:
 
 
 def metadata(original: Session, faces: int, seed: int) -> dict[str, Any]:
-    """What the quantised file says of itself, still without figures: as the float one, and how it was quantised."""
+    """Metadata of the quantised file, still without figures: the float one's, and how it was quantised."""
     meta = dict(original.metadata)
     meta["quantisation"] = {
         "of": meta["name"],
@@ -280,12 +280,12 @@ def _figures(model: Path, faces: FaceSet) -> dict[str, Any]:
     return finite({faces.name: evaluate(network, faces, None, seed=0).figures()})
 
 
-# What other processes take does not count in a thread's own time; Windows counts that in steps of 15 ms only.
+# A thread's own time excludes other processes; on Windows it has steps of 15 ms.
 _clock = time.thread_time if os.name == "posix" else time.perf_counter
 
 
 def milliseconds(sessions: Sequence[Session], rounds: int) -> list[float]:
-    """Median time of each for one crop, run in turn, so that a slow moment of the machine hits all alike."""
+    """Median time of each for one crop, run in turn, so that a slow moment of the machine affects all alike."""
     size = sessions[0].metadata["input"]["size"]
     crop = {"image": np.random.default_rng(0).uniform(0, 255, (1, 3, size, size)).astype(np.float32)}
     warm_up = rounds // 10

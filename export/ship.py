@@ -26,7 +26,7 @@ from train.network.checkpoint import read_checkpoint
 from train.network.opening import open_network, sound_network
 from train.options import UDACITY_OFFSET
 
-# A model and what lies beside it, by extension.
+# A model, its figures and its card, by extension.
 SHIPPED = (".onnx", ".json", ".md")
 
 
@@ -36,27 +36,29 @@ def ship(checkpoint: Path, name: str, folder: Path, data: Path | None, overwrite
     Raises
     ------
     UsageError
-        ``name`` is no name of a file.
+        ``name`` is not a file name.
     OutputError
         One of the files exists and ``overwrite`` was not given, or the folder cannot be written.
     InputError
-        ``data`` does not hold the judged sets.
+        ``data`` does not hold the evaluated sets.
     """
     if not is_plain_name(name):
-        raise UsageError(f"--name '{name}' is no file name", "Use letters, digits, dots, - and _; no folder.")
+        raise UsageError(
+            f"--name '{name}' is not a file name", "Use letters, digits, dots, - and _; no folder."
+        )
     make_folder(folder)
     for suffix in SHIPPED:
         check_output(folder / f"{name}{suffix}", overwrite=overwrite, inputs=[checkpoint])
     model = sound_network(checkpoint)
     training = training_facts(read_checkpoint(checkpoint, needs=("recipe", "epoch")))
-    # Read now: what is wrong with them shall not show after the export.
+    # Read before the export, so that faulty data are noticed first.
     sets = evaluated_sets(data) if data is not None else {}
     with staging_folder(folder) as staging:
         target = staging / f"{name}.onnx"
         export_onnx(model, target, metadata(model, name, training, {}))
         figures: dict[str, Any] = {}
         if sets:
-            # Judged as it ships: the file just written, through the product's code. Then the figures go into it.
+            # Evaluated as it ships: the file just written, through the product's code. Then the figures go into it.
             figures = measure(target, sets)
             export_onnx(model, target, metadata(model, name, training, headline(figures)))
         facts = {"name": name, "sha256": sha256_of(target), "training": training, "figures": figures}

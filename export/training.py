@@ -1,4 +1,4 @@
-"""What a model card says of the faces that a network learnt from: what its checkpoint noted, and no more."""
+"""Sections of a model card on training faces, licence and limits: what the checkpoint recorded and no more."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _is_ours(training: dict[str, Any]) -> bool:
 
 
 def data_section(training: dict[str, Any]) -> str:
-    """The card's words on the data and the licence."""
+    """The card's section on the data and the licence."""
     if "trained_on" in training:
         data = _as_noted(training)
     elif training["held_out"]:
@@ -82,7 +82,7 @@ def data_section(training: dict[str, Any]) -> str:
 
 
 def limits(training: dict[str, Any]) -> str:
-    """The card's words on what the network cannot do, and on its data where that is known."""
+    """The card's section on the limits of the network, and of its data where that is known."""
     known = set(training["sets"]) >= KNOWN.keys()
     return _LIMITS.format(few=" and the training data holds few" if known else "") + (
         _ADULTS if known else ""
@@ -104,14 +104,14 @@ def _as_noted(training: dict[str, Any]) -> str:
         )
     if training["init"]:
         lines.append("- first weights: {name}, SHA-256 {sha256}".format(**training["init"]))
-    said, other = _counted(training["held_out_seen"], "them"), training.get("averaged", {})
+    sentences, other = _counted(training["held_out_seen"], "them"), training.get("averaged", {})
     if "trained_on" in other:
         rows = (f"{row['name']} ({row['faces']:,} faces)" for row in other["trained_on"])
         lines.append(f"- {other['with']}, the network averaged with, learnt from {', '.join(rows)}")
-        said += _counted(other["held_out"], f"those of {other['with']}")
+        sentences += _counted(other["held_out"], f"those of {other['with']}")
     if training["init"] or (other and "trained_on" not in other):
-        said.append("What the other network that it comes from had learnt from is not counted here.")
-    return "\n".join([*lines, "", *said, ""])
+        sentences.append("What the other network that it comes from had learnt from is not counted here.")
+    return "\n".join([*lines, "", *sentences, ""])
 
 
 def _counted(seen: dict[str, int | None] | None, faces: str) -> list[str]:

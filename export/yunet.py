@@ -242,9 +242,7 @@ def check_outputs(original: onnx.ModelProto, prepared: onnx.ModelProto) -> float
             worst = max(worst, float(np.abs(expected - single[name]).max()))
             worst = max(worst, float(np.abs(expected[0] - both[name][number]).max()))
     if not worst <= TOLERANCE:
-        raise FkpError(
-            f"The prepared model differs from the original by {worst:.2g}, allowed is {TOLERANCE:g}."
-        )
+        raise FkpError(f"The prepared model differs from the original by {worst:.2g}, allowed {TOLERANCE:g}.")
     return worst
 
 
@@ -269,11 +267,11 @@ def check_boxes(original: Path, prepared: Path) -> float:
     found = YuNet(open_session(prepared, "cpu"), score=0.6, work_size=448).detect(picture)
     if rows is None or len(rows) != len(found.boxes) or not len(rows):
         raise FkpError(f"cv2.FaceDetectorYN and the prepared model disagree: {rows} against {found.boxes}.")
-    # OpenCV counts from the edge of the first pixel, this project from its centre.
+    # OpenCV's coordinates begin at the edge of the first pixel, this project's at its centre.
     expected = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], 1) - 0.5
     worst = float(np.abs(expected - found.boxes).max())
     if not worst <= 0.01:
-        raise FkpError(f"Boxes differ from those of cv2.FaceDetectorYN by {worst:.3g} px, allowed is 0.01.")
+        raise FkpError(f"Boxes differ from those of cv2.FaceDetectorYN by {worst:.3g} px, allowed 0.01.")
     return worst
 
 

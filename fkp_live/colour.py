@@ -10,12 +10,8 @@ from numpy.typing import NDArray
 
 # Shares of red and blue in luma, by ITU-T H.273's number of the matrix: BT.709, BT.601 under its two names.
 _WEIGHTS = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114)}
-
-
 _UNSPECIFIED = 2
-
-
-# Luma and chroma of what is outside the picture: black.
+# Luma and chroma of black, as outside of a picture.
 BLACK, NO_COLOUR = 16, 128
 
 

@@ -91,11 +91,11 @@ def open_closed_streams() -> None:
 
 
 def exit_code_of(command: Callable[[], int], name: str) -> int:
-    """Run a command and turn every failure into one message ``name: …`` on stderr and an exit code.
+    """Run a command; every failure becomes one message ``name: …`` on stderr and an exit code.
 
-    A failure that is not an FkpError is unexpected: exit code 1, and its traceback with FKP_DEBUG=1.
+    FKP_DEBUG=1 in the environment adds the traceback.
     """
-    from fkp_live.errors import ExitCode, FkpError
+    from fkp_live.errors import ExitCode
 
     try:
         code = command()
@@ -106,16 +106,26 @@ def exit_code_of(command: Callable[[], int], name: str) -> int:
     except BrokenPipeError:
         silence(sys.stdout)  # the reader has gone, as `| head` does: not a failure
         return int(ExitCode.OK)
-    except FkpError as error:
-        say(f"{name}: {error}", sys.stderr)
-        return int(error.exit_code)
     except Exception as error:
-        debug = os.environ.get("FKP_DEBUG", "") not in ("", "0")
-        if debug:
-            import traceback
+        return report_failure(error, name, debug=os.environ.get("FKP_DEBUG", "") not in ("", "0"))
 
-            say("".join(traceback.format_exception(error)).rstrip(), sys.stderr)
+
+def report_failure(error: Exception, name: str, *, debug: bool) -> int:
+    """Print ``name: message`` on stderr, with ``debug`` after the traceback; returns the exit code.
+
+    An error that is not an FkpError is unexpected: exit code 1.
+    """
+    from fkp_live.errors import ExitCode, FkpError
+
+    if debug:
+        import traceback
+
+        say("".join(traceback.format_exception(error)).rstrip(), sys.stderr)
+    if isinstance(error, FkpError):
+        text, code = str(error), error.exit_code
+    else:
+        reason = " ".join(str(error).split())
         cure = "" if debug else "\n  Run it again with FKP_DEBUG=1 to see where, and please report it."
-        text = " ".join(str(error).split())
-        say(f"{name}: unexpected failure: {type(error).__name__}: {text}{cure}", sys.stderr)
-        return int(ExitCode.FAILURE)
+        text, code = f"unexpected failure: {type(error).__name__}: {reason}{cure}", ExitCode.FAILURE
+    say("\n  ".join((f"{name}: {text}", *getattr(error, "__notes__", ()))), sys.stderr)
+    return int(code)

@@ -15,15 +15,15 @@ COMMANDS = {
     "fit": ("train.fit.command", "train a network by a recipe"),
     "average": ("train.network.average", "the mean of two networks' weights"),
     "evaluate": ("train.evaluate.command", "accuracy of an ONNX file or a checkpoint"),
-    "offset": ("train.evaluate.offset", "measure how far one set's labels sit from another's convention"),
-    "label": ("train.evaluate.label", "a trained network's points as a CSV data set"),
-    "original-table": ("train.evaluate.original", "the original project's table on its own terms"),
+    "offset": ("train.evaluate.offset", "measure how far one set's labels are from another's convention"),
+    "label": ("train.evaluate.label", "a trained network's points as a CSV data set of pseudo-labels"),
+    "original-table": ("train.evaluate.original_table", "the original project's table on its own terms"),
     "features": ("train.evaluate.features", "filters, feature maps and saliency as pictures"),
 }
 
 
 def build_parser(command: str | None) -> argparse.ArgumentParser:
-    """Parser of all commands; only the named one's module is imported, so that help stays quick."""
+    """Parser of all commands; only the named one's module is imported, so that help is quick."""
     parser = argparse.ArgumentParser(prog="python -m train", description=__doc__)
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module, summary) in COMMANDS.items():

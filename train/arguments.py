@@ -1,4 +1,4 @@
-"""What commands refuse before they compute: what is no number, names that lead elsewhere, outputs without a place."""
+"""Checks of options before anything is computed: numbers, names of files, outputs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def finite_number(text: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise argparse.ArgumentTypeError(f"expected was a finite number, not {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a finite number, got {text!r}")
     return number
 
 
 def is_plain_name(text: str) -> bool:
-    """Whether a word can name a file in a folder chosen by somebody else: it leads nowhere, is not hidden, not long."""
+    """Whether a word is the name of a file in a given folder: without a path, not hidden, at most 100 characters."""
     return re.fullmatch(r"\w[\w.-]{0,99}", text) is not None
 
 

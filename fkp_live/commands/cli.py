@@ -10,7 +10,7 @@ import os
 import sys
 
 from fkp_live.commands.signals import INTERRUPTED, Stops
-from fkp_live.console import flush, open_closed_streams, say, silence
+from fkp_live.console import flush, open_closed_streams, report_failure, say, silence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _guarded(words: list[str], stops: Stops) -> int:
         if stops.asked and not stops.finishing:
             # A library that was interrupted while it loaded may raise anything.
             return _interrupted()
-        return _report(error, debug)
+        return report_failure(error, "fkp-live", debug=debug)
 
 
 def _dispatch(words: list[str], stops: Stops) -> int:
@@ -89,23 +89,6 @@ def _dispatch(words: list[str], stops: Stops) -> int:
     from fkp_live.commands.run import run
 
     return run(options, stops)
-
-
-def _report(error: Exception, debug: bool) -> int:
-    from fkp_live.errors import ExitCode, FkpError
-
-    if debug:
-        import traceback
-
-        say("".join(traceback.format_exception(error)).rstrip(), sys.stderr)
-    if isinstance(error, FkpError):
-        text, code = str(error), error.exit_code
-    else:
-        reason = " ".join(str(error).split())
-        cure = "" if debug else "\n  Run it again with FKP_DEBUG=1 to see where, and please report it."
-        text, code = f"unexpected failure: {type(error).__name__}: {reason}{cure}", ExitCode.FAILURE
-    say("\n  ".join((f"fkp-live: {text}", *getattr(error, "__notes__", ()))), sys.stderr)
-    return int(code)
 
 
 def _interrupted() -> int:

@@ -2,66 +2,135 @@
 
 from __future__ import annotations
 
+import io
 import math
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from fkp_live.clock import CLOCK_JUMP
+from fkp_live.sinks.containers import MUXER_OPTIONS, VIDEO_FORMATS
+from fkp_live.sinks.pcm import PcmDecoder, add_pcm
+from fkp_live.sinks.video_clock import LONGEST_STEP
 
 if TYPE_CHECKING:
     from av.audio.layout import AudioLayout
     from av.audio.stream import AudioStream
-    from av.bitstream import BitStreamFilterContext
-    from av.container import OutputContainer
+    from av.container import InputContainer, OutputContainer
     from av.packet import Packet
 
+Prepare = Callable[["Packet[Any]"], "list[Packet[Any]]"]
 
 _RUN_IN = 0.1  # seconds that a decoder may need before 0 until it is right
+_TIMEOUTS = 10.0, 5.0  # seconds to open and to read, network only
+_READ_AHEAD = 500  # packets that are read in search of the first one of each track
 
 
 class Sound:
     """Copies the sound packets of a file into an output, never far ahead of the pictures.
 
+    Each track is first tried in memory, because MP4 and QuickTime refuse some only when the file is being finished. A
+    track that does not fit is left out with a note; for Matroska it is decoded to PCM.
+
     Parameters
     ----------
     path : file or URL that is read a second time
+    name : of the source, for notes
     output : container to which a stream is added for each of the file's sound tracks
-    cut : what sounds before 0 of the output is left out, because the pictures before it are
 
     Attributes
     ----------
-    streams : the output's streams, by the file's stream number
-    note : what people should know, such as a track that could not be taken along; usually empty
+    note : what the user should know, such as a track that was left out; usually empty
     """
 
-    def __init__(self, path: str, output: OutputContainer, *, cut: bool) -> None:
+    def __init__(self, path: str, name: str, output: OutputContainer) -> None:
         import av
-        from av.bitstream import BitStreamFilterContext
 
-        self._output = output
-        self._cut = cut
-        self._input = av.open(path if "://" in path else f"file:{path}", "r")
-        self.streams: dict[int, Any] = {}
-        self._filters: dict[int, BitStreamFilterContext] = {}
-        self.note = ""
-        for stream in self._input.streams.audio:
-            codec = stream.codec_context.name if stream.codec_context else "unknown"
-            try:
-                self.streams[stream.index] = _add_like(stream, output)
-                if codec == "aac":
-                    self._filters[stream.index] = BitStreamFilterContext("aac_adtstoasc", stream)
-            except ValueError:
-                name = Path(path).name
-                self.note = f"the sound of {name} ({codec}) does not fit into this container and was left out"
-        # Pictures are read past as well: they tell whether the last one written was the source's last.
-        pictures = self._input.streams.video[:1]
-        wanted = [s for s in self._input.streams.audio if s.index in self.streams]
-        self._packets: Iterator[Packet[Any]] = self._input.demux((*wanted, *pictures)) if wanted else iter(())
+        self._name, self._output = name, output
+        remote = "://" in path
+        self._input = av.open(
+            path if remote else f"file:{path}",
+            "r",
+            timeout=_TIMEOUTS if remote else None,
+            metadata_errors="replace",  # titles are in any encoding
+        )
+        self._notes: list[str] = []
+        self._streams: dict[int, AudioStream] = {}  # of the output, by the input's stream number
+        self._prepare: dict[
+            int, Prepare
+        ] = {}  # what is done to the packets of a track before they are written
+        self._packets: Iterator[Packet[Any]] = iter(())
+        self._open_tracks()
+        self._origin, self._cut = 0.0, False
         self._next: Packet[Any] | None = None
         self._picture_time = -math.inf
         self._last_dts: dict[int, int] = {}
         self._decoded_at: dict[int, float] = {}
+
+    @property
+    def note(self) -> str:
+        return "; ".join(dict.fromkeys(self._notes))
+
+    def _open_tracks(self) -> None:
+        """Add a stream for each track that the output can hold, and begin to read."""
+        known = [s for s in self._input.streams.audio if s.codec_context is not None]
+        if len(known) < len(self._input.streams.audio):
+            self._notes.append(f"sound of {self._name} was left out: FFmpeg does not know its codec")
+        if not known:
+            return
+        # Pictures are read past as well: they show whether the last one written was the source's last.
+        pictures = _pictures_of(self._input)
+        first, self._packets = _read_ahead(
+            self._input.demux((*known, *pictures)), {stream.index for stream in known}
+        )
+        for stream in known:
+            self._add(stream, first.get(stream.index))
+
+    def _add(self, stream: AudioStream, first: Packet[Any] | None) -> None:
+        """Add a stream for a track, as it is or else decoded, or leave it out with a note."""
+        container, codec = self._output.format.name, stream.codec_context.name
+        sound = f"the sound of {self._name} ({codec})"
+        if _fits(stream, first, container):
+            self._streams[stream.index] = _add_like(stream, self._output)
+            if codec == "aac":
+                self._prepare[stream.index] = _without_adts(stream)
+        elif container == "matroska":
+            self._streams[stream.index] = add_pcm(stream, self._output)
+            self._prepare[stream.index] = PcmDecoder(stream)
+            self._notes.append(f"{sound} was decoded and written as PCM")
+        else:
+            suffix = next(suffix for suffix, name in VIDEO_FORMATS.items() if name == container)
+            self._notes.append(f"{sound} does not fit into {suffix} and was left out; .mkv can hold it")
+
+    def begin(self, origin: float, *, cut: bool) -> None:
+        """Say where the output begins, before the first call of `copy_until`.
+
+        Parameters
+        ----------
+        origin : seconds of the input that are 0 of the output
+        cut : what sounds before is left out, because the pictures before it are
+        """
+        self._origin, self._cut = origin, cut
+
+    def copy_until(self, end: float) -> None:
+        """Copy what sounds before ``end``, in seconds of the input."""
+        while (packet := self._peek()) is not None and _seconds(packet) < end:
+            self._next = None
+            self._copy(packet)
+
+    def finish(self, last: float, duration: float) -> None:
+        """Copy all that is left if ``last`` is the time of the last picture, else to that picture's end."""
+        self.copy_until(last + duration)
+        slack, held = duration / 2, []
+        while self._picture_time <= last + slack and (packet := self._peek()) is not None:
+            held.append(packet)
+            self._next = None
+        if self._picture_time <= last + slack:
+            for packet in held:
+                self._copy(packet)
+
+    def close(self) -> None:
+        self._input.close()
 
     def _peek(self) -> Packet[Any] | None:
         """The next sound packet; notes the times of the pictures in between."""
@@ -74,70 +143,120 @@ class Sound:
                     return None
                 if packet.dts is None and packet.pts is None:
                     continue
-                if self._decoded_at.get(packet.stream.index, -math.inf) - _decoding(packet) > CLOCK_JUMP:
-                    self.note = "the sound ends where the clock of the file jumped back"
-                    self._packets = iter(())
-                    return None
-                self._decoded_at[packet.stream.index] = _decoding(packet)
                 if packet.stream.type == "video":
-                    if not packet.is_discard:
+                    if self._goes_on(packet) and not packet.is_discard:
                         self._picture_time = max(self._picture_time, _seconds(packet))
-                    continue
-                self._next = packet
+                elif packet.stream.index in self._streams and self._goes_on(packet):
+                    self._next = packet
         except FFmpegError as exc:
-            self.note = f"the sound was copied only in part: {exc.strerror}"
-            self._packets = iter(())
+            self._stop(f"the sound was copied only in part: {exc.strerror}")
         except IndexError:
             # PyAV, behind the last packet of a file in whose middle a stream appeared.
             self._packets = iter(())
         return self._next
 
-    def copy_until(self, end: float, origin: float) -> None:
-        """Copy what sounds before ``end``, in seconds of the input; its ``origin`` is 0 of the output."""
-        while (packet := self._peek()) is not None and _seconds(packet) < end:
-            self._next = None
-            self._copy(packet, origin)
+    def _goes_on(self, packet: Packet[Any]) -> bool:
+        """Whether a packet is on the clock of those before it. If not, the sound ends here."""
+        at, index = _decoding(packet), packet.stream.index
+        before = self._decoded_at.get(index, at)
+        self._decoded_at[index] = at
+        if before - at > CLOCK_JUMP:
+            self._stop("the sound ends where the clock of the file jumped back")
+            return False
+        if index not in self._streams:
+            return True
+        latest = max(before, self._origin) + LONGEST_STEP
+        if at > latest or _seconds(packet) > latest:
+            self._stop("the sound ends where the clock of the file jumps forward")
+            return False
+        return True
 
-    def finish(self, last: float, duration: float, origin: float) -> None:
-        """Copy all that is left if ``last`` is the time of the last picture, else to that picture's end."""
-        self.copy_until(last + duration, origin)
-        slack, held = duration / 2, []
-        while self._picture_time <= last + slack and (packet := self._peek()) is not None:
-            held.append(packet)
-            self._next = None
-        if self._picture_time <= last + slack:
-            for packet in held:
-                self._copy(packet, origin)
+    def _stop(self, note: str) -> None:
+        self._notes.append(note)
+        self._packets = iter(())
 
-    def _copy(self, packet: Packet[Any], origin: float) -> None:
-        target = self.streams[packet.stream.index]
-        shift = round(origin / packet.time_base)
+    def _copy(self, packet: Packet[Any]) -> None:
+        from av.error import FFmpegError
+
+        index, hidden = packet.stream.index, packet.is_discard
+        try:
+            prepared = self._prepare[index](packet) if index in self._prepare else [packet]
+        except FFmpegError:
+            return  # damaged: no player could play it
+        for ready in prepared:
+            self._write(ready, self._streams[index], hidden=hidden)
+
+    def _write(self, packet: Packet[Any], target: AudioStream, *, hidden: bool) -> None:
+        base = packet.time_base
+        shift = round(self._origin / base)
         pts, dts = _stamp(packet) - shift, (_stamp(packet) if packet.dts is None else packet.dts) - shift
         if self._cut and pts < 0:
             return
-        if packet.is_discard and self._output.format.name == "matroska" and pts * packet.time_base < -_RUN_IN:
+        if hidden and self._output.format.name == "matroska" and pts * base < -_RUN_IN:
             return  # hidden by an edit list, which this container has not
         if dts <= self._last_dts.get(target.index, dts - 1):
             return  # no container takes time running backwards
         self._last_dts[target.index] = dts
-        base = packet.time_base
-        for bare in self._without_adts(packet):
-            bare.pts, bare.dts, bare.time_base, bare.stream = pts, dts, base, target
-            self._output.mux(bare)
+        packet.pts, packet.dts, packet.time_base, packet.stream = pts, dts, base, target
+        self._output.mux(packet)
 
-    def _without_adts(self, packet: Packet[Any]) -> list[Packet[Any]]:
-        """AAC without the headers that it has in broadcasts, which a fragmented MP4 does not take off by itself."""
-        from av.error import FFmpegError
 
-        if packet.stream.index not in self._filters:
-            return [packet]
-        try:
-            return self._filters[packet.stream.index].filter(packet)
-        except FFmpegError:
-            return []  # damaged, and nobody could play it
+def _pictures_of(source: InputContainer) -> list[Any]:
+    """The picture track that is read, if there is one: the default one, else the first."""
+    from av.stream import Disposition
 
-    def close(self) -> None:
-        self._input.close()
+    tracks = [s for s in source.streams.video if not s.disposition & Disposition.attached_pic]
+    return sorted(tracks, key=lambda s: not s.disposition & Disposition.default)[:1]
+
+
+def _read_ahead(
+    packets: Iterator[Packet[Any]], tracks: set[int]
+) -> tuple[dict[int, Packet[Any]], Iterator[Packet[Any]]]:
+    """The first packet of each of ``tracks``, as far as it comes soon, and all packets from the first on."""
+    from av.error import FFmpegError
+
+    read: list[Packet[Any]] = []
+    first: dict[int, Packet[Any]] = {}
+
+    def failing(error: Exception) -> Iterator[Packet[Any]]:
+        raise error
+        yield
+
+    rest = packets
+    try:
+        while len(first) < len(tracks) and len(read) < _READ_AHEAD:
+            packet = next(packets, None)
+            if packet is None:
+                break
+            read.append(packet)
+            if packet.size and packet.stream.index in tracks:
+                first.setdefault(packet.stream.index, packet)
+    except (FFmpegError, IndexError) as exc:
+        rest = failing(exc)
+    return first, chain(read, rest)
+
+
+def _fits(stream: AudioStream, packet: Packet[Any] | None, container: str) -> bool:
+    """Whether a container takes a track: tried with its first packet, in memory."""
+    import av
+    from av.error import FFmpegError
+    from av.packet import Packet
+
+    try:
+        with av.open(
+            io.BytesIO(), "w", format=container, container_options=MUXER_OPTIONS[container]
+        ) as trial:
+            target = _add_like(stream, trial)
+            if packet is None:
+                return True
+            sample: Packet[Any] = Packet(bytes(packet))
+            sample.pts, sample.dts, sample.time_base = 0, 0, packet.time_base
+            for ready in _without_adts(stream)(sample) if stream.codec_context.name == "aac" else [sample]:
+                ready.stream = target
+                trial.mux(ready)
+    except (FFmpegError, ValueError):
+        return False
+    return True
 
 
 def _add_like(stream: AudioStream, output: OutputContainer) -> AudioStream:
@@ -148,19 +267,36 @@ def _add_like(stream: AudioStream, output: OutputContainer) -> AudioStream:
         added.codec_context.layout = speakers
     if stream.language:
         added.metadata["language"] = stream.language
+    added.disposition = stream.disposition
     return added
 
 
 def _speakers(stream: AudioStream, container: str) -> AudioLayout | None:
-    """The usual speakers of so many channels, for a track that names none (PCM in AVI and Matroska).
+    """The usual layout for the number of channels, for a track that names none (PCM in AVI and Matroska).
 
-    MP4 and QuickTime insist on them, but complain only when the file is being finished.
+    MP4 and QuickTime need one.
     """
     from av.audio.layout import AudioLayout
 
     if container == "matroska" or stream.layout.name != f"{stream.channels} channels":
         return None
     return AudioLayout(f"{stream.channels}c")
+
+
+def _without_adts(stream: AudioStream) -> Prepare:
+    """Removes the headers that AAC has in broadcasts, which a fragmented MP4 does not do by itself."""
+    from av.bitstream import BitStreamFilterContext
+
+    adts = BitStreamFilterContext("aac_adtstoasc", stream)
+
+    def prepare(packet: Packet[Any]) -> list[Packet[Any]]:
+        pts, dts, base = packet.pts, packet.dts, packet.time_base  # the filter empties the packet
+        bare = adts.filter(packet)
+        for part in bare:
+            part.pts, part.dts, part.time_base = pts, dts, base
+        return bare
+
+    return prepare
 
 
 def _stamp(packet: Packet[Any]) -> int:

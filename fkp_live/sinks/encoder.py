@@ -83,6 +83,7 @@ class Encoder:
         self.interrupted: KeyboardInterrupt | None = None
         self._error: BaseException | None = None
         self._sound: Sound | None = None
+        self._begun = False
         self._open(audio_from, name)
         check_front(self._file)
         self._pictures: Handoff[tuple[int, float, NDArray[np.uint8]]] = Handoff(queued)
@@ -95,21 +96,11 @@ class Encoder:
         self._container, self._stream = self._new_container()
         if audio_from is not None:
             try:
-                self._sound = Sound(audio_from, self._container, cut=self._clock.rebased)
+                self._sound = Sound(audio_from, name, self._container)
                 self.note = self._sound.note
             except FFmpegError as exc:  # a server that sends it only once
                 self.note = f"the sound of {name} could not be read and was left out: {exc.strerror}"
-        try:
-            self._container.start_encoding()
-        except (FFmpegError, ValueError):
-            if self._sound is None or not self._sound.streams:
-                raise
-            # The header may refuse a sound that the container's list of codecs allows.
-            self.note = f"the sound of {name} does not fit into {self._file.target.suffix} and was left out"
-            self._sound.close()
-            self._sound = None
-            self._container, self._stream = self._new_container()
-            self._container.start_encoding()
+        self._container.start_encoding()
 
     def _new_container(self) -> tuple[OutputContainer, VideoStream]:
         import av
@@ -138,6 +129,10 @@ class Encoder:
         seconds : its time on the source's clock
         samples : (H * 3 / 2, W) uint8, as in `Yuv420Picture`; they must not change any more
         """
+        if self._sound is not None and not self._begun:
+            # Here and not in the thread: the clock may move on by many pictures until it gets to the first one.
+            self._sound.begin(self._clock.origin, cut=self._clock.rebased)
+            self._begun = True
         if not self._pictures.put((ticks, seconds, samples)):
             self._thread.join()
             if self._error is not None:
@@ -190,10 +185,10 @@ class Encoder:
             picture.pts, picture.time_base = ticks, base
             self._container.mux(self._stream.encode(picture))
             if self._sound is not None:
-                self._sound.copy_until(seconds, self._clock.origin)
+                self._sound.copy_until(seconds)
         self._container.mux(self._stream.encode(None))
         if self._sound is not None and pictures:
-            self._sound.finish(seconds, float(step * base), self._clock.origin)
+            self._sound.finish(seconds, float(step * base))
         return pictures
 
     def _complete(self) -> None:

@@ -107,14 +107,25 @@ def places(path: Path) -> tuple[Path, Path]:
 
 def _real(path: Path) -> Path:
     # os.path and not Path, which raises where "~name" is not a user's home; then it is a name like any other.
-    return Path(os.path.realpath(os.path.expanduser(path)))
+    name = os.path.expanduser(path)
+    try:
+        return Path(os.path.realpath(name))
+    except FileNotFoundError as exc:
+        raise OutputError(
+            f"{path} cannot be written: the working folder no longer exists.",
+            "Change to another folder (cd), or give a path from the root on.",
+        ) from exc
 
 
 def _same_file(a: Path, b: Path) -> bool:
     try:
         return os.path.samefile(a, b)
     except OSError:
+        pass
+    try:
         return os.path.normcase(os.path.realpath(a)) == os.path.normcase(os.path.realpath(b))
+    except FileNotFoundError:
+        return False  # a relative name in a working folder that no longer exists
 
 
 class PartialFile:

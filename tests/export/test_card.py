@@ -1,4 +1,4 @@
-"""A model card says of the training what the checkpoint noted: no set, no count and no hold-out more."""
+"""A model card shows what the checkpoint recorded of the training and no more."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ MODEL = LandmarkNet(ModelOptions(size=32, channels=(4, 4, 8, 8), blocks=(0, 0, 0
 OURS = ("udacity_train", "wild_train")
 
 
-def told(tmp_path: Path, data: DataOptions, name: str = "mine", **noted: Any) -> tuple[dict[str, Any], str]:
-    """What metadata and card say of a checkpoint."""
+def facts_and_card(
+    tmp_path: Path, data: DataOptions, name: str = "mine", **noted: Any
+) -> tuple[dict[str, Any], str]:
+    """Metadata and card of a checkpoint."""
     checkpoint = {"epoch": 3, "recipe": Recipe(name=name, data=data).as_dict(), **noted}
     facts = training_facts(checkpoint)
     (tmp_path / "mine.onnx").write_bytes(b"model")
@@ -37,7 +39,7 @@ def test_sets_and_counts_are_those_that_were_noted(tmp_path: Path) -> None:
         "init": {"name": "fkp68.onnx", "sha256": "abc"},
         "held_out": {"unseen": 0, "wild_val": 5},
     }
-    facts, text = told(
+    facts, text = facts_and_card(
         tmp_path,
         DataOptions(("udacity_train",), ("a/more.csv", "a/wild_train.csv"), guessed=("more",)),
         **noted,
@@ -47,7 +49,7 @@ def test_sets_and_counts_are_those_that_were_noted(tmp_path: Path) -> None:
     assert facts["init"] == noted["init"]
     assert facts["held_out"] == ["udacity unseen persons"]
     assert facts["held_out_seen"] == noted["held_out"]
-    for said in (
+    for message in (
         "udacity_train: 71 faces",
         "x 0.90, y 0.80 px are taken off",
         "more: 1,234 faces, labels given by a network; SHA-256 of names and labels sum of more",
@@ -56,7 +58,7 @@ def test_sets_and_counts_are_those_that_were_noted(tmp_path: Path) -> None:
         "`unseen` among them: none",
         "`wild_val` among them: 5",
     ):
-        assert said in text
+        assert message in text
     for false in ("3,120", "1,712", "never trained on", "No held-out face", "AFW", "train/recipes/mine"):
         assert false not in text
 
@@ -65,19 +67,19 @@ def test_sets_and_counts_are_those_that_were_noted(tmp_path: Path) -> None:
     "noted", [{"trained_on": [row("keypoints", 90)], "init": None, "held_out": None}, {}]
 )
 def test_of_other_faces_nothing_is_claimed(tmp_path: Path, noted: dict[str, Any]) -> None:
-    facts, text = told(tmp_path, DataOptions(sets=(), csv=("wild/keypoints.csv",)), **noted)
+    facts, text = facts_and_card(tmp_path, DataOptions(sets=(), csv=("wild/keypoints.csv",)), **noted)
     assert facts["held_out"] == []
     assert facts["udacity_offset"] is None
     assert "- keypoints" in text
     assert "Nothing is known about held-out faces" in text
-    said = text + metadata(MODEL, "mine", facts, {})["licence"]
+    message = text + metadata(MODEL, "mine", facts, {})["licence"]
     for false in ("3,120", "300-W", "persons", "Udacity", "news footage", "first weights"):
-        assert false not in said
+        assert false not in message
 
 
-def test_older_checkpoints_of_our_own_sets_say_what_their_cards_said(tmp_path: Path) -> None:
+def test_older_checkpoints_of_our_own_sets_give_their_shipped_cards(tmp_path: Path) -> None:
     guessed = DataOptions(OURS, csv=("runs/sixth_training.csv",), guessed=("sixth_training",))
-    facts, text = told(tmp_path, guessed, name="fkp68-seventh")
+    facts, text = facts_and_card(tmp_path, guessed, name="fkp68-seventh")
     shipped = open_session(models_dir() / "fkp68.onnx", "cpu").metadata
     assert facts["held_out"] == shipped["training"]["held_out"]
     assert metadata(MODEL, "mine", facts, {})["licence"] == shipped["licence"]
@@ -87,14 +89,14 @@ def test_older_checkpoints_of_our_own_sets_say_what_their_cards_said(tmp_path: P
 
 
 @pytest.mark.parametrize("data", [DataOptions(("wild_train",)), DataOptions(OURS, csv=("people.csv",))])
-def test_older_checkpoints_of_other_sets_say_less(tmp_path: Path, data: DataOptions) -> None:
-    facts, text = told(tmp_path, data)
+def test_older_checkpoints_of_other_sets_give_shorter_cards(tmp_path: Path, data: DataOptions) -> None:
+    facts, text = facts_and_card(tmp_path, data)
     assert facts["held_out"] == []
     assert "Nothing is known about held-out faces" in text
     assert "3,120" not in text
 
 
-def test_what_an_averaged_network_brings_along_is_not_counted(tmp_path: Path) -> None:
+def test_faces_of_an_averaged_network_are_listed_apart(tmp_path: Path) -> None:
     averaged: dict[str, Any] = {"with": "old.onnx", "sha256": "abc", "share": 0.5}
     noted = {
         "trained_on": [row("wild_train", 9)],
@@ -102,19 +104,19 @@ def test_what_an_averaged_network_brings_along_is_not_counted(tmp_path: Path) ->
         "init": None,
         "averaged": averaged,
     }
-    facts, text = told(tmp_path, DataOptions(("wild_train",)), **noted)
+    facts, text = facts_and_card(tmp_path, DataOptions(("wild_train",)), **noted)
     assert facts["held_out"] == ["wild_val"]
     assert "Nothing is known about held-out faces of `unseen`" in text
     assert "averaged: 0.5 of each weight" in text
     assert "is not counted here" in text
     averaged |= {"trained_on": [row("people", 3)], "init": None, "held_out": {"unseen": 0, "wild_val": 2}}
-    facts, text = told(tmp_path, DataOptions(("wild_train",)), **noted)
+    facts, text = facts_and_card(tmp_path, DataOptions(("wild_train",)), **noted)
     assert facts["held_out"] == []
     assert "old.onnx, the network averaged with, learnt from people (3 faces)" in text
     assert "`wild_val` among those of old.onnx: 2" in text
     assert "is not counted here" not in text
 
 
-def test_limits_of_the_data_are_told_where_it_is_known() -> None:
+def test_limits_of_known_data_are_listed() -> None:
     assert "news footage" in limits({"sets": [*KNOWN]})
     assert "news footage" not in limits({"sets": ["people"]})

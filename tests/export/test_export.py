@@ -1,4 +1,4 @@
-"""From a checkpoint to an ONNX file that the product runs and that says what it is."""
+"""Export of a checkpoint to an ONNX file with metadata, which the product runs."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ def test_the_product_runs_it(exported: Path, astronaut: Image) -> None:
     assert found.points.shape == (1, 68, 2)
 
 
-def test_it_says_what_it_is(exported: Path) -> None:
-    told = open_session(exported, "cpu").metadata
-    assert told["schema"] == "fkp-landmarks/1"
-    assert told["input"]["size"] == 32
-    assert told["crop"] == {"kind": "square", "margin": 0.125}
-    assert told["training"]["epochs"] == 7
-    assert "non-commercial" in told["licence"]
+def test_its_metadata_describe_it(exported: Path) -> None:
+    metadata = open_session(exported, "cpu").metadata
+    assert metadata["schema"] == "fkp-landmarks/1"
+    assert metadata["input"]["size"] == 32
+    assert metadata["crop"] == {"kind": "square", "margin": 0.125}
+    assert metadata["training"]["epochs"] == 7
+    assert "non-commercial" in metadata["licence"]
 
 
 def test_nothing_of_this_machine_is_inside(exported: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_failure_half_way_leaves_the_good_model_and_nothing_else(
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_data_that_cannot_be_read_is_known_before_anything_is_exported(
+def test_data_that_cannot_be_read_is_refused_before_the_export(
     model: LandmarkNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = a_checkpoint(tmp_path, model)
@@ -175,7 +175,7 @@ def test_a_full_disk_is_an_output_error_and_leaves_nothing(
     assert contents(tmp_path / "out") == {}
 
 
-def test_what_torch_cannot_export_is_said_in_a_sentence(
+def test_an_export_that_torch_cannot_do_is_one_message(
     model: LandmarkNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -183,13 +183,13 @@ def test_what_torch_cannot_export_is_said_in_a_sentence(
 
     monkeypatch.setattr(torch.onnx, "export", fail)
     assert main(a_checkpoint(tmp_path, model)) == 1
-    said = capsys.readouterr().err
-    assert "no such operator" in said
-    assert "Summary" not in said
+    message = capsys.readouterr().err
+    assert "no such operator" in message
+    assert "Summary" not in message
     assert contents(tmp_path / "out") == {}
 
 
-def test_weights_that_are_no_numbers_are_a_model_error(
+def test_weights_that_are_not_finite_are_a_model_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = LandmarkNet(OPTIONS)
@@ -200,7 +200,7 @@ def test_weights_that_are_no_numbers_are_a_model_error(
     assert contents(tmp_path / "out") == {}
 
 
-def test_points_that_are_no_numbers_do_not_pass_for_equal(
+def test_points_that_are_not_finite_do_not_pass_for_equal(
     model: LandmarkNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(landmark, "largest_difference", lambda *_: float("nan"))
@@ -209,7 +209,7 @@ def test_points_that_are_no_numbers_do_not_pass_for_equal(
 
 
 @pytest.mark.parametrize("name", ["", "../escaped", "sub/x", ".hidden", "x" * 300])
-def test_a_name_that_is_none_is_refused(model: LandmarkNet, tmp_path: Path, name: str) -> None:
+def test_a_name_that_is_not_a_file_name_is_refused(model: LandmarkNet, tmp_path: Path, name: str) -> None:
     command = a_checkpoint(tmp_path, model)
     assert main([*command, "--name", name]) == 2
     assert {path.name for path in tmp_path.iterdir()} == {"last.pt", "out"}

@@ -1,4 +1,4 @@
-"""A network in 8-bit integers: which nodes, on which faces, how close to the float one, and what it says of itself."""
+"""A network in 8-bit integers: which nodes, on which faces, how close to the float one, and its metadata."""
 
 from __future__ import annotations
 
@@ -112,15 +112,15 @@ def test_weights_keep_to_seven_bits_so_that_no_kernel_overflows(quantised: Path)
     assert max(np.abs(weight.astype(int)).max() for weight in weights) <= 64
 
 
-def test_it_says_what_it_is(quantised: Path) -> None:
-    original, told = (open_session(path, "cpu") for path in (FLOAT, quantised))
-    assert told.metadata["name"] == "fkp68-tiny-int8"
-    note = told.metadata["quantisation"]
+def test_its_metadata_describe_it(quantised: Path) -> None:
+    original, quantised_session = (open_session(path, "cpu") for path in (FLOAT, quantised))
+    assert quantised_session.metadata["name"] == "fkp68-tiny-int8"
+    note = quantised_session.metadata["quantisation"]
     assert (note["of"], note["sha256"]) == ("fkp68-tiny", original.sha256)
     assert "4 crops of wild_train, udacity_train" in note["calibration"]
     for key in ("training", "crop", "input", "licence", "git_commit"):
-        assert told.metadata[key] == original.metadata[key]
-    assert set(told.metadata["figures"]) == {
+        assert quantised_session.metadata[key] == original.metadata[key]
+    assert set(quantised_session.metadata["figures"]) == {
         f"wild_val, {way}, raw" for way in ("exact", "jitter", "detector")
     }
 
@@ -193,24 +193,24 @@ def test_calibration_takes_equal_parts_of_crops_as_the_network_gets_them(data: P
 
 
 @pytest.mark.parametrize(
-    ("more", "code", "said"),
+    ("more", "code", "message"),
     [
         (["--faces", "1"], 2, "at least 2 faces"),
         (["--out", "y.json"], 6, "extension .json"),
     ],
 )
 def test_nonsense_is_refused(
-    data: Path, tmp_path: Path, more: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+    data: Path, tmp_path: Path, more: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(command(data, tmp_path / "x.onnx", *more)) == code
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_missing_things_are_named(
     quantised: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "x.onnx"
-    for arguments, code, said in [
+    for arguments, code, message in [
         (command(data, out, model=tmp_path / "none.onnx"), 4, "none.onnx"),
         (command(data, out, model=models_dir() / "yunet.onnx"), 4, "a face detector"),
         (command(data, out, model=quantised), 4, "quantised already"),
@@ -219,7 +219,7 @@ def test_missing_things_are_named(
         (command(data, tmp_path / "none" / "x.onnx"), 6, "There is no folder"),
     ]:
         assert main(arguments) == code
-        assert said in capsys.readouterr().err
+        assert message in capsys.readouterr().err
         assert not out.exists()
 
 
@@ -246,16 +246,19 @@ def test_the_bars_decide(
         assert f": {verdict} the bar" in line
 
 
-def test_the_card_tells_the_comparison(quantised: Path, data: Path, tmp_path: Path) -> None:
+def test_the_card_shows_the_comparison(quantised: Path, data: Path, tmp_path: Path) -> None:
     model = tmp_path / "fkp68-tiny-int8.onnx"
     shutil.copy(quantised, model)
     write_card(model, evaluated_sets(data), Comparison((4.0, 4.1), (1.0, 0.5)))
-    text, told = model.with_suffix(".md").read_text(), json.loads(model.with_suffix(".json").read_text())
+    text, content = (
+        model.with_suffix(".md").read_text(),
+        json.loads(model.with_suffix(".json").read_text()),
+    )
     assert "loss +2.50 %: MISSES the bar" in text
     assert "gain 2.00: keeps the bar" in text
     assert "fkp68-tiny in 8-bit integers" in text
-    assert told["sha256"] == open_session(model, "cpu").sha256
-    assert set(told["figures"]) == {"udacity_test", "unseen", "wild_val"}
+    assert content["sha256"] == open_session(model, "cpu").sha256
+    assert set(content["figures"]) == {"udacity_test", "unseen", "wild_val"}
 
 
 def test_a_card_that_fails_leaves_the_old_model(

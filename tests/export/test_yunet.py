@@ -55,7 +55,7 @@ def foreign_heads(batch: int = 1, side: int = 64) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=6)
 
 
-def test_prepare_keeps_what_the_heads_say() -> None:
+def test_prepare_keeps_the_outputs_of_the_heads() -> None:
     original = foreign_heads()
     before = original.SerializeToString()
     prepared = yunet.prepare(original)

@@ -134,6 +134,26 @@ def test_a_folder_that_one_may_not_enter(tmp_path: Path) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 6
 
 
+@pytest.mark.skipif(os.name != "posix", reason="the working folder cannot be removed on Windows")
+def test_a_working_folder_that_was_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for refused in (
+        lambda: CsvSink("o.csv"),
+        lambda: VideoSink("sub/o.mp4", info()),
+        lambda: check_output("o.csv", overwrite=True, inputs=["in.mp4"]),
+        lambda: write_text(Path("o.txt"), "x", overwrite=False),
+    ):
+        with pytest.raises(OutputError, match="the working folder no longer exists") as caught:
+            refused()
+        assert "cd" in caught.value.hint
+    # A full path is not touched by that, whatever else the run reads.
+    check_output(tmp_path / "o.csv", overwrite=False, inputs=["in.mp4"])
+    CsvSink(tmp_path / "o.csv").close()
+    assert names(tmp_path) == ["o.csv"]
+
+
 # partial files
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,7 @@ from written import (
     frames_in,
     info,
     names,
+    numbered_picture,
     result_of,
     sound_packets,
     write_numbered,
@@ -292,9 +294,28 @@ def test_a_live_source_is_written_with_its_own_times_from_0_on(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_two_pictures_of_one_time_are_both_kept(tmp_path: Path, suffix: str) -> None:
+def test_times_that_are_equal_or_go_back_grow_in_the_file(tmp_path: Path, suffix: str) -> None:
+    out, base = tmp_path / f"o{suffix}", Fraction(1, 10_240)
+    times = [0.0, 0.04, 0.04, 0.03, 0.12, 0.1205, 0.121, 0.5]
+    with VideoSink(out, info(time_base=base)) as sink:
+        for i, seconds in enumerate(times):
+            sink.write(result_of(i, pts=round(seconds / base), base=base), numbered_picture(i))
+    frames = frames_in(out)
+    assert [number_of(f.image) for f in frames] == list(range(8))
+    assert all(b.time > a.time for a, b in itertools.pairwise(frames))
+    assert [f.time for f in frames] == pytest.approx(times, abs=0.013)
+    assert frames[-1].time == pytest.approx(0.5, abs=6e-4)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("at", [1, 20])
+def test_a_wild_time_costs_nothing_but_a_note(tmp_path: Path, suffix: str, at: int) -> None:
     out = tmp_path / f"o{suffix}"
-    with VideoSink(out, info()) as sink:
-        for i, seconds in enumerate([0.0, 0.04, 0.04, 0.03, 0.12]):
-            write_picture(sink, numbered(i), i, seconds)
-    assert [number_of(f.image) for f in frames_in(out)] == [0, 1, 2, 3, 4]
+    with VideoSink(out, info(time_base=Fraction(1, 1000))) as sink:
+        for i in range(24):
+            stamp = 40 * i + (30_000_000_000 if i >= at else 0)
+            sink.write(result_of(i, pts=stamp, base=Fraction(1, 1000)), numbered_picture(i))
+    assert "jumps forward" in sink.note
+    frames = frames_in(out)
+    assert [number_of(f.image) for f in frames] == list(range(24))
+    assert [f.time for f in frames] == pytest.approx(np.arange(24) / 25, abs=1e-3)

@@ -17,7 +17,7 @@ SECTIONS = (DataOptions, ModelOptions, AugmentOptions, LossOptions, TrainingOpti
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("[training]\nema = 2.0", "ema = 2.0, expected a number from 0.0 to 0.999999"),
         ("[training]\nclip = 0", "clip = 0, expected a number"),
@@ -49,12 +49,12 @@ SECTIONS = (DataOptions, ModelOptions, AugmentOptions, LossOptions, TrainingOpti
     ],
 )
 def test_a_value_that_cannot_be_is_refused_when_the_recipe_is_read(
-    text: str, said: str, tmp_path: Path
+    text: str, message: str, tmp_path: Path
 ) -> None:
     (tmp_path / "odd.toml").write_text(text)
     with pytest.raises(UsageError) as caught:
         read_recipe(tmp_path / "odd.toml")
-    assert said in caught.value.message
+    assert message in caught.value.message
     assert str(tmp_path / "odd.toml") in caught.value.message
 
 

@@ -1,4 +1,4 @@
-"""One labelled face -> one training crop, disturbed as detectors, cameras and codecs disturb faces.
+"""Augmentation: one labelled face becomes one training crop, disturbed as detectors, cameras and codecs do it.
 
 The crop itself is `fkp_live.geometry`, the code of the live loop.
 """
@@ -28,7 +28,7 @@ _NOISE = np.random.default_rng(0).standard_normal(1 << 20, np.float32)
 def detector_jitter(
     box: NDArray[np.float32], rng: Rng, shift: float = 0.04, scale: float = 0.05
 ) -> NDArray[np.float32]:
-    """A box (4,) as a detector would have put it: centre moved by ``shift`` of its sides (standard deviation), size by
+    """A box (4,) as a detector would give it: centre moved by ``shift`` of its sides (standard deviation), size by
     ``scale`` (standard deviation of the logarithm)."""
     centre, sides = (box[:2] + box[2:]) / 2.0, box[2:] - box[:2]
     centre = centre + rng.normal(0.0, shift, 2) * sides
@@ -50,7 +50,7 @@ def training_matrix(points: Points, spec: CropSpec, rng: Rng, options: AugmentOp
 def mirror(
     crop: Image, points: Points, spec: CropSpec, labels_right: float = LABELS_RIGHT
 ) -> tuple[Image, Points]:
-    """The crop and its points as seen in a mirror, in the labels' convention."""
+    """The crop and its points mirrored, in the labels' convention."""
     mirrored = points[MIRROR].copy()
     mirrored[:, 0] = crop.shape[1] - 1 - mirrored[:, 0] + 2.0 * labels_right * spec.face_side
     return np.ascontiguousarray(crop[:, ::-1]), mirrored
@@ -69,7 +69,7 @@ def training_crop(
     Parameters
     ----------
     image, points : (H, W, 3) uint8 BGR and (68, 2) in its pixels
-    occluder : another picture, from which patches are cut to lie over the face
+    occluder : another picture, from which patches are cut to cover the face
 
     Returns
     -------
@@ -85,7 +85,7 @@ def training_crop(
 
 
 def disturb(crop: Image, rng: Rng, options: AugmentOptions) -> Image:
-    """Light, blur, noise and codec: what changes pixels and moves no point."""
+    """Light, blur, noise and codec: disturbances that move no point."""
     if rng.random() < options.light:
         crop = _light(crop, rng)
     if rng.random() < options.grey:
@@ -106,13 +106,13 @@ def disturb(crop: Image, rng: Rng, options: AugmentOptions) -> Image:
 
 
 def background_crop(image: Image, points: Points, spec: CropSpec, rng: Rng, options: AugmentOptions) -> Image:
-    """A crop that holds no face: beside the face, a scrap of it far too near, or the face cut up and shuffled."""
+    """A crop that holds no face: beside the face, a small part of it enlarged, or the face cut up and shuffled."""
     height, width = image.shape[:2]
     x0, y0, x1, y1 = box_of(points)
     side = max(x1 - x0, y1 - y0)
     kind = rng.random()
     if kind < 0.6:
-        # A square that lies beside the box at least for the most part, on any scale.
+        # A square of any scale, most of it beside the box.
         angle, size = rng.uniform(0, 2 * np.pi), side * np.exp(rng.uniform(-1.2, 0.3))
         away = (side + size) / 2.0 * rng.uniform(0.8, 1.3)
         cx = np.clip((x0 + x1) / 2 + away * np.cos(angle), 0, width)

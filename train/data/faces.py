@@ -21,8 +21,8 @@ from fkp_live.metrics import inter_ocular
 from fkp_live.topology import N_POINTS
 
 _COLUMNS = 1 + 2 * N_POINTS
-_EXPECTED = "Expected a header row, then a row a face: name, x0, y0, … x67, y67."
-# No picture is so large: a coordinate beyond it, in pixels, is a mistake.
+_EXPECTED = "Expected a header row, then one row per face: name, x0, y0, … x67, y67."
+# A coordinate beyond it, in pixels, is a mistake: no picture is this large.
 _FARTHEST = 1e6
 
 
@@ -65,7 +65,7 @@ class FaceSet:
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """An image file as (H, W, 3) uint8 BGR, whatever its extension says.
+    """An image file as (H, W, 3) uint8 BGR, whatever its extension.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def read_csv(csv: Path, images: Path | None = None, name: str | None = None) -> 
     Parameters
     ----------
     csv : the file; where its header row names the coordinates (x0, y0 … or x_0 …) they may stand in any order, else
-        they are x0, y0, … x67, y67, whatever the header calls them
+        they are x0, y0, … x67, y67, whatever their names in the header
     images : folder of the images; by default the folder beside the CSV that the layouts in use name: ``training``
         for ``training_frames_keypoints.csv``, else ``images``, else the CSV's own folder
 
@@ -96,8 +96,8 @@ def read_csv(csv: Path, images: Path | None = None, name: str | None = None) -> 
     ------
     InputError
         The file cannot be read, has no header or a contradictory one, a row is short or holds text or NaN among its
-        numbers, a face has no eye distance, a name stands twice, an image is missing. The message names file, row (the
-        line number in the file) and column.
+        numbers, a face has no eye distance, a name is there twice, an image is missing. The message names file, row
+        (the line number in the file) and column.
     """
     csv = Path(csv)
     try:
@@ -111,7 +111,7 @@ def read_csv(csv: Path, images: Path | None = None, name: str | None = None) -> 
         raise InputError(f"{csv} has {table.shape[1]} columns, expected {_COLUMNS}", _EXPECTED)
     order = _order([cell.strip() for cell in table.iloc[0, 1:]], csv)
     filled = np.flatnonzero((table != "").any(axis=1))
-    table = table.iloc[1 : filled[-1] + 1]  # blank lines at the end are no faces
+    table = table.iloc[1 : filled[-1] + 1]  # blank lines at the end are not faces
     if table.empty:
         raise InputError(f"{csv} holds no faces, only a header", _EXPECTED)
     names = table.iloc[:, 0].tolist()
@@ -121,7 +121,7 @@ def read_csv(csv: Path, images: Path | None = None, name: str | None = None) -> 
     if len(flat):
         row = int(flat[0])
         raise InputError(
-            f"{csv}, row {row + 2}: the outer eye corners of '{names[row]}' (points 36 and 45) lie on one spot",
+            f"{csv}, row {row + 2}: the outer eye corners of '{names[row]}' (points 36 and 45) are the same point",
             "Correct the labels or remove the row.",
         )
     folder = Path(images) if images is not None else image_folder(csv)
@@ -146,7 +146,7 @@ def _order(header: list[str], csv: Path) -> NDArray[np.int64]:
         return np.argsort(places)
     if places or any(re.fullmatch(r"-?\d+(\.\d*)?", cell) for cell in header):
         raise InputError(
-            f"{csv}: its first line is no header that says which column is which: '{header[0]},{header[1]},…'",
+            f"{csv}: its first line does not name the columns: '{header[0]},{header[1]},…'",
             "Expected after the name's: 0, 1, … 135, which are x0, y0, … x67, y67; or x0 … x67 and y0 … y67 by name.",
         )
     return usual
@@ -174,8 +174,8 @@ def _refuse_duplicates(names: Sequence[str], csv: Path) -> None:
             raise InputError(f"{csv}, row {row + 2}, column 0: no file name")
         if name in first_row:
             raise InputError(
-                f"{csv}, row {row + 2}, column 0: '{name}' stands in row {first_row[name] + 2} already",
-                "One row an image: remove one of the two.",
+                f"{csv}, row {row + 2}, column 0: '{name}' is in row {first_row[name] + 2} already",
+                "One row per image: remove one of the two.",
             )
         first_row[name] = row
 

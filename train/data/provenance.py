@@ -1,4 +1,4 @@
-"""What a network was trained on, as its checkpoint says it: which faces, which first weights, which hold-outs."""
+"""Provenance of a training, stored in its checkpoint: faces, initial weights, hold-outs."""
 
 from __future__ import annotations
 
@@ -45,25 +45,25 @@ def digest(faces: FaceSet) -> str:
 
 def _held_out(sets: list[FaceSet], root: Path) -> dict[str, int | None]:
     names = {name for faces in sets for name in faces.names}
-    counts: dict[str, int | None] = {"unseen": None, "wild_val": None}
+    found: dict[str, int | None] = {"unseen": None, "wild_val": None}
     if (root / "udacity").is_dir():
         persons = unseen_persons(root)
-        counts["unseen"] = sum(person_of(name) in persons for name in names)
+        found["unseen"] = sum(person_of(name) in persons for name in names)
     if (root / "wild" / "val.txt").is_file():
-        counts["wild_val"] = len(names & validation_names(root))
-    return counts
+        found["wild_val"] = len(names & validation_names(root))
+    return found
 
 
 def refuse_held_out(sets: list[FaceSet], root: Path) -> None:
-    """Raise InputError if a picture of the hold-outs under ``root`` is in one of the sets, by whatever path."""
+    """Raise InputError if a picture of the hold-outs under ``root`` is in one of the sets, under any path."""
     kept = _held_out_pictures(root)
     for faces in sets:
         found = [path.name for path in faces.paths if path.resolve() in kept]
         if found:
             more = f" and {len(found) - 5} more" if len(found) > 5 else ""
             raise InputError(
-                f"{faces.name} holds faces that are held out of training: {', '.join(found[:5])}{more}",
-                f"Remove their rows: the persons in unseen_persons.txt and the faces in val.txt of {root} judge the "
+                f"{faces.name} has faces that are held out of training: {', '.join(found[:5])}{more}",
+                f"Remove their rows: the persons in unseen_persons.txt and the faces in val.txt of {root} measure the "
                 "network.",
             )
 
@@ -82,7 +82,7 @@ def _held_out_pictures(root: Path) -> set[Path]:
 
 
 def refuse_other_data(stored: dict[str, Any], mine: dict[str, Any], checkpoint: Path) -> None:
-    """Raise UsageError if a checkpoint was trained on other faces; one of an older version does not say."""
+    """Raise UsageError if a checkpoint was trained on other faces; one of an older version does not record them."""
     if "trained_on" not in stored or stored["trained_on"] == mine["trained_on"]:
         return
     before, now = (

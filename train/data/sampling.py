@@ -1,4 +1,4 @@
-"""Which faces an epoch shows, and the crop that each gives.
+"""Sampling of faces for an epoch, and the training crop of each.
 
 Everything random follows from (seed, epoch, face), so a resumed run continues exactly as if it had not stopped.
 """
@@ -22,7 +22,7 @@ from train.options import DataOptions, Recipe
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A set of faces in memory, how often a face of it is drawn, how much it counts, whether a network labelled it."""
+    """A set of faces in memory: how often its faces are drawn, their weight, whether they have pseudo-labels."""
 
     faces: FaceSet
     images: list[NDArray[np.uint8]]
@@ -31,7 +31,7 @@ class Source:
     guessed: bool
 
 
-# Crop (S, S, 3) uint8 BGR, points (68, 2) in it, whether it holds a face, its weight, whether its labels are guessed.
+# Crop (S, S, 3) uint8 BGR, points (68, 2) in it, whether it holds a face, its weight, whether they are pseudo-labels.
 Item = tuple[Tensor, Tensor, bool, float, bool]
 
 
@@ -82,7 +82,7 @@ class Crops(Dataset[Item]):
 
 
 def face_weights(points: NDArray[np.float32], strength: float) -> NDArray[np.float64]:
-    """Chance of each face (N, 68, 2) to be drawn: rare shapes oftener.
+    """Chance of each face (N, 68, 2) to be drawn: rare shapes more often.
 
     The shapes (moved, scaled and turned onto each other) are projected on their first two principal components, mostly
     yaw and pitch, and a face is weighted by its distance from the mean to the power ``strength`` (0: all alike). After

@@ -30,7 +30,7 @@ def training_sets(recipe: Recipe, root: Path) -> list[FaceSet]:
     InputError
         A file of theirs cannot be read.
     UsageError
-        The recipe names no set, a set that is none, or shares of sets that are not loaded.
+        The recipe names no set, a set that does not exist, or shares of sets that are not loaded.
     """
     options = recipe.data
     _check_names(options)
@@ -63,7 +63,7 @@ def _check_names(options: DataOptions) -> None:
 
 
 def validation_sets(recipe: Recipe, root: Path) -> dict[str, FaceSet]:
-    """The faces that are watched while training, never trained on: what is held out beside the recipe's sets, or the
+    """The validation faces, never trained on: what is held out beside the recipe's sets, or the
     CSV files that the recipe names."""
     options = recipe.data
     if options.validation or not options.sets:
@@ -89,7 +89,7 @@ def splits(root: Path) -> Mapping[str, FaceSet]:
     Mapping
         ``udacity_train`` (persons of ``unseen_persons.txt`` removed), ``udacity_test`` (all 770 official faces),
         ``unseen`` (the test faces of the held-out persons), ``wild_train`` (without the twins of validation faces) and
-        ``wild_val`` (``val.txt``). A folder is read, and may raise InputError, when a set of it is first asked for.
+        ``wild_val`` (``val.txt``). A folder is read, and may raise InputError, when a set of it is first used.
         Labels are as in the files: no offset is taken off.
     """
     return _Splits(Path(root))
@@ -157,11 +157,11 @@ def _wild(root: Path) -> dict[str, FaceSet]:
 
 
 _PERSONS = (
-    "One person a line, as the file names begin: Bill_Frist for Bill_Frist_21.jpg. They are not trained on."
+    "One person per line, as the file names begin: Bill_Frist for Bill_Frist_21.jpg. They are not trained on."
 )
 _VALIDATION = (
-    "val.txt lists the faces of wild/keypoints.csv that are kept for validation and left out of training, one file "
-    "name a line. Write the names that you hold out into it."
+    "val.txt lists the faces of wild/keypoints.csv that are kept for validation and not trained on, one file "
+    "name per line. Write the names that you hold out into it."
 )
 
 
@@ -177,7 +177,7 @@ def validation_names(root: Path) -> set[str]:
 
 
 def twins_in_validation() -> set[str]:
-    """File names of the validation faces that, before their twins were left out, were trained on as another copy."""
+    """File names of the validation faces whose other copy was trained on before such twins were omitted."""
     return {first for first, _ in _twins()}
 
 

@@ -1,4 +1,4 @@
-"""`python -m train view`: faces and their labels on one sheet, to be checked by eye."""
+"""`python -m train view`: a contact sheet of faces and their labels, to be checked by eye."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m train evaluate`: how accurate a network is, as tables, curves, contact sheets and JSON."""
+"""`python -m train evaluate`: accuracy of a network, as tables, curves, contact sheets and JSON."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Values = NDArray[np.float64]
 
 
 def read_peers(path: Path, faces: int) -> dict[str, Values]:
-    """Rivals' errors: {"name": [NME of each face, null where missed]} for a set of ``faces`` faces.
+    """Errors of other programs: {"name": [NME of each face, null where missed]} for a set of ``faces`` faces.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def read_peers(path: Path, faces: int) -> dict[str, Values]:
 def write_report(
     folder: Path, who: str, evaluated: Mapping[str, Evaluated], results: Mapping[str, Any], peers: Any
 ) -> None:
-    """Everything that --out asks for: report.md, errors.json, curves of ``who``, sheets, calibration."""
+    """The files of --out: report.md, errors.json, curves of ``who``, sheets, calibration."""
     try:
         (folder / "report.md").write_text(report(results) + "\n")
         (folder / "errors.json").write_text(json.dumps(_errors(evaluated)) + "\n")
@@ -76,7 +76,7 @@ def write_report(
 
 
 def _errors(evaluated: Mapping[str, Evaluated]) -> dict[str, dict[str, list[float | None]]]:
-    """NME of every face by set and way, null where missed; any of these lists can be handed to --peers."""
+    """NME of every face by set and way, null where missed; each of these lists is valid for --peers."""
     return {
         name: {
             way + suffix: _plain(metrics.nme(some.points, one.faces.points))
@@ -95,9 +95,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m train evaluate`."""
     parser.add_argument("model", type=Path, help="ONNX file, name of a shipped network, or checkpoint (.pt)")
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--data", type=Path, help="folder with udacity/ and wild/: the three evaluated sets")
     source.add_argument(
-        "--csv", type=Path, action="append", help="judge by this CSV instead (labels as they are)"
+        "--data", type=Path, help="folder with udacity/ and wild/: the three sets of the shipped cards"
+    )
+    source.add_argument(
+        "--csv", type=Path, action="append", help="evaluate on this CSV instead (labels as they are)"
     )
     parser.add_argument(
         "--sets", nargs="+", choices=EVALUATED_SETS, help="with --data: some of them (default: all)"
@@ -114,7 +116,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=whole_number(0), default=0, help="of the detector jitter (default: %(default)s)"
     )
     parser.add_argument("--limit", type=int, help="only the first faces of each set, for a quick look")
-    parser.add_argument("--peers", type=Path, help='rivals for the curves: {"name": [NME, ...]}')
+    parser.add_argument(
+        "--peers", type=Path, help='errors of other programs for the curves: {"name": [NME, ...]}'
+    )
     parser.add_argument("--peers-set", default="udacity_test", help="set of --peers (default: %(default)s)")
     parser.add_argument("--out", type=Path, help="folder for report, curves, sheets and calibration plot")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
@@ -123,13 +127,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _sets(args: argparse.Namespace) -> dict[str, FaceSet]:
     if args.csv:
         if args.sets:
-            raise UsageError("--sets goes with --data", "A --csv is evaluated whole.")
+            raise UsageError("--sets goes with --data", "A --csv is evaluated as a whole.")
         files: dict[str, Path] = {}
         for csv in args.csv:
             if csv.stem in files:
                 raise UsageError(
                     f"--csv {files[csv.stem]} and --csv {csv}: both would be called '{csv.stem}' in the report",
-                    "Rename one of them, or judge them one by one.",
+                    "Rename one of them, or evaluate on them one by one.",
                 )
             files[csv.stem] = csv
         sets = {name: read_csv(csv) for name, csv in files.items()}
@@ -154,7 +158,7 @@ def run(args: argparse.Namespace) -> int:
                 f"--peers-set {args.peers_set} is not evaluated here", f"Evaluated: {', '.join(sets)}."
             )
         if not args.out:
-            raise UsageError("--peers goes with --out", "The rivals are drawn into the curves there.")
+            raise UsageError("--peers goes with --out", "Their curves are drawn there.")
         peers[args.peers_set] = read_peers(args.peers, len(sets[args.peers_set]))
     if args.json:
         prepare_output(args.json, overwrite=True)

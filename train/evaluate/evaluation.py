@@ -31,7 +31,7 @@ EVALUATED_SETS = ("udacity_test", "unseen", "wild_val")
 WAYS = {"exact": "box given", "jitter": "box given, detector jitter", "detector": "end to end"}
 YAW_EDGES = (0, 15, 30, 45)  # degrees, of `head_pose` on the true points, left and right alike
 SIZE_EDGES = (0, 60, 100, 200)  # pixels, longer side of the true box
-# A found face is the labelled one if their boxes overlap at least so much; anything else is a miss.
+# A detected face is the labelled one if their boxes have at least this IoU; anything else is a miss.
 SAME_FACE = 0.3
 
 
@@ -50,7 +50,7 @@ class Predictions:
 def protocols(
     network: Network, seed: int
 ) -> dict[str, Callable[[Image, NDArray[np.float32], int], Predictions]]:
-    """For each of `WAYS`: (image, true points, number of the face) -> answer for one face."""
+    """For each of `WAYS`: (image, true points, number of the face) -> prediction for one face."""
     landmarker = FaceLandmarker(engine=Engine("cpu", min_face=USUAL_FACE, network=network))
 
     def given(image: Image, box: NDArray[np.float32]) -> Predictions:
@@ -76,7 +76,7 @@ def protocols(
 
 
 def predict(network: Network, faces: FaceSet, seed: int) -> dict[str, Predictions]:
-    """The network's predictions for a set, each image read once: name of the way -> predictions for N faces."""
+    """The network's predictions for a set, each image read once: protocol -> predictions for N faces."""
     ways = protocols(network, seed)
     predictions: dict[str, list[Predictions]] = {way: [] for way in ways}
     for number in tqdm(range(len(faces)), desc=faces.name, unit="face", file=sys.stderr, disable=None):
@@ -92,7 +92,7 @@ def predict(network: Network, faces: FaceSet, seed: int) -> dict[str, Prediction
 def slices(faces: FaceSet) -> dict[str, dict[str, NDArray[np.bool_]]]:
     """Masks (N,) of faces: ``by_yaw``, ``by_size``, ``by_photograph`` -> name of the slice -> mask.
 
-    The last is there for validation faces only: shipped networks saw the photographs of some in another copy.
+    The last is for validation faces only: shipped networks were trained on other copies of some of the photographs.
     """
     yaw = np.abs(np.rad2deg([head_pose(points).yaw for points in faces.points]))
     boxes = box_of(faces.points)
@@ -114,7 +114,7 @@ def _masks(values: ArrayLike, edges: Sequence[int], unit: str) -> dict[str, NDAr
 
 
 def figures(predictions: Predictions, faces: FaceSet) -> dict[str, Any]:
-    """All figures of one set asked in one way, as the JSON holds them."""
+    """All figures of one set by one protocol, as the JSON has them."""
     errors = metrics.nme(predictions.points, faces.points)
     found = np.isfinite(errors)
     regions = metrics.nme_by_region(predictions.points, faces.points)
@@ -137,7 +137,7 @@ def _calibration(predictions: Predictions, faces: FaceSet) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """A set, the predictions for it, and the same in the labels' own convention where that is another one."""
+    """A set, the predictions for it, and the same in the labels' own convention where that differs."""
 
     faces: FaceSet
     raw: Mapping[str, Predictions]
@@ -149,7 +149,7 @@ class Evaluated:
         return self.own or self.raw
 
     def figures(self) -> dict[str, Any]:
-        """For each way the figures ``raw`` and, where it differs, in the labels' ``own`` convention; calibration."""
+        """For each protocol figures ``raw`` and, where it differs, in the labels' ``own`` convention; calibration."""
         found: dict[str, Any] = {}
         for way in self.raw:
             found[way] = {"raw": figures(self.raw[way], self.faces)}
@@ -159,7 +159,10 @@ class Evaluated:
 
 
 def evaluate(network: Network, faces: FaceSet, offset: tuple[float, float] | None, seed: int) -> Evaluated:
-    """Ask a network about a set; ``offset`` (x, y in pixels): how far its labels sit off the network's."""
+    """Evaluate a network on a set.
+
+    ``offset`` (x, y in pixels): how far its labels are from the network's convention.
+    """
     raw = predict(network, faces, seed)
     return Evaluated(faces, raw, {way: some.shifted(offset) for way, some in raw.items()} if offset else None)
 
@@ -190,7 +193,7 @@ def report(results: Mapping[str, Mapping[str, Any]]) -> str:
             [f"{name}, expected calibration error", "", f"{result['calibration']['ece']:.3f}", "", ""]
         )
     blocks = [
-        "NME in % of the distance of the outer eye corners; a missed face counts in everything but the mean.",
+        "NME in % of the distance of the outer eye corners; a missed face is in every figure but the mean.",
         table(["set, way", "missed", *(key.upper() for key in _COLUMNS)], main),
         table(["NME by region", *metrics.REGIONS], regions),
         table(["slice (box with jitter)", "faces", "NME", "FR10"], parts),

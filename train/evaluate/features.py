@@ -1,4 +1,4 @@
-"""`python -m train features IMAGE --model CHECKPOINT`: what a trained network looks at, as pictures.
+"""`python -m train features IMAGE --model CHECKPOINT`: filters, maps and saliency of a trained network.
 
 Three PNG files: the filters of the first convolution, the maps of chosen layers for the face in the picture, and the
 saliency of chosen points (K. Simonyan et al., "Deep Inside Convolutional Networks", 2014: the gradient of an output
@@ -35,11 +35,11 @@ Floats = NDArray[np.float32]
 
 
 def first_convolution(model: nn.Module) -> tuple[str, nn.Conv2d]:
-    """Name and module of the convolution that sees the picture."""
+    """Name and module of the first convolution."""
     for name, module in model.named_modules():
         if isinstance(module, nn.Conv2d):
             return name, module
-    raise UsageError("the model holds no convolution, so there are no filters to show")
+    raise UsageError("the model has no convolution, so there are no filters to show")
 
 
 def layer_names(model: nn.Module) -> list[str]:
@@ -67,7 +67,7 @@ def feature_maps(model: nn.Module, crop: Image, layers: Sequence[str]) -> dict[s
     Raises
     ------
     UsageError
-        A name is no layer of the model, or its output is no map.
+        A name is not a layer of the model, or its output is not a map.
     """
     modules = dict(model.named_modules())
     found: dict[str, Floats] = {}
@@ -98,7 +98,7 @@ def feature_maps(model: nn.Module, crop: Image, layers: Sequence[str]) -> dict[s
 
 
 def map_sheet(maps: Floats, tile: int = 96, columns: int = 8, most: int = 32) -> Image:
-    """The liveliest maps of a layer (C, h, w) as heat pictures, in the order of their channels."""
+    """The maps of a layer (C, h, w) that vary most, as heat maps, in the order of their channels."""
     chosen = np.sort(np.argsort(-maps.std((1, 2)), kind="stable")[:most])
     return contact_sheet([captioned(_heat(maps[k], tile), f"channel {k}") for k in chosen.tolist()], columns)
 
@@ -148,18 +148,18 @@ def _heat(values: Floats, tile: int) -> Image:
 
 
 def face_crop(image: Image, spec: CropSpec, box: Sequence[float] | None) -> Image:
-    """The crop (S, S, 3) of the given box, or of the largest face that the product's detector finds.
+    """The crop (S, S, 3) of the given box, or of the largest face that the product's detector detects.
 
     Raises
     ------
     InputError
-        There is no face.
+        No face was detected.
     """
     if box is None:
-        finds = YuNet(open_session(resolve_model("yunet"), "cpu"))(image)
-        if not finds:
-            raise InputError("no face was found in the picture", "Give its box: --box X0 Y0 X1 Y1.")
-        box = max((find.box for find in finds), key=lambda b: (b[2] - b[0]) * (b[3] - b[1])).tolist()
+        detections = YuNet(open_session(resolve_model("yunet"), "cpu"))(image)
+        if not detections:
+            raise InputError("no face was detected in the picture", "Give its box: --box X0 Y0 X1 Y1.")
+        box = max((face.box for face in detections), key=lambda b: (b[2] - b[0]) * (b[3] - b[1])).tolist()
     return warp(image, crop_matrix(box, spec), spec.size)
 
 

@@ -1,7 +1,8 @@
-"""`python -m train offset CHECKPOINT`: how far the Udacity labels sit from 300-W's convention.
+"""`python -m train offset CHECKPOINT`: how far the Udacity labels are from 300-W's convention.
 
-A network that never saw the Udacity labels (train/recipes/wild_only.toml) says where 300-W's annotators would have put
-the points of the Udacity training faces; the labels' mean distance from that, in pixels of the images, is the offset.
+A network that was not trained on the Udacity labels (train/recipes/wild_only.toml) predicts where 300-W's annotators
+would have put the points of the Udacity training faces. The labels' mean distance from that, in pixels of the images,
+is the offset.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ from train.network.opening import sound_network
 @torch.no_grad()
 def predict(model: LandmarkNet, faces: FaceSet, batch: int = 64) -> NDArray[np.float32]:
     """Points (N, 68, 2) of all faces in image pixels, true boxes given."""
-    spec, answers = model.crop_spec, []
+    spec, points = model.crop_spec, []
     for start in range(0, len(faces), batch):
         chosen = range(start, min(start + batch, len(faces)))
         matrices = np.stack([crop_matrix(box_of(faces.points[i]), spec) for i in chosen])
         crops = np.stack([warp(faces.image(i), m, spec.size) for i, m in zip(chosen, matrices, strict=True)])
-        points = model(torch.from_numpy(crops).permute(0, 3, 1, 2).float())[0].numpy()
-        answers.append(apply(invert(matrices), points))
-    return np.concatenate(answers)
+        in_crop = model(torch.from_numpy(crops).permute(0, 3, 1, 2).float())[0].numpy()
+        points.append(apply(invert(matrices), in_crop))
+    return np.concatenate(points)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -55,7 +55,7 @@ def bounded_errors(predicted: ArrayLike, truth: ArrayLike) -> NDArray[np.float64
 
 
 def calibration(confidence: ArrayLike, errors: ArrayLike) -> dict[str, Any]:
-    """Whether a confidence means what `fkp_live.types.Landmarks` says.
+    """Whether a confidence is the probability that `fkp_live.types.Landmarks` documents.
 
     Parameters
     ----------
@@ -87,12 +87,13 @@ def calibration(confidence: ArrayLike, errors: ArrayLike) -> dict[str, Any]:
 
 
 def _auroc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float | None:
-    from scipy.stats import rankdata
-
     right, wrong = int(positive.sum()), int((~positive).sum())
     if not right or not wrong:
         return None
-    return float((rankdata(scores)[positive].sum() - right * (right + 1) / 2) / (right * wrong))
+    # Rank of each score from 1 up; equal scores have the mean of their ranks.
+    _, place, number = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(number) - (number - 1) / 2)[place]
+    return float((ranks[positive].sum() - right * (right + 1) / 2) / (right * wrong))
 
 
 def plot_calibration(bins: Mapping[str, Sequence[Mapping[str, float]]], path: Path) -> None:
@@ -101,7 +102,7 @@ def plot_calibration(bins: Mapping[str, Sequence[Mapping[str, float]]], path: Pa
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5))
     left.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":")
     for name, rows in bins.items():
-        # A handful of points says nothing and would draw the eye.
+        # A bin of a few points is noise.
         filled = [row for row in rows if row["points"] >= 20]
         confidence = [row["confidence"] for row in filled]
         left.plot(confidence, [row["found"] for row in filled], marker="o", markersize=4, label=name)

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--csv", type=Path, action="append", help="train on this CSV instead of the recipe's data"
     )
-    parser.add_argument("--val", type=Path, action="append", help="with --csv: watch the error on this CSV")
+    parser.add_argument("--val", type=Path, action="append", help="with --csv: validate on this CSV")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--epochs", type=whole_number(1), help="instead of the recipe's")
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="torch threads (default: %(default)s)",
     )
     parser.add_argument(
-        "--more", type=Path, action="append", help="train on this CSV beside the recipe's data"
+        "--more", type=Path, action="append", help="train on this CSV besides the recipe's data"
     )
     parser.add_argument(
         "--init",

@@ -17,7 +17,7 @@ def quiet_worker(_: int) -> None:
 class Interruption:
     """Ctrl-C inside the ``with`` block is noted and raised by `obey`, between two batches; a second one at once.
 
-    Raised wherever it happens to arrive, it could be swallowed (in a destructor, say) or tear a checkpoint.
+    Raised at any moment, it could be swallowed (in a destructor, for example) or leave half a checkpoint.
     """
 
     def __init__(self) -> None:

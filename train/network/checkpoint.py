@@ -21,9 +21,9 @@ _FORMER_OPTIONS = {"stride": 4, "head": "soft-argmax"}
 
 
 def save_checkpoint(path: Path, model: LandmarkNet, **extra: Any) -> None:
-    """Write a checkpoint: model options, ``model`` weights and whatever else is given.
+    """Write a checkpoint: model options, ``model`` weights and the ``extra`` values.
 
-    It replaces an older one only when it is whole.
+    It replaces an older one only when it is complete.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def save_checkpoint(path: Path, model: LandmarkNet, **extra: Any) -> None:
         torch.save({"options": asdict(model.options), "model": model.state_dict(), **extra}, partial)
         partial.replace(path)
     except (OSError, RuntimeError) as error:  # torch has a RuntimeError for a full disk
-        reason = error.strerror if isinstance(error, OSError) else "it could not be written whole"
+        reason = error.strerror if isinstance(error, OSError) else "it could not be written completely"
         raise OutputError(
             f"cannot write {path}: {reason}", "Is there room on the disk, and does the folder exist?"
         ) from error
@@ -104,7 +104,7 @@ def network_of(content: dict[str, Any], path: Path) -> LandmarkNet:
     Raises
     ------
     ModelError
-        The options make no network, or the weights are not its.
+        The options describe no possible network, or the weights do not fit it.
     """
     model = LandmarkNet(_options(content["options"], path))
     load_weights(model, content.get("ema") or content["model"], path)
@@ -112,13 +112,13 @@ def network_of(content: dict[str, Any], path: Path) -> LandmarkNet:
 
 
 def load_weights(model: nn.Module | torch.optim.Optimizer, state: Any, path: Path) -> None:
-    """Give a network, or its optimiser, the state that a checkpoint holds; ModelError where that is another's."""
+    """Give a network, or its optimiser, the state that a checkpoint holds; ModelError where it does not fit."""
     try:
         model.load_state_dict(state)
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         kind = "weights" if isinstance(model, nn.Module) else "a state of the optimiser"
         raise ModelError(
-            f"{path} holds {kind} of another network than its options say", _WRITTEN_BY_FIT
+            f"{path} holds {kind} of another network than its options describe", _WRITTEN_BY_FIT
         ) from error
 
 

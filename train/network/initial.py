@@ -31,8 +31,8 @@ def initial_network(path: Path, crops: Tensor) -> LandmarkNet:
 
     Parameters
     ----------
-    crops : (N, 3, S, S) float 0..255, training crops of any size; from them a folded network learns its batch norms
-        again
+    crops : (N, 3, S, S) float 0..255, training crops of any size; the batch norms of a folded network take their
+        statistics
 
     Raises
     ------
@@ -64,7 +64,7 @@ def start_from(model: LandmarkNet, donor: LandmarkNet) -> None:
     Raises
     ------
     UsageError
-        The donor is larger somewhere, or sees another crop.
+        The donor is larger somewhere, or its crop has another margin.
     """
     mine, theirs = model.options, donor.options
     # The weights of convolutions do not depend on the size of the crop.

@@ -147,7 +147,7 @@ def count_macs(model: LandmarkNet) -> int:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model.eval()(torch.zeros(1, 3, size, size))
     flops = counter.get_flop_counts()["Global"]
-    # The matrix product of the soft-argmax, a quarter of a per cent, is left out: cards never counted it.
+    # The matrix product of the soft-argmax, a quarter of a per cent, is omitted, as in all cards.
     return sum(flops[op] for op in (torch.ops.aten.convolution, torch.ops.aten.addmm)) // 2
 
 

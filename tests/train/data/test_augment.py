@@ -82,7 +82,7 @@ def test_mirror_swaps_sides_and_is_its_own_inverse(points: np.ndarray) -> None:
     assert twice[1] == pytest.approx(moved, abs=1e-4)
 
 
-def test_detector_jitter_has_the_spread_it_says() -> None:
+def test_detector_jitter_has_its_documented_spread() -> None:
     rng = np.random.default_rng(0)
     box = np.array([10.0, 20.0, 110.0, 140.0], np.float32)
     boxes = np.stack([detector_jitter(box, rng) for _ in range(4000)])

@@ -1,4 +1,4 @@
-"""What a checkpoint says of its training: true, and compared when a run goes on."""
+"""Provenance in a checkpoint: right, and compared when a run continues."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_checkpoint_names_its_faces_its_first_weights_and_the_hold_outs(data: 
     assert averaged["averaged"]["held_out"] == {"unseen": 0, "wild_val": 0}
 
 
-def test_without_lists_nothing_is_said_of_hold_outs(tmp_path: Path) -> None:
+def test_without_lists_nothing_is_recorded_of_hold_outs(tmp_path: Path) -> None:
     (tmp_path / "tiny.toml").write_text(TOML)
     own = write_drawn(tmp_path / "own.csv", tmp_path / "images", ["a.png", "b.png", "c.png", "d.png"])
     assert main(command(tmp_path, "--csv", own, "--data", tmp_path)) == 0

@@ -57,7 +57,7 @@ def test_held_out_faces_are_in_no_training_set(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (None, "cannot read the list"),
         ("", "leaves no face for wild_val"),
@@ -66,31 +66,31 @@ def test_held_out_faces_are_in_no_training_set(root: Path) -> None:
     ],
 )
 def test_a_list_of_validation_faces_that_cannot_be_is_refused(
-    root: Path, text: str | None, said: str
+    root: Path, text: str | None, message: str
 ) -> None:
     path = root / "wild" / "val.txt"
     path.unlink() if text is None else path.write_text(text)
     with pytest.raises(InputError, match=r"val\.txt") as caught:
         [splits(root)[name] for name in ("wild_train", "wild_val")]
-    assert said in caught.value.message
-    assert "one file name a line" in caught.value.hint
+    assert message in caught.value.message
+    assert "one file name per line" in caught.value.hint
 
 
-def test_validation_faces_that_are_not_there_are_told(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_validation_faces_that_are_missing_are_named(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A name that is misspelt would be trained on; of a part of the data it is as it should be."""
     (root / "wild" / "val.txt").write_text("y 1.jpg\nz.jpg\nzz.jpg")
     assert splits(root)["wild_train"].names == ["x.jpg"]
     assert "names z.jpg and 1 more, which keypoints.csv does not hold" in capsys.readouterr().err
 
 
-def test_a_folder_is_read_when_a_set_of_it_is_asked_for(root: Path) -> None:
+def test_a_folder_is_read_when_a_set_of_it_is_first_used(root: Path) -> None:
     shutil.rmtree(root / "wild")
     assert splits(root)["unseen"].names == ["Ann_Bee_02.jpg"]
     with pytest.raises(InputError, match="no such data set"):
         splits(root)["wild_val"]
 
 
-def test_the_project_s_list_of_persons_serves_where_the_data_has_none(root: Path) -> None:
+def test_the_projects_list_of_persons_is_the_default(root: Path) -> None:
     listed = root / "udacity" / "unseen_persons.txt"
     listed.unlink()
     assert "Bill_Frist" in unseen_persons(root)

@@ -1,4 +1,4 @@
-"""A network's points as a data set: averaged, filtered, readable again."""
+"""Pseudo-labels of a network as a data set: averaged, filtered, readable again."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def test_training_learns_and_is_repeatable() -> None:
     assert once["faces"] == 3
 
 
-def test_a_last_batch_of_one_face_is_left_out_where_batch_norm_needs_two() -> None:
+def test_a_last_batch_of_one_face_is_omitted_where_batch_norm_needs_two() -> None:
     pictures = [picture(seed=k) for k in range(3)]
     recipe = OriginalRecipe("tiny", 0.001, 0, 0, epochs=1, batch=2, width=2)
     assert np.isfinite(fit(recipe, pictures, pictures[:1])["history"][0]["train"])
@@ -212,7 +212,7 @@ def test_spoilt_recipes_are_refused(tmp_path: Path, text: str | None, error: typ
         read_original_recipe(tmp_path / "r.toml")
 
 
-def test_the_table_shows_kept_rows_and_judges_the_product(
+def test_the_table_shows_kept_rows_and_the_product(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     runs = tmp_path / "runs"
@@ -259,10 +259,10 @@ def test_the_table_shows_kept_rows_and_judges_the_product(
 
 
 @pytest.mark.parametrize("option", ["--json", "--runs"])
-def test_outputs_without_a_place_are_known_before_training(
+def test_outputs_that_cannot_be_written_are_refused_before_training(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
 ) -> None:
-    monkeypatch.setattr("train.evaluate.original.fit", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr("train.evaluate.original_table.fit", lambda *_: pytest.fail("trained"))
     model = centroid_network(tmp_path / "net.onnx")
     command = ["original-table", "--data", str(data), "--model", str(model), "--fit", "--runs", str(tmp_path)]
     assert main([*command, option, str(model / "x")]) == ExitCode.OUTPUT

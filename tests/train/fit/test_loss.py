@@ -27,7 +27,7 @@ def test_every_distance_grows_with_the_error_and_vanishes_without(kind: str) -> 
     assert (distances.diff() > 0).all()
 
 
-def test_a_face_counts_by_its_eye_distance_and_a_background_only_for_confidence() -> None:
+def test_a_face_weighs_by_its_eye_distance_and_a_background_only_in_the_confidence() -> None:
     true = _faces(2)
     options = LossOptions(maps=0.0, confidence=0.0)
 
@@ -43,7 +43,7 @@ def test_a_face_counts_by_its_eye_distance_and_a_background_only_for_confidence(
     assert loss(off, [True, False]) == pytest.approx(0.0, abs=1e-4)
 
 
-def test_guessed_labels_teach_the_points_but_not_the_confidence() -> None:
+def test_pseudo_labels_teach_the_points_but_not_the_confidence() -> None:
     true = _faces(2)
     prediction = Prediction(
         true + 1.0, torch.full((2, 68), 3.0, requires_grad=True), torch.zeros(2, 68, 8, 8)
@@ -58,7 +58,7 @@ def test_guessed_labels_teach_the_points_but_not_the_confidence() -> None:
     assert terms["points"] > 1.0
 
 
-def test_maps_are_pulled_to_the_point_and_points_outside_do_not_count() -> None:
+def test_maps_are_pulled_to_the_point_and_points_outside_have_no_weight() -> None:
     points = torch.tensor([[[30.0, 20.0], [-30.0, 20.0]]])
     maps = torch.zeros(1, 2, 16, 16, requires_grad=True)
     entropy = map_cross_entropy(maps, points, sigma=1.0)

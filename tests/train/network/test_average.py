@@ -1,4 +1,4 @@
-"""The mean of two networks: halfway between what both say, and a checkpoint like any other."""
+"""The mean of two networks: between the weights of both, and a checkpoint like any other."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_every_folded_weight_lies_between_those_of_both(
                 np.testing.assert_allclose(mine.numpy(), theirs.numpy(), atol=1e-3)
 
 
-def test_the_checkpoint_and_the_card_say_what_was_averaged(
+def test_the_checkpoint_and_the_card_record_what_was_averaged(
     tmp_path: Path, pair: tuple[LandmarkNet, LandmarkNet]
 ) -> None:
     paths = [checkpoint(tmp_path / f"{n}.pt", network) for n, network in enumerate(pair)]

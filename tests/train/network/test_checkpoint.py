@@ -37,7 +37,7 @@ def test_checkpoint_gives_back_the_averaged_network(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no checkpoint", b"PK\x03\x04 broken"])
-def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes | None) -> None:
+def test_a_file_that_is_not_a_checkpoint_is_refused(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "x.pt"
     if content is not None:
         path.write_bytes(content)
@@ -52,14 +52,14 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"options": {"foo": 1}}, "unknown key 'foo'"),
         ({"options": "large"}, "cannot be built"),
         ({"options": {**asdict(SMALL), "channels": (0, 4, 8, 8)}}, "channels = "),
-        ({"options": asdict(replace(SMALL, decoder=(8, 4)))}, "another network than its options say"),
-        ({"model": {}}, "another network than its options say"),
-        ({"model": 3}, "another network than its options say"),
+        ({"options": asdict(replace(SMALL, decoder=(8, 4)))}, "another network than its options describe"),
+        ({"model": {}}, "another network than its options describe"),
+        ({"model": 3}, "another network than its options describe"),
         ({"recipe": 3}, "damaged recipe"),
         ({"recipe": {"data": {}, "model": asdict(SMALL)}}, "damaged recipe, without training"),
         (
@@ -69,16 +69,16 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_checkpoint_that_contradicts_itself_is_refused(
-    tmp_path: Path, changes: dict[str, Any], said: str
+    tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
     content = {"options": asdict(SMALL), "model": LandmarkNet(SMALL).state_dict()}
     torch.save({**content, **changes}, tmp_path / "x.pt")
     with pytest.raises(ModelError, match=r"x\.pt") as caught:
         load_checkpoint(tmp_path / "x.pt")
-    assert said in caught.value.message
+    assert message in caught.value.message
 
 
-def test_a_damaged_file_is_not_answered_with_advice_to_trust_it(tmp_path: Path) -> None:
+def test_a_damaged_file_does_not_bring_torchs_advice_to_load_it_unsafely(tmp_path: Path) -> None:
     (tmp_path / "x.pt").write_bytes(b"garbage")
     with pytest.raises(ModelError) as caught:
         load_checkpoint(tmp_path / "x.pt")

@@ -1,4 +1,4 @@
-"""First weights: what a shipped file says, a network that starts from it says too, folded, unfolded or grown."""
+"""Initial weights: a network that starts from a shipped file has its outputs, folded, unfolded or grown."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _shipped() -> Path:
     return Path(resolve_model("fkp68-tiny"))
 
 
-def test_a_shipped_file_is_unfolded_to_a_network_that_says_the_same(
+def test_a_shipped_file_is_unfolded_to_a_network_of_the_same_outputs(
     shipped: Path, crops: torch.Tensor
 ) -> None:
     network = initial_network(shipped, crops)

@@ -1,4 +1,4 @@
-"""Networks that the product's code runs: cropped as it crops, and refused where their weights are no numbers."""
+"""Networks opened for the product's code: cropped as it crops, and refused where their weights are not finite."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_checkpoint_is_cropped_as_the_product_crops(astronaut: Image, tmp_path
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
-def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, wrong: float) -> None:
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, wrong: float) -> None:
     model = LandmarkNet(ModelOptions(size=48, channels=(4, 4, 8, 8), decoder=(8, 4)))
     with torch.no_grad():
         model.heads.bias[7] = wrong
