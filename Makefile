@@ -20,7 +20,7 @@ demo: $(VENV)/product.stamp
 	@echo "Open $(CURDIR)/demo_annotated.mp4; the numbers are in demo_annotated.csv and demo_annotated.jsonl beside it."
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check $(SOURCES)
@@ -33,7 +33,7 @@ test-newest: RESOLUTION := highest
 test-lowest test-newest: $(VENV)/uv.stamp
 	$(BIN)/uv venv --quiet --allow-existing --python $(PYTHON) .venv-$(@:test-%=%)
 	$(BIN)/uv pip install --quiet --python .venv-$(@:test-%=%)/bin/python --resolution $(RESOLUTION) -e '.[dev]'
-	.venv-$(@:test-%=%)/bin/python -m pytest --ignore tests/train --ignore tests/export --ignore tests/benchmarks
+	.venv-$(@:test-%=%)/bin/python -m pytest -n auto --ignore tests/train --ignore tests/export --ignore tests/benchmarks
 
 mutants: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.mutants

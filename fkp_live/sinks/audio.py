@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from fkp_live.clock import CLOCK_JUMP
-from fkp_live.sinks.containers import MUXER_OPTIONS, VIDEO_FORMATS
+from fkp_live.sinks.containers import VIDEO_FORMATS
 from fkp_live.sinks.pcm import PcmDecoder, add_pcm
+from fkp_live.sinks.trial import TrialMuxer
 from fkp_live.sinks.video_clock import LONGEST_STEP
 
 if TYPE_CHECKING:
@@ -19,18 +20,19 @@ if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
     from av.packet import Packet
 
+AddTrack = Callable[["OutputContainer"], "AudioStream"]
 Prepare = Callable[["Packet[Any]"], "list[Packet[Any]]"]
 
 _RUN_IN = 0.1  # seconds that a decoder may need before 0 until it is right
 _TIMEOUTS = 10.0, 5.0  # seconds to open and to read, network only
-_READ_AHEAD = 500  # packets that are read in search of the first one of each track
+_MOST_PACKETS, _MOST_BYTES = 2000, 32 << 20  # that are read ahead in search of the first packet of each track
 
 
 class Sound:
     """Copies the sound packets of a file into an output, never far ahead of the pictures.
 
-    Each track is first tried in memory, because MP4 and QuickTime refuse some only when the file is being finished. A
-    track that does not fit is left out with a note; for Matroska it is decoded to PCM.
+    Tracks and packets are tried first, see `TrialMuxer`. A track that does not fit is left out with a note, or, for
+    Matroska, decoded to PCM; a track in which a packet does not fit ends there.
 
     Parameters
     ----------
@@ -56,9 +58,8 @@ class Sound:
         )
         self._notes: list[str] = []
         self._streams: dict[int, AudioStream] = {}  # of the output, by the input's stream number
-        self._prepare: dict[
-            int, Prepare
-        ] = {}  # what is done to the packets of a track before they are written
+        self._trials: dict[int, TrialMuxer] = {}
+        self._prepare: dict[int, Prepare] = {}  # what is done to a packet before it is written
         self._packets: Iterator[Packet[Any]] = iter(())
         self._open_tracks()
         self._origin, self._cut = 0.0, False
@@ -88,19 +89,24 @@ class Sound:
 
     def _add(self, stream: AudioStream, first: Packet[Any] | None) -> None:
         """Add a stream for a track, as it is or else decoded, or leave it out with a note."""
-        container, codec = self._output.format.name, stream.codec_context.name
-        sound = f"the sound of {self._name} ({codec})"
-        if _fits(stream, first, container):
-            self._streams[stream.index] = _add_like(stream, self._output)
-            if codec == "aac":
-                self._prepare[stream.index] = _without_adts(stream)
-        elif container == "matroska":
-            self._streams[stream.index] = add_pcm(stream, self._output)
-            self._prepare[stream.index] = PcmDecoder(stream)
+        container, index = self._output.format.name, stream.index
+        sound = f"the sound of {self._name} ({stream.codec_context.name})"
+        decodable = stream.rate > 0 and stream.channels > 0
+        add: AddTrack = partial(_add_like, stream)
+        if _fits(stream, first, add, container):
+            if stream.codec_context.name == "aac":
+                self._prepare[index] = _without_adts(stream)
+        elif container == "matroska" and decodable:
+            add = partial(add_pcm, stream)
+            self._prepare[index] = PcmDecoder(stream)
             self._notes.append(f"{sound} was decoded and written as PCM")
         else:
             suffix = next(suffix for suffix, name in VIDEO_FORMATS.items() if name == container)
-            self._notes.append(f"{sound} does not fit into {suffix} and was left out; .mkv can hold it")
+            cure = "; .mkv can hold it" if container != "matroska" and decodable else ""
+            self._notes.append(f"{sound} does not fit into {suffix} and was left out{cure}")
+            return
+        self._streams[index] = add(self._output)
+        self._trials[index] = TrialMuxer(container, add)
 
     def begin(self, origin: float, *, cut: bool) -> None:
         """Say where the output begins, before the first call of `copy_until`.
@@ -184,10 +190,13 @@ class Sound:
         except FFmpegError:
             return  # damaged: no player could play it
         for ready in prepared:
-            self._write(ready, self._streams[index], hidden=hidden)
+            if index in self._streams:
+                self._write(ready, index, hidden=hidden)
 
-    def _write(self, packet: Packet[Any], target: AudioStream, *, hidden: bool) -> None:
-        base = packet.time_base
+    def _write(self, packet: Packet[Any], index: int, *, hidden: bool) -> None:
+        from av.error import FFmpegError
+
+        target, base = self._streams[index], packet.time_base
         shift = round(self._origin / base)
         pts, dts = _stamp(packet) - shift, (_stamp(packet) if packet.dts is None else packet.dts) - shift
         if self._cut and pts < 0:
@@ -197,7 +206,16 @@ class Sound:
         if dts <= self._last_dts.get(target.index, dts - 1):
             return  # no container takes time running backwards
         self._last_dts[target.index] = dts
-        packet.pts, packet.dts, packet.time_base, packet.stream = pts, dts, base, target
+        packet.pts, packet.dts, packet.time_base = pts, dts, base
+        try:
+            self._trials[index].mux(packet)
+        except (FFmpegError, ValueError):
+            del self._streams[index]
+            self._notes.append(
+                f"the sound of {self._name} is damaged at {float(pts * base):.1f} s and ends there"
+            )
+            return
+        packet.stream = target
         self._output.mux(packet)
 
 
@@ -222,13 +240,14 @@ def _read_ahead(
         raise error
         yield
 
-    rest = packets
+    rest, size = packets, 0
     try:
-        while len(first) < len(tracks) and len(read) < _READ_AHEAD:
+        while len(first) < len(tracks) and len(read) < _MOST_PACKETS and size < _MOST_BYTES:
             packet = next(packets, None)
             if packet is None:
                 break
             read.append(packet)
+            size += packet.size
             if packet.size and packet.stream.index in tracks:
                 first.setdefault(packet.stream.index, packet)
     except (FFmpegError, IndexError) as exc:
@@ -236,24 +255,24 @@ def _read_ahead(
     return first, chain(read, rest)
 
 
-def _fits(stream: AudioStream, packet: Packet[Any] | None, container: str) -> bool:
-    """Whether a container takes a track: tried with its first packet, in memory."""
-    import av
+def _fits(stream: AudioStream, first: Packet[Any] | None, add: AddTrack, container: str) -> bool:
+    """Whether a container takes a track: tried with its header and its first packet.
+
+    For MP4 and QuickTime there must be a packet: their header holds what is known from packets only (AC-3).
+    """
     from av.error import FFmpegError
     from av.packet import Packet
 
+    if first is None and container != "matroska":
+        return False
     try:
-        with av.open(
-            io.BytesIO(), "w", format=container, container_options=MUXER_OPTIONS[container]
-        ) as trial:
-            target = _add_like(stream, trial)
-            if packet is None:
-                return True
-            sample: Packet[Any] = Packet(bytes(packet))
-            sample.pts, sample.dts, sample.time_base = 0, 0, packet.time_base
+        trial = TrialMuxer(container, add, whole=True)
+        if first is not None:
+            sample: Packet[Any] = Packet(bytes(first))
+            sample.pts, sample.dts, sample.time_base = 0, 0, first.time_base
             for ready in _without_adts(stream)(sample) if stream.codec_context.name == "aac" else [sample]:
-                ready.stream = target
                 trial.mux(ready)
+        trial.close()
     except (FFmpegError, ValueError):
         return False
     return True

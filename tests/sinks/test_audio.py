@@ -179,6 +179,37 @@ def test_sound_that_a_container_refuses_at_the_end_is_left_out_at_the_beginning(
     assert len(frames_in(out)) == 10
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_sound_ends_at_a_packet_that_the_container_refuses(
+    make_clip: MakeClip, tmp_path: Path, suffix: str
+) -> None:
+    """MP4 reads the headers of AC-3; an error there came up later, with a picture, and cost the file."""
+    path, out = make_clip(tmp_path / "in.mkv", 60, sound="ac3"), tmp_path / f"o{suffix}"
+    data = path.read_bytes()
+    starts = [i for i in range(len(data)) if data.startswith(b"\x0b\x77", i)]
+    at = next(i for i in starts if i > len(data) // 2)
+    path.write_bytes(data[:at] + b"K" + data[at + 1 :])
+    _, note = copied(path, out)
+    assert "the sound of in.mkv is damaged at" in note
+    assert 10 < len(sound_packets(out)) < len(sound_packets(path))
+    assert len(frames_in(out)) == 60
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_a_track_without_a_packet_costs_nothing(make_clip: MakeClip, tmp_path: Path, suffix: str) -> None:
+    """Its header cannot be written to MP4, where that of AC-3 takes what is known from packets."""
+
+    def silent(packet: Packet[Any]) -> Stamped | None:
+        return (packet.pts, packet.dts) if packet.stream.type == "video" else None
+
+    clip = make_clip(tmp_path / "a.mkv", 10, sound="ac3")
+    path, out = again(clip, tmp_path / "in.mkv", ["eng"], silent), tmp_path / f"o{suffix}"
+    with VideoSink(out, info(), audio_from=path) as sink:
+        write_numbered(sink, 10)
+    assert ("left out" in sink.note) == (suffix != ".mkv")
+    assert len(frames_in(out)) == 10
+
+
 def test_a_title_in_another_encoding_costs_no_sound(make_clip: MakeClip, tmp_path: Path) -> None:
     path = make_clip(tmp_path / "in.mp4", 10, sound="aac")
     data, packets = path.read_bytes(), sound_packets(path)
