@@ -168,7 +168,7 @@ def _begins_with_password(authority: str, rest: str) -> bool:
         return False
     if not port.isdecimal():
         return bool(port)
-    if int(port[:6]) > _LAST_PORT:
+    if len(port) > len(str(_LAST_PORT)) or int(port) > _LAST_PORT:
         return True
     # A port, or digits at the front of a password. Names of users have no dot; an @ that begins a part of the path is a
     # user name of a web site.

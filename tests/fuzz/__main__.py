@@ -1,6 +1,6 @@
 """Fuzzing for hours: damaged files, odd values, and signals to real runs, with counts by kind and outcome.
 
-    python -m tests.fuzz [--seed N] [--files N] [--values N] [--signals N] [--only CHECK,…] [--keep DIR]
+    python -m tests.fuzz [--seed N] [--count N] [--only CHECK,…] [--keep DIR]
     python -m tests.fuzz --replay DIR/FINDING
 
 Exits with 1 if something was found. Every finding is saved in a folder of its own under ``--keep``.
@@ -29,14 +29,15 @@ def main() -> int:
                 outcome = replay(options.replay, worker)
                 print(outcome.kind, outcome.signature, outcome.finding, sep="\n")
                 return int(bool(outcome.finding))
+            values = options.count * 34 if options.values is None else options.values
             session = Session(worker, options.keep, options.seed, _say)
             try:
-                session.files(options.files, scratch / "files") if options.files else None
                 if options.only:
                     for check in options.only.split(","):
-                        session.values_of(check, options.values)
-                elif options.values:
-                    session.values(options.values)
+                        session.values_of(check, values)
+                else:
+                    session.files(options.count, scratch / "files")
+                    session.values(values)
             except KeyboardInterrupt:
                 _say("stopped")
             _say("\n".join(session.table()))
@@ -55,11 +56,11 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m tests.fuzz", description=__doc__.splitlines()[0] if __doc__ else ""
     )
     made.add_argument("--seed", type=int, default=0, help="another seed tries other inputs (default: 0)")
-    made.add_argument("--files", type=int, default=1000, help="damaged files (default: 1000)")
+    made.add_argument("--count", type=int, default=1000, help="damaged files (default: 1000)")
     made.add_argument(
-        "--values", type=int, default=33_000, help="odd values, or of each of --only (default: 33000)"
+        "--values", type=int, help="odd values, or of each of --only (default: 34 for each file)"
     )
-    made.add_argument("--signals", type=int, default=50, help="signals to real runs (default: 50)")
+    made.add_argument("--signals", type=int, help="signals to real runs (default: 1 for 20 files)")
     made.add_argument("--only", help=f"values for these checks only: {', '.join(STRATEGIES)}")
     made.add_argument("--keep", type=Path, default=Path("fuzz-findings"), help="folder for findings")
     made.add_argument("--replay", type=Path, help="carry out a saved finding again")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -333,9 +334,10 @@ STRATEGIES: dict[str, Values] = {
     ),
     "command": runs(),
 }
+if find_spec("pandas") is None:
+    del STRATEGIES["labels"]
 # The share of each in the inputs of a session. Those that run networks take a hundred times as long.
-SHARES = {
-    **dict.fromkeys(STRATEGIES, 10.0),
+SHARES = dict.fromkeys(STRATEGIES, 10.0) | {
     **{
         "image": 1.0,
         "boxes": 3.0,
@@ -344,7 +346,7 @@ SHARES = {
         "command": 0.3,
         "report": 5.0,
         "recipe": 5.0,
-    },
+    }
 }
 
 

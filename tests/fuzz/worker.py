@@ -7,6 +7,7 @@ back. The worker's own stdout and stderr are files, because libraries print to t
 from __future__ import annotations
 
 import faulthandler
+import importlib
 import json
 import os
 import resource
@@ -52,10 +53,11 @@ class Worker:
     ----------
     folder : where it works; its files there are removed between checks
     deadline : seconds for one check
+    checks : module with the function ``carry_out``
     """
 
-    def __init__(self, folder: Path, deadline: float = DEADLINE) -> None:
-        self.folder, self.deadline = folder, deadline
+    def __init__(self, folder: Path, deadline: float = DEADLINE, checks: str = "tests.fuzz.checks") -> None:
+        self.folder, self.deadline, self.checks = folder, deadline, checks
         self.started = 0
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -113,6 +115,7 @@ class Worker:
                     str(task_read),
                     str(answer_write),
                     str(self.folder),
+                    self.checks,
                 ],
                 cwd=ROOT,
                 env={**environment, "PYTHONPATH": paths, "OPENCV_LOG_LEVEL": "SILENT"},
@@ -148,12 +151,11 @@ class Worker:
             self._process = None
 
 
-def serve(tasks: int, answers: int, folder: Path) -> None:
+def serve(tasks: int, answers: int, folder: Path, module: str) -> None:
     """Carry out tasks from one pipe and write outcomes to another, until the parent is gone."""
     faulthandler.enable()
     os.nice(_NICENESS)
-    from tests.fuzz import checks
-
+    checks = importlib.import_module(module)
     folder.mkdir(parents=True, exist_ok=True)
     os.chdir(folder)
     with os.fdopen(tasks, "rb") as read, os.fdopen(answers, "wb") as write:
@@ -169,4 +171,4 @@ def serve(tasks: int, answers: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    serve(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4])

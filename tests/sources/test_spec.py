@@ -137,6 +137,7 @@ def test_local_files_are_those_that_are_read(folder: Path) -> None:
         ("rtsp://admin:12/34@10.0.0.5/cam", "rtsp://10.0.0.5/cam"),
         ("rtsp://admin:12#34@10.0.0.5/cam", "rtsp://10.0.0.5/cam"),
         ("rtsp://admin:99999/x@10.0.0.5:554/cam", "rtsp://10.0.0.5:554/cam"),
+        ("rtsp://admin:000000?@10.0.0.5/cam", "rtsp://10.0.0.5/cam"),
         ("rtsp://admin:1234?5@10.0.0.5/cam", "rtsp://10.0.0.5/cam"),
         ("http://localhost:80/mail@host/x", "http://localhost:80/mail@host/x"),
         ("http://10.0.0.5:80/a@b/x", "http://10.0.0.5:80/a@b/x"),
