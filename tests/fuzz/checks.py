@@ -9,6 +9,7 @@ import shutil
 import sys
 import traceback
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,10 +25,14 @@ from fkp_live.commands.options import parse
 from fkp_live.console import printable
 from fkp_live.engine import Engine
 from fkp_live.errors import ExitCode, FkpError, InputError, ModelError, UsageError
+from fkp_live.images.picture import BgrPicture
 from fkp_live.inference.metadata import read_metadata
+from fkp_live.sinks import VIDEO_FORMATS, CsvSink, JsonlSink, Sink, VideoSink
 from fkp_live.sources import open_source
 from fkp_live.sources import spec as specs
 from fkp_live.sources.picture_header import picture_size
+from fkp_live.stream import settled
+from fkp_live.types import Face, FrameResult, SourceInfo
 from tests.fuzz import commands
 from tests.fuzz.commands import FoundError
 from tests.fuzz.media import face_picture
@@ -200,7 +205,7 @@ def array_of(value: dict[str, Any]) -> Any:
     if value.get("face"):
         return cv2.resize(_FACE, (value["shape"][1] + 1, value["shape"][0] + 1))
     made = np.random.default_rng(value["seed"]).integers(0, 256, value["shape"]).astype(value["dtype"])
-    if value["strided"]:
+    if value["strided"] and made.ndim:
         made = made[::-1]
     made.setflags(write=not value["read_only"])
     return made
@@ -252,6 +257,41 @@ def frames(value: dict[str, Any]) -> str:
     return "with faces" if found else "without faces"
 
 
+def sinks(value: dict[str, Any]) -> str:
+    """Results with any finite times and sizes are written: as many as came, times that grow, and the video plays."""
+    base = None if value["base"] is None else Fraction(1, value["base"])
+    info = SourceInfo("x", 32, 24, fps=value["fps"], time_base=base, origin=value["origin"])
+    kind = value["kind"]
+    path = Path(f"a{kind}")
+    sink: Sink
+    sink = (
+        VideoSink(path, info)
+        if kind in VIDEO_FORMATS
+        else CsvSink(path)
+        if kind == ".csv"
+        else JsonlSink(path, {})
+    )
+    points = np.full((68, 2), 9.0, np.float32)
+    face = Face(points, points[:, 0] / 9, np.array([1, 2, 9, 9], np.float32), 0.5, 1, points)
+    with settled(sink):
+        for index, (time, pts, width, height) in enumerate(value["results"]):
+            given = None if base is None else pts
+            result = FrameResult(index, time, (width, height), (face,), pts=given, time_base=base)
+            sink.write(result, BgrPicture(np.full((height, width, 3), 90, np.uint8)))
+    written = commands.frames_in(
+        path, {".csv": "--csv", ".jsonl": "--jsonl"}.get(kind, "--out"), ordered=False
+    )
+    if written != len(value["results"]):
+        raise FoundError(
+            f"lost {kind}", f"{written} of {len(value['results'])} results are in the file; {sink.note!r}"
+        )
+    if kind in VIDEO_FORMATS:
+        times = commands.times_of(path)
+        if times != sorted(set(times)):
+            raise FoundError(f"times {kind}", f"times of the file: {times}")
+    return f"written {kind}"
+
+
 def options(value: dict[str, Any]) -> str:
     """Options of a pipeline from a program are refused as wrong values or types, or the pipeline works."""
     try:
@@ -289,7 +329,7 @@ def video(value: dict[str, Any]) -> str:
 
 CHECKS: dict[str, Check] = {
     **{c.__name__: c for c in (spec, url, words, text, recipe, metadata, labels, report, header)},
-    **{c.__name__: c for c in (image, boxes, frames, options, file, command, video)},
+    **{c.__name__: c for c in (image, boxes, frames, sinks, options, file, command, video)},
 }
 
 # Runs of the command share the networks, which take longer to open than a short video to process.

@@ -124,7 +124,7 @@ def _check_files(code: int, words: list[str]) -> int:
         option = next((o for o, wanted in given.items() if _is_of(name, wanted)), "?")
         if option == "?":
             raise FoundError("another file", f"{name} was not asked for, exit {code}")
-        counts[name] = _frames_in(path, option, partial=partial)
+        counts[name] = frames_in(path, option, whole=not partial)
     if code:
         return 0
     numbers = {option: counts.get(name, -1) for option, name in given.items()}
@@ -146,17 +146,24 @@ def _is_of(name: str, given: str) -> bool:
     return name == given or (name.startswith(f"{wanted.stem}.partial") and name.endswith(wanted.suffix))
 
 
-def _frames_in(path: Path, option: str, *, partial: bool) -> int:
-    """Frames of an output. Raises FoundError if it cannot be read, or is not whole and under its final name."""
+def frames_in(path: Path, option: str, *, whole: bool = True, ordered: bool = True) -> int:
+    """Frames of an output. Raises FoundError if it cannot be read.
+
+    Parameters
+    ----------
+    option : of the command that names such a file
+    whole : whether it has to end after a line
+    ordered : whether times may not go back
+    """
     if option in ("--csv", "--jsonl"):
         text = path.read_text("utf-8")
-        if text and not text.endswith("\n") and not partial:
+        if text and not text.endswith("\n") and whole:
             raise FoundError(f"half a line {option}", f"{path} ends in the middle of a line")
         lines = text.splitlines()[1:]
         if option == "--csv":
             return len({line.partition(",")[0] for line in lines})
-        times = [json.loads(line)["time"] for line in lines if not partial]
-        if any(b < a for a, b in pairwise(times)):
+        times = [json.loads(line)["time"] for line in lines if whole]
+        if ordered and any(b < a for a, b in pairwise(times)):
             raise FoundError("times go back", f"{path} has times that go back: {times}")
         return len(lines)
     try:
@@ -182,6 +189,14 @@ def decoded(path: Path, threads: str) -> int:
                 with suppress(av.FFmpegError):
                     count += len(packet.decode())
     return count
+
+
+def times_of(path: Path) -> list[float]:
+    """Seconds at which each picture of a video is shown."""
+    import av
+
+    with av.open(f"file:{path}") as container:
+        return [float(frame.pts * frame.time_base) for frame in container.decode(video=0)]
 
 
 def pictures_in(path: Path, threads: str) -> int:

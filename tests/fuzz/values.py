@@ -256,6 +256,14 @@ _pictures = _arrays(
 )
 _times = st.one_of(st.floats(), st.sampled_from([0.0, 0.04, 0.08, -1.0, 1e9, 1e308, 1e-300, 0.04, 0.04]))
 _pipelines = {"smooth": st.sampled_from(SMOOTHING), "detect_every": st.integers(1, 4)}
+_seconds = st.one_of(
+    st.floats(-1.0, 10.0),
+    st.sampled_from([0.0, 0.04, 0.08, 0.0400001, 3600.0, 21_600.5, 1e6, -1e6, 1e12]),
+)
+_ticks = st.one_of(
+    st.integers(-5, 200), st.integers(-(2**40), 2**40), st.sampled_from([0, 1, 1, 2, 3600, 90_000, 2**33])
+)
+_sides = st.one_of(st.just(32), st.integers(1, 70))
 _corners = st.one_of(_numbers, st.floats(-1e4, 1e4), st.integers(0, 160))
 
 _heads = [
@@ -324,6 +332,17 @@ STRATEGIES: dict[str, Values] = {
             "frames": st.lists(st.tuples(_times, _pictures).map(list), min_size=2, max_size=6),
         }
     ),
+    "sinks": st.fixed_dictionaries(
+        {
+            "kind": st.sampled_from([".mp4", ".mov", ".mkv", ".csv", ".jsonl"]),
+            "base": st.sampled_from([None, 1, 25, 1000, 90_000, 12_800, 1_000_000, 1_000_000_000, 30_000]),
+            "fps": st.sampled_from([None, 1e-3, 24.0, 29.97, 1000.0, 1e6]),
+            "origin": st.sampled_from([0.0, 1.4, -0.04, 95443.7]),
+            "results": st.lists(
+                st.tuples(_seconds, _ticks, _sides, _sides).map(list), min_size=1, max_size=8
+            ),
+        }
+    ),
     "options": st.fixed_dictionaries(
         {},
         optional={
@@ -342,6 +361,7 @@ SHARES = dict.fromkeys(STRATEGIES, 10.0) | {
         "image": 1.0,
         "boxes": 3.0,
         "frames": 0.7,
+        "sinks": 1.0,
         "options": 1.0,
         "command": 0.3,
         "report": 5.0,
