@@ -13,7 +13,7 @@ from typing import Any
 
 from fkp_live import __version__
 from fkp_live.arguments import MOST_THREADS, Help, Parser, file_path, filled, positive, seconds, whole_number
-from fkp_live.choices import PROVIDERS, SMOOTHING, PipelineOptions, check_range
+from fkp_live.choices import MAX_PIXELS, PROVIDERS, SMOOTHING, PipelineOptions, check_range
 from fkp_live.errors import UsageError
 
 _DESCRIPTION = "68 landmarks of every face of a camera or a video, frame by frame."
@@ -51,6 +51,7 @@ class Options:
     start, end : seconds of a file
     max_frames : stop after this many frames
     mirror : turn the picture left to right before all else
+    max_pixels : refuse larger pictures by their header
     quiet : neither progress nor log
     pipeline : how the stream is processed
     """
@@ -66,6 +67,7 @@ class Options:
     end: float | None
     max_frames: int | None
     mirror: bool
+    max_pixels: int
     quiet: bool
     pipeline: PipelineOptions
 
@@ -139,6 +141,13 @@ def parser() -> argparse.ArgumentParser:
     group.add_argument("--end", type=seconds, metavar="S", help="stop at second S of a file")
     group.add_argument("--max-frames", type=whole_number(1), metavar="N", help="stop after N frames")
     group.add_argument("--mirror", action=flag, default=False, help="turn the picture left to right first")
+    group.add_argument(
+        "--max-pixels",
+        type=whole_number(1),
+        default=MAX_PIXELS,
+        metavar="N",
+        help="refuse pictures of more pixels, by their header",
+    )
 
     group = made.add_argument_group("output")
     group.add_argument("--out", type=file_path, metavar="FILE", help="annotated video: .mp4, .mov or .mkv")

@@ -52,7 +52,13 @@ def run(options: Options, stops: Stops) -> int:
         pipeline = Pipeline(options.pipeline)
         _note(options, f"{pipeline.engine.note}; network {pipeline.engine.model_name}")
         source = stack.enter_context(
-            open_source(spec, start=options.start, end=options.end, mirror=options.mirror)
+            open_source(
+                spec,
+                start=options.start,
+                end=options.end,
+                mirror=options.mirror,
+                max_pixels=options.max_pixels,
+            )
         )
         stops.finish_files(source)
         stats = RunStats()

@@ -87,7 +87,7 @@ def _animation_in(path: Path, max_pixels: int) -> cv2.Animation | None:
     if count * width * height > 2 * max_pixels:
         raise InputError(
             f"{path} has {count} pictures of {width}x{height}, more than twice the limit of {max_pixels} pixels.",
-            "Convert it to a video with ffmpeg, or raise the limit (max_pixels) if there is memory for it.",
+            "Convert it to a video with ffmpeg, or raise the limit (--max-pixels) if there is memory for it.",
         )
     whole, animation = cv2.imdecodeanimation(data[None])
     return animation if whole else None

@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fkp_live.choices import check_range
+from fkp_live.choices import MAX_PIXELS, check_range
 from fkp_live.errors import UsageError
 from fkp_live.images.picture import BgrPicture
 from fkp_live.sources.camera import open_camera
@@ -22,9 +22,6 @@ from fkp_live.sources.images import open_pictures
 from fkp_live.sources.source import Frames, Opened, Source
 from fkp_live.sources.spec import check_file, names_pictures, resolve, without_password
 from fkp_live.sources.video import open_video
-
-# 16,384 x 16,384, the largest side of H.264: more than any phone's picture, and 800 MB as BGR.
-MAX_PIXELS = 1 << 28
 
 
 def open_source(

@@ -75,7 +75,7 @@ def check_pixels(name: str, size: tuple[int, int], most: int) -> None:
     if width * height > most:
         raise InputError(
             f"{name} has {width}x{height} pixels, more than the limit of {most}.",
-            "Scale it down, or raise the limit (max_pixels) if there is memory for it.",
+            "Scale it down, or raise the limit (--max-pixels) if there is memory for it.",
         )
 
 

@@ -661,3 +661,15 @@ def test_the_doctor_notices_a_model_that_was_changed(
 def test_the_doctor_refuses_what_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--please"]) == 2
     assert "--please" in capsys.readouterr().err
+
+
+def test_a_picture_over_the_limit_is_refused_by_its_header(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture, table = tmp_path / "a.png", tmp_path / "a.csv"
+    cv2.imwrite(str(picture), np.zeros((30, 40, 3), np.uint8))
+    words = ["--video", str(picture), "--csv", str(table), "--headless", "--max-pixels"]
+    assert main([*words, "1199"]) == 3
+    assert "40x30 pixels, more than the limit of 1199" in capsys.readouterr().err
+    assert not table.exists()
+    assert main([*words, "1200"]) == 0
