@@ -105,8 +105,8 @@ class Sound:
             cure = "; .mkv can hold it" if container != "matroska" and decodable else ""
             self._notes.append(f"{sound} does not fit into {suffix} and was left out{cure}")
             return
-        self._streams[index] = add(self._output)
         self._trials[index] = TrialMuxer(container, add)
+        self._streams[index] = add(self._output)
 
     def begin(self, origin: float, *, cut: bool) -> None:
         """Say where the output begins, before the first call of `copy_until`.

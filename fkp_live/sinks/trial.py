@@ -52,13 +52,14 @@ class TrialMuxer:
         self._output.start_encoding()
 
     def mux(self, packet: Packet[Any]) -> None:
-        """Check one packet, which is not changed. FFmpegError or ValueError: the container refuses it."""
-        from av.packet import Packet
-
-        copy: Packet[Any] = Packet(bytes(packet))
-        copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
-        copy.stream = self._stream
-        self._output.mux(copy)
+        """Check one packet, which comes out as it was. FFmpegError or ValueError: the container refuses it."""
+        # The packet itself, because a copy would lack its side data (an AAC header).
+        stamps = packet.pts, packet.dts, packet.time_base
+        try:
+            packet.stream = self._stream
+            self._output.mux(packet)
+        finally:
+            packet.pts, packet.dts, packet.time_base = stamps
 
     def close(self) -> None:
         """Check the end of the file, and the file if it was kept. FFmpegError or ValueError: it is not right."""
@@ -73,7 +74,19 @@ class TrialMuxer:
 
 
 class _Nowhere:
-    """A file that forgets what is written to it."""
+    """A file that forgets what is written to it. It can be sought in, which AAC in Matroska depends on."""
+
+    def __init__(self) -> None:
+        self._position = self._size = 0
 
     def write(self, data: bytes) -> int:
+        self._position += len(data)
+        self._size = max(self._size, self._position)
         return len(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._position = offset + (0, self._position, self._size)[whence]
+        return self._position
+
+    def tell(self) -> int:
+        return self._position

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import cv2
@@ -96,7 +97,7 @@ def test_a_full_disk_leaves_nothing(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(os, "fdopen", full)
     before = set(tmp_path.iterdir())
     assert main(["label", str(checkpoint), str(tmp_path), "--out", str(tmp_path / "x.csv")]) == 6
     assert set(tmp_path.iterdir()) == before
