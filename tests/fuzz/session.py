@@ -42,7 +42,8 @@ class Session:
     Attributes
     ----------
     counts : outcomes by check and kind
-    findings : how often each signature was met
+    findings : how often each signature was met, since it was saved
+    seconds : of all runs of each check
     """
 
     worker: Worker
@@ -51,7 +52,7 @@ class Session:
     say: Callable[[str], object]
     counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     findings: Counter[str] = field(default_factory=Counter)
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def values(self, count: int) -> None:
         """About ``count`` values of all checks together, each by its share."""
@@ -67,7 +68,7 @@ class Session:
             nonlocal tried
             tried += 1
             outcome = self._run(check, check, value)
-            if outcome.finding and not self.findings[outcome.signature]:
+            if outcome.finding and outcome.signature not in self.findings:
                 if _LOST.match(outcome.kind):
                     self.found(check, value, outcome)
                 else:
@@ -93,7 +94,7 @@ class Session:
             rounds += 1
 
     def files(self, count: int, folder: Path) -> None:
-        """Every whole file once, then ``count`` damaged ones, in turn videos, pictures and models."""
+        """Every whole file once, then ``count`` damaged videos, pictures and models."""
         folder.mkdir(parents=True, exist_ok=True)
         videos, pictures = make_all(folder)
         models = model_files()
@@ -124,7 +125,7 @@ class Session:
         path.write_bytes(content)
         value = {**value, "path": str(path)}
         outcome = self._run(kind, check, value)
-        if outcome.finding and not self.findings[outcome.signature]:
+        if outcome.finding and outcome.signature not in self.findings:
             self.found(check, value, outcome)
 
     def _run(self, kind: str, check: str, value: Any) -> Outcome:
@@ -132,10 +133,10 @@ class Session:
         if check == "command":
             value = {"words": value, "clip": str(DEMO)}
         outcome = self.worker.run(check, value)
-        self.seconds[kind] += time.monotonic() - begun  # type: ignore[assignment]
+        self.seconds[kind] += time.monotonic() - begun
         self.counts[kind][outcome.kind] += 1
-        if outcome.finding:
-            self.findings[outcome.signature] += bool(self.findings[outcome.signature])
+        if outcome.signature in self.findings:
+            self.findings[outcome.signature] += 1
         return outcome
 
     def found(self, check: str, value: Any, outcome: Outcome) -> None:

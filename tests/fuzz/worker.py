@@ -10,7 +10,6 @@ import faulthandler
 import importlib
 import json
 import os
-import resource
 import select
 import signal
 import subprocess
@@ -155,6 +154,8 @@ def serve(tasks: int, answers: int, folder: Path, module: str) -> None:
     """Carry out tasks from one pipe and write outcomes to another, until the parent is gone."""
     faulthandler.enable()
     os.nice(_NICENESS)
+    import resource  # not on Windows
+
     checks = importlib.import_module(module)
     folder.mkdir(parents=True, exist_ok=True)
     os.chdir(folder)
