@@ -295,10 +295,9 @@ def sinks(value: dict[str, Any]) -> str:
 def options(value: dict[str, Any]) -> str:
     """Options of a pipeline from a program are refused as wrong values or types, or the pipeline works."""
     try:
-        pipeline = Pipeline(PipelineOptions(**value), engine=_ENGINE)
+        Pipeline(PipelineOptions(**value), engine=_ENGINE).process_image(_FACE, 0.0)
     except (ValueError, TypeError, UsageError) as error:
         return type(error).__name__
-    pipeline.process_image(_FACE, 0.0)
     return "pipeline"
 
 

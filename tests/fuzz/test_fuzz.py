@@ -12,6 +12,7 @@ import pytest
 
 from tests.fuzz.mutator import STEPS, damaged
 from tests.fuzz.session import Session, replay
+from tests.fuzz.signals import send_signals
 from tests.fuzz.worker import MOST_MEMORY, Outcome, Worker
 
 pytestmark = [
@@ -42,6 +43,12 @@ def test_odd_values_are_refused_or_taken(session: Session) -> None:
     assert session.counts["words"]["Options"]
     assert session.counts["recipe"]["read"]
     assert session.counts["frames"]["with faces"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for the handlers in /proc")
+def test_runs_that_get_a_signal_end_in_130(tmp_path: Path) -> None:
+    """More moments: tests/commands/test_signals.py."""
+    assert send_signals(0, 2, tmp_path / "run", print) == 0
 
 
 # ----- the fuzzing itself
