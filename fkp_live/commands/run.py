@@ -142,7 +142,8 @@ def _finish(
     for note in (source.note, *(sink.note for sink in sinks)):
         if note:
             _note(options, note)
-    written = [str(path) for path in options.outputs.values()] if stats.frames else []
+    # Stopped before the first frame: a video without a picture is not kept, a table without a row is.
+    written = [str(path) for option, path in options.outputs.items() if stats.frames or option != "--out"]
     summary = stats.summary(dropped=source.dropped, outputs=[*written, *(viewer.snapshots if viewer else [])])
     say(summary.table())
     for name in summary.outputs:

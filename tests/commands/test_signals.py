@@ -19,6 +19,7 @@ import pytest
 from conftest import numbered
 
 from fkp_live import pipeline
+from fkp_live.commands import run
 from fkp_live.commands.cli import main
 from fkp_live.commands.signals import Stops
 from fkp_live.sources import open_source
@@ -243,6 +244,24 @@ def test_a_signal_ends_the_run_at_a_whole_frame(
     assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 22
     assert (tmp_path / "a.csv").read_text().splitlines()[-1].startswith("21,")
     assert not list(tmp_path.glob("*.partial.*"))
+
+
+def test_a_signal_before_the_first_frame_leaves_no_file_unmentioned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The tables are whole, with no row; a video without a picture is none."""
+    real = run.RunStats
+
+    def interrupted() -> Any:
+        signal.raise_signal(signal.SIGINT)
+        return real()
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run, "RunStats", interrupted)
+    assert main(["--demo", "--out", "a.mp4", "--csv", "a.csv", "--jsonl", "a.jsonl", "--headless"]) == 130
+    reported = [line for line in capsys.readouterr().out.splitlines() if line.startswith("written: ")]
+    assert reported == [f"written: {path.name}" for path in sorted(tmp_path.iterdir())]
+    assert len(reported) == 2
 
 
 class Flag:
