@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import http.server
 import io
+import os
 import stat
 import struct
 import threading
@@ -13,16 +14,16 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from labelled import HEADER, row_of
 
 from fkp_live.errors import ExitCode, FkpError, InputError, OutputError, UsageError
 from train.__main__ import main
+from train.data.download import Part
+from train.data.download import download as download_to
 from train.data.faces import read_csv
-from train.data.fetch import CSV_FILES, download, unpack
+from train.data.fetch import CSV_FILES, unpack
 
-HEADER = "," + ",".join(map(str, range(136)))
-PNG = cv2.imencode(".png", np.random.default_rng(0).integers(0, 255, (40, 40, 4)).astype(np.uint8))[
-    1
-].tobytes()
+PNG = cv2.imencode(".png", np.full((150, 160, 4), 90, np.uint8))[1].tobytes()
 
 
 def data_set(training: int = 3, test: int = 2) -> dict[str, bytes]:
@@ -30,8 +31,8 @@ def data_set(training: int = 3, test: int = 2) -> dict[str, bytes]:
     members: dict[str, bytes] = {}
     for which, count in (("training", training), ("test", test)):
         names = [f"Ann_Bee_{k}.jpg" for k in range(count)]
-        rows = [f"{name}," + ",".join(str(k) for k in range(136)) for name in names]
-        members[f"{which}_frames_keypoints.csv"] = "\n".join([HEADER, *rows, ""]).encode()
+        rows = [",".join(row) for row in [HEADER, *map(row_of, names)]]
+        members[f"{which}_frames_keypoints.csv"] = "\n".join([*rows, ""]).encode()
         members |= {f"{which}/{name}": PNG for name in names}
     return members
 
@@ -54,6 +55,11 @@ def make_zip(tmp_path: Path) -> Callable[[bytes], Path]:
     return make
 
 
+def download(url: str, path: Path, **options: Any) -> None:
+    with Part(path) as part:
+        download_to(url, part, **options)
+
+
 class Server:
     """One file over HTTP on loopback, as well or as badly behaved as a test asks.
 
@@ -64,12 +70,14 @@ class Server:
     cuts : how many bytes each of the next answers sends before the connection is cut
     status : sent instead of the file where it is not 200
     asked : Range header of each request (empty without one)
+    meanwhile : called before each answer
     """
 
     def __init__(self, content: bytes) -> None:
         self.content, self.ranges, self.status = content, True, 200
         self.cuts: list[int] = []
         self.asked: list[str] = []
+        self.meanwhile: Callable[[], None] = lambda: None
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -87,6 +95,7 @@ class Server:
     def _answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
         wanted = request.headers.get("Range", "")
         self.asked.append(wanted)
+        self.meanwhile()
         start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and self.ranges else 0
         if self.status != 200:
             request.send_error(self.status)
@@ -132,7 +141,7 @@ def test_fetch_downloads_checks_and_unpacks(
     assert files_below(target.parent) == {f"udacity/{name}" for name in data_set()}
     faces = read_csv(target / CSV_FILES[0])
     assert len(faces) == 3
-    assert faces.image(0).shape == (40, 40, 3)
+    assert faces.image(0).shape == (150, 160, 3)
     assert "3 faces" in capsys.readouterr().out
 
 
@@ -165,7 +174,7 @@ def test_a_server_without_ranges_starts_over(server: Server, tmp_path: Path) -> 
 
 
 def test_a_file_that_changed_meanwhile_is_refused_and_deleted(server: Server, tmp_path: Path) -> None:
-    (tmp_path / "d.zip.part").write_bytes(server.content[:1000])
+    (tmp_path / "d.zip.part").write_bytes(server.content[:4000])
     server.content = zipped(data_set(training=5))
     command = ["fetch", "--url", server.url, "--to", str(tmp_path / "d")]
     assert main(command) == ExitCode.INPUT
@@ -225,6 +234,69 @@ def test_a_foreign_download_leaves_nothing(server: Server, tmp_path: Path, conte
     assert list(tmp_path.iterdir()) == []
 
 
+# --- links and other files in the way of the partial file -----------------------------------------------------------
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Path:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "victim").write_bytes(b"as it was")
+    return tmp_path / "elsewhere" / "victim"
+
+
+@pytest.mark.parametrize(
+    ("put", "said"),
+    [
+        (lambda part, victim: part.symlink_to(victim), "it is a link"),
+        (lambda part, victim: part.symlink_to(victim.parent / "new"), "it is a link"),
+        (lambda part, victim: part.symlink_to(part), "it is a link"),
+        (lambda part, victim: os.link(victim, part), "it has a second name"),
+        (lambda part, victim: os.mkfifo(part), "it is not a regular file"),
+        (lambda part, victim: part.mkdir(), "Is a directory"),
+    ],
+    ids=["link", "link to nothing", "link to itself", "hard link", "pipe", "folder"],
+)
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_what_lies_in_the_way_is_not_written_to(
+    server: Server,
+    tmp_path: Path,
+    victim: Path,
+    put: Callable[[Path, Path], None],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    part = tmp_path / "d.zip.part"
+    put(part, victim)
+    assert main(["fetch", "--url", server.url, "--to", str(tmp_path / "d")]) == ExitCode.OUTPUT
+    assert f"cannot write {part}: {said}" in capsys.readouterr().err
+    assert victim.read_bytes() == b"as it was"
+    assert list(victim.parent.iterdir()) == [victim]
+    assert os.path.lexists(part)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("swapped", ["link", "file", "nothing"])
+def test_a_partial_file_whose_name_is_taken_meanwhile(
+    server: Server, tmp_path: Path, victim: Path, swapped: str
+) -> None:
+    part = tmp_path / "d.zip.part"
+
+    def swap() -> None:
+        if len(server.asked) == 2:  # the first 1,000 bytes have arrived
+            part.unlink()
+            if swapped == "link":
+                part.symlink_to(victim)
+            elif swapped == "file":
+                part.write_bytes(b"another's")
+
+    server.cuts, server.meanwhile = [1000], swap
+    assert main(["fetch", "--url", server.url, "--to", str(tmp_path / "d")]) == ExitCode.OK
+    assert files_below(tmp_path / "d") == set(data_set())
+    assert victim.read_bytes() == b"as it was"
+    # What has the name now is another's, and stays.
+    assert os.path.lexists(part) == (swapped != "nothing")
+
+
 # --- unpack -----------------------------------------------------------------------------------------------------------
 
 
@@ -261,6 +333,30 @@ def refused(archive: Path, target: Path, **options: Any) -> str:
 def test_no_entry_escapes(make_zip: Callable[[bytes], Path], tmp_path: Path, name: str) -> None:
     said = refused(make_zip(zipped(data_set() | {name: PNG})), tmp_path / "d")
     assert "would leave the folder" in said
+
+
+@pytest.mark.parametrize("which", ["training", "test"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "{outside}",
+        "../secret.png",
+        "{which}/../../secret.png",
+        r"C:\secret.png",
+        "..\\secret.png",
+        "//host/secret.png",
+    ],
+)
+def test_no_row_of_an_archive_names_a_picture_outside(
+    make_zip: Callable[[bytes], Path], tmp_path: Path, which: str, name: str
+) -> None:
+    (tmp_path / "secret.png").write_bytes(PNG)
+    row = ",".join(row_of(name.format(outside=tmp_path / "secret.png", which=which)))
+    members = data_set()
+    members[f"{which}_frames_keypoints.csv"] += row.encode() + b"\n"
+    said = refused(make_zip(zipped(members)), tmp_path / "d")
+    assert f"{which}_frames_keypoints.csv, row {5 if which == 'training' else 4}, column 0" in said
+    assert "leads out of the folder of the images" in said
 
 
 def test_symbolic_links_are_refused(make_zip: Callable[[bytes], Path], tmp_path: Path) -> None:
