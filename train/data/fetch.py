@@ -75,9 +75,16 @@ def unpack(
 
 def check_target(target: Path, *, overwrite: bool) -> None:
     """OutputError if the folder must not be written."""
-    if target.exists() and not target.is_dir():
+    try:
+        is_file, is_filled = (
+            target.exists() and not target.is_dir(),
+            target.is_dir() and any(target.iterdir()),
+        )
+    except OSError as error:
+        raise OutputError(f"cannot write {target}: {error.strerror}", "Choose another --to.") from error
+    if is_file:
         raise OutputError(f"{target} is a file, expected a folder to unpack into", "Choose another --to.")
-    if target.is_dir() and any(target.iterdir()) and not overwrite:
+    if is_filled and not overwrite:
         raise OutputError(
             f"{target} exists and is not empty",
             "Give --overwrite to replace the data set in it, or another --to.",

@@ -83,8 +83,8 @@ def _other_order(points: NDArray[np.float32]) -> str:
     first, second = flat[:N_POINTS], flat[N_POINTS:]
     orders: dict[str, NDArray[np.float32]] = {
         "with y before x": points[:, ::-1],
-        "with y from the bottom up": points * np.float32([1, -1]),
-        "with left and right exchanged": points * np.float32([-1, 1]),
+        "with y from the bottom up": points * np.array([1, -1], np.float32),
+        "with left and right exchanged": points * np.array([-1, 1], np.float32),
         "as all x, then all y": np.stack([first, second], -1),
         "as all y, then all x": np.stack([second, first], -1),
     }

@@ -14,7 +14,6 @@ import argparse
 import json
 import math
 import sys
-import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -28,7 +27,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from fkp_live.engine import Engine
-from fkp_live.errors import ExitCode, InputError, UsageError
+from fkp_live.errors import ExitCode, UsageError
 from fkp_live.faces.detector import USUAL_FACE
 from fkp_live.pipeline import FaceLandmarker
 from fkp_live.sinks.files import write_text
@@ -38,6 +37,7 @@ from train.evaluate.report import table
 from train.network.model import fast_bf16
 from train.network.opening import open_network
 from train.options import UDACITY_OFFSET
+from train.recipe import read_toml, shown
 
 RECIPES = ("original_lr01", "original_lr001")
 RECIPE_FOLDER = Path(__file__).parents[1] / "recipes"
@@ -97,12 +97,7 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 def read_original_recipe(path: Path) -> OriginalRecipe:
     """A recipe from a TOML file; InputError or UsageError if it is none."""
-    try:
-        content = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise InputError(f"cannot read recipe {path}: {error.strerror}", "See train/recipes/.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not TOML: {error}", "See train/recipes/original_lr01.toml.") from error
+    content = read_toml(path)
     known = {field.name for field in fields(OriginalRecipe)}
     if content.keys() - known:
         raise UsageError(
@@ -115,7 +110,7 @@ def read_original_recipe(path: Path) -> OriginalRecipe:
     for key, (fits, expected) in _CHECKS.items():
         value = getattr(recipe, key)
         if not fits(value):
-            raise UsageError(f"{path}: {key} = {value!r}, expected {expected}")
+            raise UsageError(f"{path}: {key} = {shown(value)}, expected {expected}")
     if recipe.batch_norm and recipe.batch < 2:
         raise UsageError(f"{path}: batch = 1, expected at least 2 with batch_norm", _TWO)
     return recipe

@@ -64,8 +64,8 @@ SINGLE[[17, 57]] = [57, 17]
     [
         (lambda p: p * 0.7, "labels of mine lie"),
         (lambda p: p * [0.6, 1.0], "labels of mine lie"),
-        (lambda p: np.roll(p, 1, axis=0) + [0, 20], "labels of mine lie"),
-        (lambda p: p + [0, 25], "labels of mine lie"),
+        (lambda p: np.add(np.roll(p, 1, axis=0), [0, 20]), "labels of mine lie"),
+        (lambda p: np.add(p, [0, 25]), "labels of mine lie"),
         (lambda p: p[:, :, ::-1] * [1, -1] + [0, 150], "labels of mine lie"),
         (lambda p: p[:, SINGLE], "point 17 of the labels of mine"),
     ],
@@ -91,7 +91,7 @@ def test_labels_that_lie_elsewhere_are_refused_by_set(
 
 
 def test_the_farthest_face_is_named(truth: np.ndarray, faces_of: Callable[[np.ndarray], FaceSet]) -> None:
-    far = truth + [0, 25]
+    far = np.add(truth, [0, 25])
     far[4] += 30
     with pytest.raises(InputError, match=r"the farthest is '4\.png'"):
         check_labels([faces_of(far)], finder(truth))
