@@ -38,7 +38,7 @@ test-lowest test-newest: $(VENV)/uv.stamp
 mutants: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.mutants
 
-# The product alone: without torch, onnx and pandas.
+# The product alone: without torch and onnx.
 $(VENV)/product.stamp: setup.cfg pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet -c constraints.txt -e .
