@@ -4,6 +4,7 @@
 # make test-lowest  the product's tests on the lowest versions that setup.cfg allows, in .venv-lowest
 # make test-newest  the product's tests on the newest versions, without constraints, in .venv-newest
 # make mutants      change central constants one by one; some test must fail for each
+# make fuzz         damaged files, odd values and signals for hours: make fuzz SEED=7 COUNT=3000
 # make clean        remove what these made
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := fkp_live train export tests benchmarks examples
 
-.PHONY: demo test lint test-lowest test-newest mutants clean
+.PHONY: demo test lint test-lowest test-newest mutants fuzz clean
 
 demo: $(VENV)/product.stamp
 	$(BIN)/fkp-live --demo --headless --overwrite \
@@ -38,7 +39,12 @@ test-lowest test-newest: $(VENV)/uv.stamp
 mutants: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.mutants
 
-# The product alone: without torch and onnx.
+SEED ?= 0
+COUNT ?= 1000
+fuzz: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.fuzz --seed $(SEED) --count $(COUNT)
+
+# The product alone: without torch, onnx and pandas.
 $(VENV)/product.stamp: setup.cfg pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet -c constraints.txt -e .

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from time import perf_counter
 
@@ -139,8 +140,10 @@ class Pipeline:
         Raises
         ------
         ValueError
-            If ``image`` is anything else.
+            If ``image`` is anything else, or ``time`` is not finite.
         """
+        if not math.isfinite(time):
+            raise ValueError(f"the time is {time}, expected seconds")
         self._images += 1
         return self.process(Frame(as_picture(image), self._images - 1, time, perf_counter()))
 

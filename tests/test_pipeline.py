@@ -204,6 +204,13 @@ def test_a_picture_of_the_wrong_kind_is_refused(image: object, says: str) -> Non
         _pipeline(world).process_image(image, 0.0)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("time", [np.nan, np.inf, -np.inf])
+def test_a_time_that_is_not_finite_is_refused(time: float) -> None:
+    """No JSON holds it, and no video."""
+    with pytest.raises(ValueError, match=f"time is {time}, expected seconds"):
+        _pipeline(World()).process_image(GREY, time)
+
+
 @pytest.mark.parametrize("boxes", [[[0, 0, 10]], [[10, 0, 0, 10]], [[0, 0, np.nan, 10]]])
 def test_boxes_that_are_none_are_refused(boxes: list[list[float]]) -> None:
     world = World()

@@ -98,8 +98,11 @@ class LandmarkNetwork:
 
 
 def check_boxes(boxes: ArrayLike) -> FloatArray:
-    """Boxes as (N, 4) float32; ValueError unless they are finite and have an area."""
-    array: NDArray[np.float32] = np.asarray(boxes, np.float32)
+    """Boxes as (N, 4) float32; ValueError unless they are finite numbers and have an area."""
+    try:
+        array: NDArray[np.float32] = np.asarray(boxes, np.float32)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"boxes are not numbers of shape (N, 4): {error}") from None
     if array.size == 0:
         return np.empty((0, 4), np.float32)
     if array.ndim == 1:

@@ -18,8 +18,8 @@ class VideoClock:
     """Timestamps of a file in ticks of `base`: exact where the source's are, and always growing.
 
     The file begins where a player begins to show the source (``info.origin``). After a cut at the front
-    (``info.start``) and for live sources it begins with the first picture. A step of over six hours, or of more than
-    a container can hold, is replaced by one as long as the step before it.
+    (``info.start``), for live sources and where a picture comes before the origin it begins with the first picture.
+    A step of over six hours, or of more than a container can hold, is replaced by one as long as the step before it.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class VideoClock:
         else:
             ticks = round(result.pts * result.time_base / self.base)
         if self._last is None:
-            self.rebased = self.rebased or ticks - self._zero > self._longest
+            self.rebased = self.rebased or not 0 <= ticks - self._zero <= self._longest
             if self.rebased:
                 self._zero = ticks
             self._last = ticks - self._zero

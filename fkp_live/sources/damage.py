@@ -22,7 +22,7 @@ class Damage:
 
     Attributes
     ----------
-    skipped : packets that could not be decoded
+    skipped : packets that are not whole or could not be decoded
     reached : end of the last packet of any track, in seconds on the file's clock
     """
 
@@ -45,8 +45,11 @@ class Damage:
             return False
         if packet.size:
             self._broken_end = packet.is_corrupt
-        # Half a frame: decoding it could spoil the good one before it.
-        return not (packet.size and packet.is_corrupt and self._container.kinds & _INDEXED)
+        if packet.size and packet.is_corrupt and self._container.kinds & _INDEXED:
+            # Half a frame: decoding it could spoil the good one before it.
+            self.skipped += 1
+            return False
+        return True
 
     def undecodable(self) -> None:
         """Note that the last packet could not be decoded. Players go on, and so does a source."""

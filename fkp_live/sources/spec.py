@@ -38,6 +38,10 @@ def resolve(spec: str | int | Path) -> int | str | Path:
     if isinstance(spec, int):
         return spec
     text = str(spec)
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:  # half of a character, which no system can look up
+        raise InputError(f"There is no file {text!r}.", CHECK_SPELLING) from None
     if isinstance(spec, str):
         if text.isdecimal() and len(text) < 10 and not os.path.lexists(text):
             return int(text)
@@ -164,7 +168,7 @@ def _begins_with_password(authority: str, rest: str) -> bool:
         return False
     if not port.isdecimal():
         return bool(port)
-    if int(port[:6]) > _LAST_PORT:
+    if len(port) > len(str(_LAST_PORT)) or int(port) > _LAST_PORT:
         return True
     # A port, or digits at the front of a password. Names of users have no dot; an @ that begins a part of the path is a
     # user name of a web site.

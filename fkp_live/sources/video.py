@@ -70,13 +70,15 @@ def _open_file(
 ) -> Opened:
     file = _File(container, damage, converter, start, end)
     first, frames = peek_first(file.frames(), file.no_frames_error)
+    # What the header takes for the beginning may be that of another track.
+    begins_before = not start and first.time < container.origin - file.slack
     info = replace(
         _info(container, converter, first),
         start=start or 0.0,
         frames=file.count,
         duration=container.duration,
         path=where,
-        origin=container.origin,
+        origin=first.time if begins_before else container.origin,
         has_audio=container.has_audio,
         time_base=first.time_base,
         colour=converter.colour,
@@ -104,6 +106,10 @@ class _File:
     Parameters
     ----------
     start, end : seconds from the beginning; None: no limit
+
+    Attributes
+    ----------
+    slack : seconds within which two times mean the same picture
     """
 
     def __init__(
@@ -117,6 +123,9 @@ class _File:
         self._container, self._damage, self._converter = container, damage, converter
         self._start, self._end = start, end
         base = container.time_base
+        # So that a time printed and typed in again means the frame that it was printed for; not half a tick, which
+        # would be half a picture where the clock ticks once a picture (AVI, IVF, Ogg, MXF).
+        self.slack = min(float(base) / 2, _PRINTED) + 5e-7
         self._timestamps = Timestamps(base, container.rate, by_decoding="avi" in container.kinds)
         self._last: float | None = None  # time of the last decoded picture
         self._size: tuple[int, int] | None = None
@@ -139,17 +148,16 @@ class _File:
         """Frames in the range; at the end of the file a check that the file is complete."""
         base, origin = self._container.time_base, self._container.origin
         start, end = self._start or 0.0, float("inf") if self._end is None else self._end
-        # So that a time printed and typed in again means the frame that it was printed for; not half a tick, which
-        # would be half a picture where the clock ticks once a picture (AVI, IVF, Ogg, MXF).
-        slack = min(float(base) / 2, _PRINTED) + 5e-7
+        # Without --start every picture, also one before the origin.
+        first = origin + start - self.slack if start else float("-inf")
         index = 0
         try:
             pictures = decoded_from(self._container, self._damage, origin + start if start else None)
             for pts, picture in self._timestamps.stamped(pictures):
                 self._last = seconds = float(pts * base)
-                if seconds >= origin + end - slack:
+                if seconds >= origin + end - self.slack:
                     return
-                if seconds >= origin + start - slack:
+                if seconds >= first:
                     converted = self._converter(picture)
                     self._note_size(converted.size, seconds - origin)
                     yield Frame(converted, index, seconds, time.perf_counter(), pts, base)

@@ -127,6 +127,9 @@ def test_a_box_beyond_the_picture_is_legal(network: LandmarkNetwork) -> None:
         ([0, 0, 5, 0], "x0 < x1 and y0 < y1"),
         ([0, 0, np.nan, 5], "finite"),
         ([0, 0, np.inf, 5], "finite"),
+        ([[10**400] * 4], "boxes are not numbers"),
+        ({}, "boxes are not numbers"),
+        ([[0, 0, 5, None, "x"]], "boxes are not numbers"),
     ],
 )
 def test_wrong_boxes_are_named(boxes: Any, message: str) -> None:

@@ -42,6 +42,14 @@ def test_a_file_whose_clock_starts_late_begins_at_0() -> None:
     assert clock.origin == 10.0
 
 
+def test_a_picture_before_the_origin_is_at_0() -> None:
+    """Players do not show what lies before 0; a video of such pictures only would have none."""
+    clock = VideoClock(info(time_base=BASE, origin=1.4))
+    assert ticks(clock, 36_000, 37_001, 45_000) == [0, 1001, 9000]
+    assert clock.origin == 1.2
+    assert clock.rebased
+
+
 @pytest.mark.parametrize("more", [{"start": 2.5}, {"live": True}])
 def test_after_a_cut_and_live_the_first_picture_is_at_0(more: dict[str, float]) -> None:
     clock = VideoClock(info(time_base=BASE, **more))

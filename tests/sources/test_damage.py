@@ -5,14 +5,16 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
 import pytest
 from conftest import number_of, numbered, read
+from written import copied
 
 from fkp_live.errors import InputError
-from fkp_live.sources import container, open_source
+from fkp_live.sources import container, open_source, video
 from fkp_live.sources.truncation import is_truncated
 
 MakeClip = Callable[..., Path]
@@ -55,6 +57,42 @@ def test_damage_in_the_middle_is_skipped_and_noted(make_clip: MakeClip, tmp_path
     assert 40 <= len(frames) < 60
     assert frames[-1].time == pytest.approx(59 / 30, abs=1e-3)
     assert "damaged" in source.note
+
+
+def test_a_damaged_picture_in_the_middle_of_an_index_is_noted(make_clip: MakeClip, tmp_path: Path) -> None:
+    # Each picture in a chunk of its own, so that the place of the next one is known.
+    path = make_clip(tmp_path / "d.mp4", 12, codec="mpeg4", sound="aac", faststart=True)
+    data = bytearray(path.read_bytes())
+    sizes = data.index(b"stsz") + 16
+    data[sizes + 8 : sizes + 12] = struct.pack(">I", len(data))  # the third picture reaches beyond the file
+    path.write_bytes(data)
+    with open_source(path) as source:
+        assert len(list(source)) == 11
+    assert source.note == "1 damaged packets of d.mp4 were skipped"
+
+
+def test_a_picture_before_the_beginning_is_read(
+    make_clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The beginning that FFmpeg names may be that of another track, or, in damaged files, of a later picture."""
+    path = make_clip(tmp_path / "early.mkv", 5, rate=25)
+    real = video.Container
+
+    def named_later(*given: Any, **more: Any) -> container.Container:
+        made = real(*given, **more)
+        made.origin = 0.1
+        return made
+
+    monkeypatch.setattr(video, "Container", named_later)
+    with open_source(path) as source:
+        assert [number_of(frame.image) for frame in source] == [0, 1, 2, 3, 4]
+        assert source.info.origin == 0.0
+    copied(path, tmp_path / "out.mp4")
+    with open_source(path, start=0.03) as source:
+        assert [number_of(frame.image) for frame in source] == [4]
+        assert source.info.origin == 0.1
+    monkeypatch.undo()
+    assert [number_of(frame.image) for frame in read(tmp_path / "out.mp4")] == [0, 1, 2, 3, 4]
 
 
 FORMATS = {  # codec and sound of each; a picture is cut in half at 60 %

@@ -59,6 +59,24 @@ def test_a_value_that_cannot_be_is_refused_when_the_recipe_is_read(
     assert str(tmp_path / "odd.toml") in caught.value.message
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name = " + "[" * 2000 + "]" * 2000,
+        "x = " + "9" * 5000,
+        "name = '",
+        "name = '\udcff'",
+        r'base = "\u0000"',
+    ],
+    ids=["deep", "long", "open", "bytes", "zero byte"],
+)
+def test_what_is_not_toml_or_names_no_file_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "odd.toml").write_text(text, "utf-8", "surrogateescape")
+    with pytest.raises(InputError) as caught:
+        read_recipe(tmp_path / "odd.toml")
+    assert str(tmp_path) in caught.value.message
+
+
 def test_a_whole_number_will_do_for_a_number(tmp_path: Path) -> None:
     (tmp_path / "whole.toml").write_text("[loss]\nmaps = 3\n[data]\nudacity_offset = [1, 0]")
     assert read_recipe(tmp_path / "whole.toml").loss.maps == 3
