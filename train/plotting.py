@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from functools import cache
@@ -17,6 +18,9 @@ def pyplot() -> ModuleType:
     """
     changed = {"XDG_CACHE_HOME", "MPLCONFIGDIR"} - ({"MPLCONFIGDIR"} & os.environ.keys())
     before = {name: os.environ.get(name) for name in changed}
+    # It would say at each run that building the cache may take a moment.
+    fonts = logging.getLogger("matplotlib.font_manager")
+    fonts.setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="fkp-live-") as folder:
         os.environ.update(dict.fromkeys(changed, folder))
         try:

@@ -31,7 +31,6 @@ Path("tiny.toml").write_text(
 )
 write_drawn(Path("faces.csv"), Path("images"), [f"{k}.png" for k in range(4)])
 assert main(["fit", "tiny.toml", "--csv", "faces.csv", "--val", "faces.csv", "--out", "run"]) == 0
-assert main(["evaluate", "fkp68", "--csv", "faces.csv", "--out", "report"]) == 0
 """
 FOLDERS = """
 import matplotlib
@@ -71,16 +70,17 @@ def test_a_plot_leaves_no_cache(tmp_path: Path, code: str, written: set[str]) ->
     assert files_below(tmp_path) == {f"work/{name}" for name in written}
     assert list((tmp_path / "home").iterdir()) == []
     assert list((tmp_path / "tmp").iterdir()) == []
-    assert "writable" not in done.stderr  # matplotlib's own warning about a folder
+    assert (
+        done.stderr == ""
+    )  # matplotlib has warnings about its folders and about the time that a cache takes
 
 
-def test_a_training_and_an_evaluation_write_what_was_requested_only(tmp_path: Path) -> None:
+def test_a_training_writes_what_was_requested_only(tmp_path: Path) -> None:
     fresh_home(tmp_path, FIT)
     assert {name.split("/")[1] for name in files_below(tmp_path)} == {
-        "tiny.toml", "faces.csv", "images", "run", "report",
+        "tiny.toml", "faces.csv", "images", "run",
     }  # fmt: skip
     assert list((tmp_path / "home").iterdir()) == []
-    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_a_folder_that_the_user_has_set_for_matplotlib_stays(tmp_path: Path) -> None:
