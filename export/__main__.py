@@ -11,14 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fkp_live.arguments import whole_number
-from fkp_live.console import exit_code_of, say
+from fkp_live.arguments import Parser, whole_number
+from fkp_live.console import say
 from fkp_live.errors import ExitCode
+from train.running import run_command
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Options of `python -m export CHECKPOINT`."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("checkpoint", type=Path, help="last.pt of a run of `python -m train fit`")
@@ -35,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def build_quantise_parser() -> argparse.ArgumentParser:
     """Options of `python -m export quantise MODEL`."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m export quantise",
         description="A float network in 8-bit integers, calibrated on training faces, compared on wild_val.",
     )
@@ -66,13 +67,14 @@ def build_quantise_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    # Imported late, so that help and usage errors need no torch.
+    return run_command(lambda: _run(list(sys.argv[1:] if argv is None else argv)))
+
+
+def _run(arguments: list[str]) -> int:
+    # What they need is imported late, so that help and usage errors need no torch.
     if arguments[:1] == ["quantise"]:
-        options = vars(build_quantise_parser().parse_args(arguments[1:]))
-        return exit_code_of(lambda: _quantise(options), "error")
-    args = build_parser().parse_args(arguments)
-    return exit_code_of(lambda: _ship(args), "error")
+        return _quantise(vars(build_quantise_parser().parse_args(arguments[1:])))
+    return _ship(build_parser().parse_args(arguments))
 
 
 def _quantise(options: dict[str, Any]) -> int:

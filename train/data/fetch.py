@@ -10,26 +10,22 @@ from __future__ import annotations
 
 import argparse
 import errno
-import http.client
 import os
-import re
 import shutil
 import stat
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 import zipfile
 import zlib
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
+from typing import IO
 
 from tqdm import tqdm
 
-from fkp_live.errors import ExitCode, FkpError, InputError, OutputError, UsageError
-from train.data.faces import read_csv
+from fkp_live.errors import ExitCode, FkpError, InputError, OutputError
+from train.data.download import Part, download
+from train.data.faces import leads_out, read_csv
 
 OFFICIAL_URL = "https://s3.amazonaws.com/video.udacity-data.com/topher/2018/May/5aea1b91_train-test-data/train-test-data.zip"
 CSV_FILES = ("training_frames_keypoints.csv", "test_frames_keypoints.csv")
@@ -37,123 +33,24 @@ IMAGE_FOLDERS = ("training", "test")
 # The official archive unpacks to well under 2 GB.
 MAX_BYTES = 4 << 30
 _CHUNK = 1 << 18
-_TIMEOUT = 30.0
-_ATTEMPTS = 5
 _EXPECTED = (
     f"Expected a zip with {', '.join(f'{name}/' for name in IMAGE_FOLDERS)}, {' and '.join(CSV_FILES)}."
 )
 
 
-def download(url: str, part: Path, *, attempts: int = _ATTEMPTS, pause: float = 1.0) -> None:
-    """Download ``url`` to the file ``part``, continuing what is there already.
-
-    A connection that was cut is opened again, up to ``attempts`` times in a row without progress, ``pause`` seconds
-    apart.
-
-    Raises
-    ------
-    UsageError
-        The address is not an http or https address.
-    InputError
-        The server refuses, or the connection stays cut; ``part`` then holds what arrived.
-    OutputError
-        ``part`` cannot be written.
-    """
-    if not _is_address(url):
-        raise UsageError(
-            f"cannot download '{url}'",
-            "Expected an http:// or https:// address; a space in it is written %20.",
-        )
-    failures, reason = 0, ""
-    with tqdm(
-        unit="B", unit_scale=True, unit_divisor=1024, desc="download", file=sys.stderr, disable=None
-    ) as bar:
-        while failures < attempts:
-            before = _size(part)
-            try:
-                if _transfer(url, part, bar):
-                    return
-                reason = "the connection was cut"
-            except urllib.error.HTTPError as error:
-                raise InputError(
-                    f"{url} answered {error.code} {error.reason}",
-                    "Check the address, or give --url another one.",
-                ) from error
-            except urllib.error.URLError as error:
-                reason = str(error.reason)
-            except (http.client.HTTPException, TimeoutError, ConnectionError) as error:
-                reason = str(error) or type(error).__name__
-            except OSError as error:
-                raise OutputError(
-                    f"cannot write {part}: {error.strerror}", "Choose another folder with --to."
-                ) from error
-            failures = 0 if _size(part) > before else failures + 1
-            time.sleep(pause)
-    raise InputError(
-        f"download of {url} stopped after {_size(part):,} bytes: {reason}",
-        "Run the same command again: it continues where it stopped.",
-    )
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        # The port is parsed, and may raise, only when it is read.
-        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    return whole and re.fullmatch("[!-~]+", url) is not None
-
-
-def _transfer(url: str, part: Path, bar: tqdm[None]) -> bool:
-    """One connection; True if the file is complete afterwards."""
-    start = _size(part)
-    request = urllib.request.Request(url, headers={"User-Agent": "fkp-live", "Accept-Encoding": "identity"})
-    if start:
-        request.add_header("Range", f"bytes={start}-")
-    try:
-        response = urllib.request.urlopen(request, timeout=_TIMEOUT)
-    except urllib.error.HTTPError as error:
-        if error.code != 416:
-            raise
-        # The server has nothing after byte ``start``: the file is complete, or it is not the one that was begun.
-        total = re.fullmatch(r"bytes \*/(\d+)", error.headers.get("Content-Range", ""))
-        error.close()
-        if total is not None and int(total[1]) == start:
-            return True
-        part.unlink()
-        return False
-    with response:
-        found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
-        continues = response.status == 206 and found is not None and int(found[1]) == start
-        if response.status == 206 and not continues:
-            part.unlink(missing_ok=True)  # another range than the one asked for: from the beginning
-            return False
-        total_size = _total(response, found[2] if continues and found else None)
-        bar.total = total_size
-        bar.reset(total_size)
-        bar.update(start if continues else 0)
-        with open(part, "ab" if continues else "wb") as file:
-            while chunk := response.read(_CHUNK):
-                file.write(chunk)
-                bar.update(len(chunk))
-    return total_size is None or _size(part) == total_size
-
-
-def _total(response: http.client.HTTPResponse, of_range: str | None) -> int | None:
-    text = response.headers.get("Content-Length", "") if of_range is None else of_range
-    return int(text) if text and text.isdigit() else None
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-def unpack(archive: Path, target: Path, *, overwrite: bool = False, max_bytes: int = MAX_BYTES) -> None:
+def unpack(
+    archive: Path,
+    target: Path,
+    *,
+    overwrite: bool = False,
+    max_bytes: int = MAX_BYTES,
+    opened: IO[bytes] | None = None,
+) -> None:
     """Unpack a checked archive into the folder ``target``.
 
     The archive may hold the data set below other folders, and macOS's own files. With ``overwrite`` the data set's two
-    folders and two CSV files are replaced; other files in ``target`` stay.
+    folders and two CSV files are replaced; other files in ``target`` stay. ``opened``: the archive where it is open
+    already; it is then not opened a second time by its name.
 
     Raises
     ------
@@ -164,9 +61,9 @@ def unpack(archive: Path, target: Path, *, overwrite: bool = False, max_bytes: i
     """
     check_target(target, overwrite=overwrite)
     try:
-        with zipfile.ZipFile(archive) as opened:
-            members = _members(opened, archive, max_bytes)
-            _unpack_members(opened, members, archive, target)
+        with zipfile.ZipFile(opened or archive) as zipped:
+            members = _members(zipped, archive, max_bytes)
+            _unpack_members(zipped, members, archive, target)
     except OSError as error:
         raise InputError(f"cannot read the archive {archive}: {error.strerror}", _EXPECTED) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
@@ -178,9 +75,16 @@ def unpack(archive: Path, target: Path, *, overwrite: bool = False, max_bytes: i
 
 def check_target(target: Path, *, overwrite: bool) -> None:
     """OutputError if the folder must not be written."""
-    if target.exists() and not target.is_dir():
+    try:
+        is_file, is_filled = (
+            target.exists() and not target.is_dir(),
+            target.is_dir() and any(target.iterdir()),
+        )
+    except OSError as error:
+        raise OutputError(f"cannot write {target}: {error.strerror}", "Choose another --to.") from error
+    if is_file:
         raise OutputError(f"{target} is a file, expected a folder to unpack into", "Choose another --to.")
-    if target.is_dir() and any(target.iterdir()) and not overwrite:
+    if is_filled and not overwrite:
         raise OutputError(
             f"{target} exists and is not empty",
             "Give --overwrite to replace the data set in it, or another --to.",
@@ -194,7 +98,7 @@ def _members(opened: zipfile.ZipFile, archive: Path, max_bytes: int) -> dict[zip
         path = PurePosixPath(entry.filename)
         # zipfile keeps the archive's own names: separators of both kinds, drives and parents are checked here.
         raw = entry.orig_filename
-        if path.is_absolute() or ".." in path.parts or "\\" in raw or ":" in raw or "\0" in raw:
+        if leads_out(raw):
             raise InputError(
                 f"{archive}: entry '{raw}' would leave the folder", "The archive is not safe to unpack."
             )
@@ -242,7 +146,7 @@ def _unpack_members(
             _extract(opened, members, staging)
             for csv in CSV_FILES:
                 try:
-                    read_csv(staging / csv)
+                    read_csv(staging / csv, inside=True)
                 except FkpError as error:
                     inside = str(error.message).replace(f"{staging}{os.sep}", "")
                     raise InputError(f"{archive} is not the data set: {inside}", _EXPECTED) from error
@@ -301,13 +205,14 @@ def run(args: argparse.Namespace) -> int:
             raise OutputError(
                 f"cannot make {part.parent}: {error.strerror}", "Choose another --to."
             ) from error
-        download(args.url, part)
-        try:
-            unpack(part, target, overwrite=args.overwrite)
-        except InputError:
-            part.unlink()  # complete but wrong: there is nothing to continue
-            raise
-        part.unlink()
+        with Part(part) as arriving:
+            download(args.url, arriving)
+            try:
+                unpack(part, target, overwrite=args.overwrite, opened=arriving.file)
+            except InputError:
+                arriving.remove()  # complete but wrong: there is nothing to continue
+                raise
+            arriving.remove()
     for name in CSV_FILES:
-        print(f"{target / name}: {len(read_csv(target / name))} faces")
+        print(f"{target / name}: {len(read_csv(target / name, inside=True))} faces")
     return ExitCode.OK

@@ -19,12 +19,13 @@ from train.data.augment import training_crop
 from train.data.faces import FaceSet, read_csv
 from train.data.sheets import GREEN, captioned, contact_sheet, face_tile, paint_points, write_png
 from train.options import AugmentOptions, ModelOptions
-from train.recipe import read_recipe
+from train.recipe import read_recipe, shown
 
 Image = NDArray[np.uint8]
 
 # Of a sheet: 600 MB in memory, more than any viewer likes to open.
 MOST_PIXELS = 200_000_000
+_MOST = 1_000_000  # of faces, versions, columns, and pixels of a side
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ def choose(sets: list[FaceSet], count: int, seed: int, names: str | None = None)
     """
     try:
         pattern = re.compile(names or "")
-    except re.error as error:
-        raise UsageError(f"--names '{names}' is not a regular expression: {error}") from error
+    except (re.error, OverflowError, RecursionError) as error:
+        raise UsageError(f"--names {shown(names)} is not a regular expression: {error}") from error
     everything = [
         Labelled(faces, index)
         for faces in sets
@@ -108,18 +109,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, help="PNG file to write (an existing one is replaced)"
     )
-    parser.add_argument("--count", type=int, default=24, help="faces to show (default: %(default)s)")
+    parser.add_argument(
+        "--count", type=whole_number(1, _MOST), default=24, help="faces to show (default: %(default)s)"
+    )
     parser.add_argument(
         "--seed", type=whole_number(0), default=0, help="which faces are drawn (default: %(default)s)"
     )
     parser.add_argument("--names", help="only files whose name contains this regular expression")
     parser.add_argument(
-        "--tile", type=int, default=200, help="side of a face in pixels (default: %(default)s)"
+        "--tile",
+        type=whole_number(32, _MOST),
+        default=200,
+        help="side of a face in pixels (default: %(default)s)",
     )
-    parser.add_argument("--columns", type=int, default=6, help="faces in a row (default: %(default)s)")
+    parser.add_argument(
+        "--columns", type=whole_number(1, _MOST), default=6, help="faces in a row (default: %(default)s)"
+    )
     parser.add_argument(
         "--augmented",
-        type=int,
+        type=whole_number(1, _MOST),
         nargs="?",
         const=6,
         metavar="N",
@@ -129,10 +137,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(args: argparse.Namespace) -> Iterator[str]:
-    for name, least in (("count", 1), ("tile", 32), ("columns", 1), ("augmented", 1)):
-        value = getattr(args, name)
-        if value is not None and value < least:
-            yield f"--{name} {value}: expected at least {least}"
     if args.recipe and not args.augmented:
         yield "--recipe goes with --augmented"
     if args.images and len(args.csv) > 1:

@@ -39,11 +39,11 @@ def read_peers(path: Path, faces: int) -> dict[str, Values]:
     """
     expected = f'Expected {{"name": [NME in per cent or null, one a face: {faces}]}}.'
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
         peers = {str(name): np.array(errors, np.float64) for name, errors in content.items()}
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", expected) from error
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise InputError(f"{path} is not a list of errors for each name: {error}", expected) from error
     for name, errors in peers.items():
         if errors.shape != (faces,):

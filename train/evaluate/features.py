@@ -26,7 +26,7 @@ from fkp_live.inference.models import resolve_model
 from fkp_live.inference.session import open_session
 from fkp_live.topology import N_POINTS
 from train.arguments import finite_number
-from train.data.faces import read_image
+from train.data.pictures import read_image
 from train.data.sheets import GREEN, MAGENTA, captioned, contact_sheet, paint_points, write_png
 from train.network.opening import sound_network
 

@@ -33,7 +33,8 @@ from fkp_live.topology import LEFT_EYE_OUTER, MIRROR, N_POINTS, RIGHT_EYE_OUTER
 from fkp_live.types import Image
 from train.arguments import finite_number, prepare_output
 from train.data.augment import detector_jitter
-from train.data.faces import read_image
+from train.data.labels import is_face
+from train.data.pictures import read_image
 from train.data.splits import training_sets
 from train.network.model import fast_bf16
 from train.network.opening import TorchNetwork, open_network
@@ -152,7 +153,7 @@ def run(args: argparse.Namespace) -> int:
     kept = [
         (path, one)
         for path, one in zip(images, labels, strict=True)
-        if one and one.confidence >= args.confidence and one.spread <= args.spread
+        if one and one.confidence >= args.confidence and one.spread <= args.spread and is_face(one.points)
     ]
     missed = sum(one is None for one in labels)
     if not kept:

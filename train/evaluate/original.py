@@ -1,4 +1,4 @@
-"""The original course project on this data set: its network, training, crops and loss.
+"""`python -m train original-table`: the original course project's table, and the shipped network on its own terms.
 
 The course project on this data set (Udacity's computer-vision nanodegree, "Facial Keypoint Detection") scales
 each picture's shorter side to 250, cuts a random 224x224 out of it, makes it grey and fits ``(keypoints -
@@ -10,11 +10,12 @@ rows are compared, not copied.
 
 from __future__ import annotations
 
+import argparse
+import json
 import math
 import sys
-import tomllib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,22 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from fkp_live.errors import InputError, UsageError
+from fkp_live.engine import Engine
+from fkp_live.errors import ExitCode, UsageError
+from fkp_live.faces.detector import USUAL_FACE
 from fkp_live.pipeline import FaceLandmarker
-from train.arguments import is_plain_name
-from train.data.faces import FaceSet
+from fkp_live.sinks.files import write_text
+from train.arguments import is_plain_name, prepare_output
+from train.data.faces import FaceSet, read_csv
+from train.evaluate.report import table
 from train.network.model import fast_bf16
+from train.network.opening import open_network
+from train.options import UDACITY_OFFSET
+from train.recipe import read_toml, shown
 
 RECIPES = ("original_lr01", "original_lr001")
 RECIPE_FOLDER = Path(__file__).parents[1] / "recipes"
-# Best test loss that the project published; the bar of the shipped network is a twentieth of it.
+# Best test loss that the project published; the shipped network is held to a twentieth of it.
 PUBLISHED_BEST = 0.077
 BAR = PUBLISHED_BEST / 20.0
 _SHORTER, _CROP = 250, 224
@@ -88,13 +96,8 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def read_original_recipe(path: Path) -> OriginalRecipe:
-    """A recipe from a TOML file; InputError or UsageError where it is not one."""
-    try:
-        content = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise InputError(f"cannot read recipe {path}: {error.strerror}", "See train/recipes/.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not TOML: {error}", "See train/recipes/original_lr01.toml.") from error
+    """A recipe from a TOML file; InputError or UsageError if it is none."""
+    content = read_toml(path)
     known = {field.name for field in fields(OriginalRecipe)}
     if content.keys() - known:
         raise UsageError(
@@ -107,7 +110,7 @@ def read_original_recipe(path: Path) -> OriginalRecipe:
     for key, (fits, expected) in _CHECKS.items():
         value = getattr(recipe, key)
         if not fits(value):
-            raise UsageError(f"{path}: {key} = {value!r}, expected {expected}")
+            raise UsageError(f"{path}: {key} = {shown(value)}, expected {expected}")
     if recipe.batch_norm and recipe.batch < 2:
         raise UsageError(f"{path}: batch = 1, expected at least 2 with batch_norm", _TWO)
     return recipe
@@ -197,7 +200,7 @@ def batch_of(pictures: list[Picture], corners: list[NDArray[np.int64]]) -> tuple
 
 
 def fixed_corners(pictures: list[Picture]) -> list[NDArray[np.int64]]:
-    """One random crop a picture, the same ones in every run, for all networks."""
+    """One random crop a picture, the same ones in every run, for everybody who is judged."""
     rng = np.random.default_rng(0)
     return [picture.corner(rng) for picture in pictures]
 
@@ -219,9 +222,9 @@ def fit(
 ) -> dict[str, Any]:
     """Train one row; returns the recipe and the losses of each epoch.
 
-    As in the project: the training loss is the mean over the batches of the epoch while the network learns
+    As the project counts them: the training loss is the mean over the batches of the epoch while the network learns
     (dropout on), the test loss comes after the epoch (dropout off). Convolutions are in bfloat16 where the processor
-    gains by it: it takes 0.6 of the time. With batch norm a last batch of one face is omitted; UsageError if there is
+    gains by it: it takes 0.6 of the time. With batch norm a last batch of one face is left out; UsageError if there is
     no other.
     """
     if recipe.batch_norm and len(training) < 2:
@@ -244,8 +247,8 @@ def fit(
             crops, targets = batch_of(chosen, [picture.corner(rng) for picture in chosen])
             optimiser.zero_grad(set_to_none=True)
             with torch.autocast("cpu", torch.bfloat16, enabled=fast_bf16(torch.device("cpu"))):
-                predictions = model(crops)
-            loss = nn.functional.mse_loss(predictions.float(), targets)
+                answers = model(crops)
+            loss = nn.functional.mse_loss(answers.float(), targets)
             loss.backward()
             optimiser.step()
             losses.append(float(loss.detach()))
@@ -259,7 +262,7 @@ def fit(
 
 
 def mean_shape(training: list[Picture]) -> Points:
-    """Mean of the labels (68, 2) in pixels of the training crops: the best constant prediction."""
+    """Mean of the labels (68, 2) in pixels of the training crops: what a network knows before it looks."""
     corners = fixed_corners(training)
     crops = np.stack([p.keypoints - c for p, c in zip(training, corners, strict=True)])
     return np.asarray(crops.mean(0), np.float64)
@@ -289,7 +292,7 @@ def product_loss(
     fallback : (68, 2) in pixels of the crop, taken for a miss
     offset : (x, y) in pixels of the pictures as they are on disk, added for the labels' own convention
     """
-    predictions, truth, missed = [], [], 0
+    answers, truth, missed = [], [], 0
     for picture, corner in zip(
         tqdm(test, desc="product", file=sys.stderr, disable=None), fixed_corners(test), strict=True
     ):
@@ -297,10 +300,111 @@ def product_loss(
         truth.append(picture.keypoints - corner)
         if points is None:
             missed += 1
-            predictions.append(fallback)
+            answers.append(fallback)
             continue
-        # Pictures are resized about pixel centres, the project's labels from the corner of the first pixel: convert to
-        # the picture on disk by the first rule and back by the second.
+        # Pictures are resized about pixel centres, the project's labels from the corner of the first pixel: go back to
+        # the picture on disk the one way and return the other.
         on_disk = (points.astype(np.float64) + corner + 0.5) / picture.scale - 0.5 + np.asarray(offset)
-        predictions.append(on_disk * picture.scale - corner)
-    return loss_of(np.stack(predictions), np.stack(truth)), missed
+        answers.append(on_disk * picture.scale - corner)
+    return loss_of(np.stack(answers), np.stack(truth)), missed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `python -m train original-table`."""
+    parser.add_argument("--data", type=Path, required=True, help="folder with udacity/")
+    parser.add_argument(
+        "--model", action="append", help="network to judge by the same loss (default: fkp68; may be repeated)"
+    )
+    parser.add_argument(
+        "--fit", action="store_true", help="train the project's rows (else: what --runs holds is shown)"
+    )
+    parser.add_argument(
+        "--recipe",
+        type=Path,
+        action="append",
+        help="row to train or show (default: train/recipes/original_lr01.toml and original_lr001.toml)",
+    )
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs/original"), help="kept results (default: %(default)s)"
+    )
+    parser.add_argument("--epochs", type=int, help="instead of the recipe's, for a quick look (not kept)")
+    parser.add_argument(
+        "--limit", type=int, help="only the first faces of each set, for a quick look (not kept)"
+    )
+    parser.add_argument("--threads", type=int, default=2, help="torch threads (default: %(default)s)")
+    parser.add_argument("--json", type=Path, help="write the table to this file")
+
+
+def _faces(data: Path, which: str, limit: int | None) -> FaceSet:
+    faces = read_csv(data / "udacity" / f"{which}_frames_keypoints.csv", name=which)
+    return faces.select(np.arange(min(limit, len(faces)))) if limit else faces
+
+
+def _kept(folder: Path, recipe: OriginalRecipe) -> dict[str, Any] | None:
+    try:
+        content: Any = json.loads((folder / f"{recipe.name}.json").read_text())
+    except (OSError, ValueError):
+        return None
+    ours = isinstance(content, dict) and content.get("recipe") == asdict(recipe)
+    return content if ours else None
+
+
+def _keep(path: Path, content: Any) -> None:
+    write_text(path, json.dumps(content, indent=1) + "\n", overwrite=True)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Entry of `python -m train original-table`."""
+    for name in ("epochs", "limit", "threads"):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            raise UsageError(f"--{name} {value}: expected at least 1")
+    finders = {}
+    for model in args.model or ["fkp68"]:
+        finders[model] = largest_face(
+            FaceLandmarker(engine=Engine("cpu", min_face=USUAL_FACE, network=open_network(Path(model))[0]))
+        )
+    recipes = [
+        read_original_recipe(p) for p in args.recipe or [RECIPE_FOLDER / f"{name}.toml" for name in RECIPES]
+    ]
+    quick = args.epochs is not None or args.limit is not None
+    if args.json:
+        prepare_output(args.json, overwrite=True)
+    for recipe in recipes if args.fit and not quick else ():
+        prepare_output(args.runs / f"{recipe.name}.json", overwrite=True)
+    if args.epochs:
+        recipes = [replace(recipe, epochs=args.epochs) for recipe in recipes]
+    training = pictures_of(_faces(args.data, "training", args.limit))
+    test = pictures_of(_faces(args.data, "test", args.limit))
+    rows, content = list[list[str]](), list[dict[str, Any]]()
+    for recipe in recipes:
+        if args.fit:
+            result: dict[str, Any] | None = fit(recipe, training, test, args.threads)
+            if not quick:
+                _keep(args.runs / f"{recipe.name}.json", result)
+        else:
+            result = _kept(args.runs, recipe)
+        losses = result["history"][-1] if result else None
+        ours = [f"{losses[key]:.4f}" for key in ("train", "test")] if losses else ["--fit", "--fit"]
+        label = f"course network, Adam, {recipe.epochs} epochs, lr {recipe.learning_rate:g}"
+        rows.append([label, *ours, f"{recipe.published_train:.3f}", f"{recipe.published_test:.3f}"])
+        content.append({"row": label, "result": result})
+    mean, corners = mean_shape(training), fixed_corners(test)
+    truth = np.stack([picture.keypoints - corner for picture, corner in zip(test, corners, strict=True)])
+    at_rest = loss_of(np.broadcast_to(mean, truth.shape), truth)
+    rows.append(["mean shape of the training crops, never looking", "", f"{at_rest:.4f}", "", ""])
+    content.append({"row": "mean shape", "test": at_rest})
+    for name, find in finders.items():
+        loss, missed = product_loss(find, test, mean, UDACITY_OFFSET)
+        times = f"1/{PUBLISHED_BEST / loss:.0f} of {PUBLISHED_BEST}"
+        rows.append([f"{name}, product's detector, {missed} missed", "", f"{loss:.5f}", "", times])
+        content.append(
+            {"row": name, "test": loss, "missed": missed, "faces": len(test), "within_bar": loss <= BAR}
+        )
+    print(
+        f"MSE of (keypoints - 100) / 50 on 224x224 crops; {len(training)} training, {len(test)} test faces\n"
+    )
+    print(table(["network", "train", "test", "published train", "published test"], rows))
+    if args.json:
+        _keep(args.json, content)
+    return ExitCode.OK

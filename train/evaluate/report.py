@@ -13,18 +13,9 @@ from fkp_live.errors import OutputError
 from fkp_live.geometry import box_of
 from fkp_live.metrics import auc, cumulative_curve, failure_rate, inter_ocular, point_errors
 from train.fit.loss import FOUND_WITHIN, LEAST_EYE_DISTANCE
+from train.plotting import pyplot
 
 _BINS = 10
-
-
-def pyplot() -> Any:
-    """matplotlib's pyplot without a screen, imported when the first plot is made."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    return plt
 
 
 def plot_error_curves(curves: Mapping[str, ArrayLike], path: Path, title: str, limit: float = 15.0) -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from train.plotting import pyplot
+
 
 def plot_curves(history: Sequence[dict[str, float]], path: Path) -> None:
     """Loss terms and validation NME over the epochs."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4))
+    plt = pyplot()
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
     for axis, chosen, title in (
         (left, lambda key: key in ("points", "maps", "confidence"), "training loss"),
         (right, lambda key: key.endswith("_nme"), "NME, % of eye distance"),
@@ -30,4 +28,4 @@ def plot_curves(history: Sequence[dict[str, float]], path: Path) -> None:
             axis.legend()
     figure.tight_layout()
     figure.savefig(path, dpi=90)
-    pyplot.close(figure)
+    plt.close(figure)

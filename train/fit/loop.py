@@ -29,6 +29,7 @@ from fkp_live.geometry import CropSpec, apply, box_of, crop_matrix
 from fkp_live.images.warping import warp
 from fkp_live.metrics import failure_rate
 from train.arguments import make_folder
+from train.data.agreement import check_labels
 from train.data.augment import detector_jitter
 from train.data.faces import FaceSet
 from train.data.provenance import KEYS, provenance, refuse_held_out, refuse_other_data
@@ -260,8 +261,8 @@ def fit(
     Raises
     ------
     FkpError
-        The training diverged, or as `training_sets`, `Run.load` and `refuse_held_out` document. All that can be
-        refused is refused before any image is read.
+        The training diverged, or as `training_sets`, `Run.load`, `refuse_held_out` and `check_labels` document. All
+        that can be refused is refused before anything is written.
     """
     run = Run(recipe, folder, device)
     training = recipe.training
@@ -269,7 +270,9 @@ def fit(
     refuse_held_out(sets, data)
     run.origin = provenance(sets, data, init)
     if resume:
-        run.load()
+        run.load()  # only a run of the same faces, which were checked at its start
+    else:
+        check_labels([*sets, *watched.values()])
     make_folder(folder)
     with _writing(folder):
         (folder / "recipe.json").write_text(json.dumps(recipe.as_dict(), indent=1) + "\n")

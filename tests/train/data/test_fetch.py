@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import http.server
 import io
+import os
 import stat
 import struct
 import threading
@@ -13,16 +14,16 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from labelled import HEADER, row_of
 
 from fkp_live.errors import ExitCode, FkpError, InputError, OutputError, UsageError
 from train.__main__ import main
+from train.data.download import Part
+from train.data.download import download as download_to
 from train.data.faces import read_csv
-from train.data.fetch import CSV_FILES, download, unpack
+from train.data.fetch import CSV_FILES, unpack
 
-HEADER = "," + ",".join(map(str, range(136)))
-PNG = cv2.imencode(".png", np.random.default_rng(0).integers(0, 255, (40, 40, 4)).astype(np.uint8))[
-    1
-].tobytes()
+PNG = cv2.imencode(".png", np.full((150, 160, 4), 90, np.uint8))[1].tobytes()
 
 
 def data_set(training: int = 3, test: int = 2) -> dict[str, bytes]:
@@ -30,8 +31,8 @@ def data_set(training: int = 3, test: int = 2) -> dict[str, bytes]:
     members: dict[str, bytes] = {}
     for which, count in (("training", training), ("test", test)):
         names = [f"Ann_Bee_{k}.jpg" for k in range(count)]
-        rows = [f"{name}," + ",".join(str(k) for k in range(136)) for name in names]
-        members[f"{which}_frames_keypoints.csv"] = "\n".join([HEADER, *rows, ""]).encode()
+        rows = [",".join(row) for row in [HEADER, *map(row_of, names)]]
+        members[f"{which}_frames_keypoints.csv"] = "\n".join([*rows, ""]).encode()
         members |= {f"{which}/{name}": PNG for name in names}
     return members
 
@@ -54,6 +55,11 @@ def make_zip(tmp_path: Path) -> Callable[[bytes], Path]:
     return make
 
 
+def download(url: str, path: Path, **options: Any) -> None:
+    with Part(path) as part:
+        download_to(url, part, **options)
+
+
 class Server:
     """One file over HTTP on loopback, as well or as badly behaved as a test asks.
 
@@ -64,12 +70,14 @@ class Server:
     cuts : how many bytes each of the next answers sends before the connection is cut
     status : sent instead of the file where it is not 200
     asked : Range header of each request (empty without one)
+    meanwhile : called before each answer
     """
 
     def __init__(self, content: bytes) -> None:
         self.content, self.ranges, self.status = content, True, 200
         self.cuts: list[int] = []
         self.asked: list[str] = []
+        self.meanwhile: Callable[[], None] = lambda: None
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -87,6 +95,7 @@ class Server:
     def _answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
         wanted = request.headers.get("Range", "")
         self.asked.append(wanted)
+        self.meanwhile()
         start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and self.ranges else 0
         if self.status != 200:
             request.send_error(self.status)
@@ -132,7 +141,7 @@ def test_fetch_downloads_checks_and_unpacks(
     assert files_below(target.parent) == {f"udacity/{name}" for name in data_set()}
     faces = read_csv(target / CSV_FILES[0])
     assert len(faces) == 3
-    assert faces.image(0).shape == (40, 40, 3)
+    assert faces.image(0).shape == (150, 160, 3)
     assert "3 faces" in capsys.readouterr().out
 
 
@@ -165,7 +174,8 @@ def test_a_server_without_ranges_starts_over(server: Server, tmp_path: Path) -> 
 
 
 def test_a_file_that_changed_meanwhile_is_refused_and_deleted(server: Server, tmp_path: Path) -> None:
-    (tmp_path / "d.zip.part").write_bytes(bytes(1000))
+    (tmp_path / "d.zip.part").write_bytes(server.content[:4000])
+    server.content = zipped(data_set(training=5))
     command = ["fetch", "--url", server.url, "--to", str(tmp_path / "d")]
     assert main(command) == ExitCode.INPUT
     assert files_below(tmp_path) == set()
@@ -209,7 +219,7 @@ def test_only_addresses_of_http_are_fetched(url: str, tmp_path: Path) -> None:
         download(url, tmp_path / "x.part")
 
 
-def test_a_server_that_does_not_respond(server: Server, tmp_path: Path) -> None:
+def test_nobody_answers(server: Server, tmp_path: Path) -> None:
     server.close()
     with pytest.raises(InputError, match="0 bytes"):
         download(server.url, tmp_path / "x.part", attempts=2, pause=0.0)
@@ -222,6 +232,69 @@ def test_a_foreign_download_leaves_nothing(server: Server, tmp_path: Path, conte
     server.content = content
     assert main(["fetch", "--url", server.url, "--to", str(tmp_path / "d")]) == ExitCode.INPUT
     assert list(tmp_path.iterdir()) == []
+
+
+# --- links and other files in the way of the partial file -----------------------------------------------------------
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Path:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "victim").write_bytes(b"as it was")
+    return tmp_path / "elsewhere" / "victim"
+
+
+@pytest.mark.parametrize(
+    ("put", "said"),
+    [
+        (lambda part, victim: part.symlink_to(victim), "it is a link"),
+        (lambda part, victim: part.symlink_to(victim.parent / "new"), "it is a link"),
+        (lambda part, victim: part.symlink_to(part), "it is a link"),
+        (lambda part, victim: os.link(victim, part), "it has a second name"),
+        (lambda part, victim: os.mkfifo(part), "it is not a regular file"),
+        (lambda part, victim: part.mkdir(), "Is a directory"),
+    ],
+    ids=["link", "link to nothing", "link to itself", "hard link", "pipe", "folder"],
+)
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_what_lies_in_the_way_is_not_written_to(
+    server: Server,
+    tmp_path: Path,
+    victim: Path,
+    put: Callable[[Path, Path], None],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    part = tmp_path / "d.zip.part"
+    put(part, victim)
+    assert main(["fetch", "--url", server.url, "--to", str(tmp_path / "d")]) == ExitCode.OUTPUT
+    assert f"cannot write {part}: {said}" in capsys.readouterr().err
+    assert victim.read_bytes() == b"as it was"
+    assert list(victim.parent.iterdir()) == [victim]
+    assert os.path.lexists(part)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("swapped", ["link", "file", "nothing"])
+def test_a_partial_file_whose_name_is_taken_meanwhile(
+    server: Server, tmp_path: Path, victim: Path, swapped: str
+) -> None:
+    part = tmp_path / "d.zip.part"
+
+    def swap() -> None:
+        if len(server.asked) == 2:  # the first 1,000 bytes have arrived
+            part.unlink()
+            if swapped == "link":
+                part.symlink_to(victim)
+            elif swapped == "file":
+                part.write_bytes(b"another's")
+
+    server.cuts, server.meanwhile = [1000], swap
+    assert main(["fetch", "--url", server.url, "--to", str(tmp_path / "d")]) == ExitCode.OK
+    assert files_below(tmp_path / "d") == set(data_set())
+    assert victim.read_bytes() == b"as it was"
+    # What has the name now is another's, and stays.
+    assert os.path.lexists(part) == (swapped != "nothing")
 
 
 # --- unpack -----------------------------------------------------------------------------------------------------------
@@ -258,8 +331,32 @@ def refused(archive: Path, target: Path, **options: Any) -> str:
     ],
 )
 def test_no_entry_escapes(make_zip: Callable[[bytes], Path], tmp_path: Path, name: str) -> None:
-    message = refused(make_zip(zipped(data_set() | {name: PNG})), tmp_path / "d")
-    assert "would leave the folder" in message
+    said = refused(make_zip(zipped(data_set() | {name: PNG})), tmp_path / "d")
+    assert "would leave the folder" in said
+
+
+@pytest.mark.parametrize("which", ["training", "test"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "{outside}",
+        "../secret.png",
+        "{which}/../../secret.png",
+        r"C:\secret.png",
+        "..\\secret.png",
+        "//host/secret.png",
+    ],
+)
+def test_no_row_of_an_archive_names_a_picture_outside(
+    make_zip: Callable[[bytes], Path], tmp_path: Path, which: str, name: str
+) -> None:
+    (tmp_path / "secret.png").write_bytes(PNG)
+    row = ",".join(row_of(name.format(outside=tmp_path / "secret.png", which=which)))
+    members = data_set()
+    members[f"{which}_frames_keypoints.csv"] += row.encode() + b"\n"
+    said = refused(make_zip(zipped(members)), tmp_path / "d")
+    assert f"{which}_frames_keypoints.csv, row {5 if which == 'training' else 4}, column 0" in said
+    assert "leads out of the folder of the images" in said
 
 
 def test_symbolic_links_are_refused(make_zip: Callable[[bytes], Path], tmp_path: Path) -> None:
@@ -280,7 +377,7 @@ def test_bombs_are_refused_before_they_go_off(make_zip: Callable[[bytes], Path],
     assert "more than 1,000,000" in refused(path, tmp_path / "d", max_bytes=1_000_000)
 
 
-def test_a_bomb_with_a_false_size_unpacks_to_that_size_at_most(
+def test_a_bomb_that_lies_about_its_size_is_no_larger_than_it_said(
     make_zip: Callable[[bytes], Path], tmp_path: Path
 ) -> None:
     buffer = io.BytesIO(zipped(data_set()))
@@ -307,7 +404,7 @@ def without(*names: str) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    ("members", "expected"),
+    ("members", "said"),
     [
         (without("training_frames"), "training_frames_keypoints.csv"),
         (without("test_frames"), "test_frames_keypoints.csv"),
@@ -318,16 +415,14 @@ def without(*names: str) -> dict[str, bytes]:
     ],
 )
 def test_what_is_not_the_data_set_is_refused(
-    make_zip: Callable[[bytes], Path], tmp_path: Path, members: dict[str, bytes], expected: str
+    make_zip: Callable[[bytes], Path], tmp_path: Path, members: dict[str, bytes], said: str
 ) -> None:
     message = refused(make_zip(zipped(members)), tmp_path / "d")
-    assert expected in message
+    assert said in message
     assert ".unpacking" not in message
 
 
-def test_an_existing_target_is_kept_without_overwrite(
-    make_zip: Callable[[bytes], Path], tmp_path: Path
-) -> None:
+def test_an_existing_target_is_kept_unless_told(make_zip: Callable[[bytes], Path], tmp_path: Path) -> None:
     target = tmp_path / "d"
     unpack(make_zip(zipped(data_set())), target)
     (target / "unseen_persons.txt").write_text("Ann_Bee\n")
@@ -356,14 +451,14 @@ def test_the_folder_one_is_in_can_be_the_target(
     assert files_below(tmp_path) == {f"here/{name}" for name in data_set()}
 
 
-def test_a_folder_is_not_an_archive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_is_no_archive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fetch", "--archive", str(tmp_path), "--to", str(tmp_path / "d")]) == ExitCode.INPUT
     assert "cannot read the archive" in capsys.readouterr().err
 
 
 def test_a_name_too_long_is_the_archives_fault(make_zip: Callable[[bytes], Path], tmp_path: Path) -> None:
-    message = refused(make_zip(zipped(data_set() | {f"training/{'x' * 300}.jpg": PNG})), tmp_path / "d")
-    assert "too long" in message
+    said = refused(make_zip(zipped(data_set() | {f"training/{'x' * 300}.jpg": PNG})), tmp_path / "d")
+    assert "too long" in said
 
 
 def test_a_file_or_an_unwritable_place_as_target(make_zip: Callable[[bytes], Path], tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from shapes import face_at
 from skimage.data import astronaut
 
 from fkp_live.errors import ExitCode
@@ -14,14 +15,10 @@ from train.data.sheets import GREEN, MAGENTA, captioned, contact_sheet, error_sh
 from train.data.view import choose
 from train.evaluate.report import table
 
-# The astronaut's 68 points, to about two pixels.
-HEAD = np.array([173.0, 65.0, 275.0, 180.0])
-
 
 def drawn_points() -> np.ndarray:
-    """68 points spread over the astronaut's face: a grid is enough where only their places matter."""
-    x, y = np.meshgrid(np.linspace(HEAD[0], HEAD[2], 17), np.linspace(HEAD[1], HEAD[3], 4))
-    return np.stack([x.ravel(), y.ravel()], -1).astype(np.float32)
+    """68 points of a frontal face, about where the astronaut's is."""
+    return face_at(224, 105, 55)
 
 
 @pytest.fixture

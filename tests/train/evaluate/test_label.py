@@ -1,15 +1,15 @@
-"""Pseudo-labels of a network as a data set: averaged, filtered, readable again."""
+"""A network's points as a data set: averaged, filtered, readable again."""
 
 from __future__ import annotations
 
 import errno
-import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from shapes import face_at
 from steady import Steady
 
 from fkp_live.geometry import CropSpec
@@ -23,6 +23,8 @@ from train.network.opening import TorchNetwork
 from train.options import LABELS_RIGHT, ModelOptions
 
 OPTIONS = ModelOptions(size=32, channels=(4, 4, 8, 8), blocks=(0, 0, 0), decoder=(8, 8))
+# A frontal face in a crop of 32 px.
+FACE = face_at(16, 11, 14)
 
 
 def test_straight_and_mirrored_views_are_averaged_in_the_labels_convention(astronaut: Image) -> None:
@@ -47,9 +49,37 @@ def _checkpoint(tmp_path: Path) -> Path:
     return tmp_path / "net.pt"
 
 
-def test_the_file_is_a_data_set_of_the_faces_found(
-    checkpoint: Path, astronaut: Image, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def steady_network(points: np.ndarray) -> TorchNetwork:
+    return TorchNetwork(Steady(np.array(points, np.float32, order="C"), CropSpec(32, 0.125)))
+
+
+def test_points_that_are_not_a_face_are_not_written(
+    checkpoint: Path,
+    astronaut: Image,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """Whatever their confidence: such a file could not be trained on."""
+    cv2.imwrite(str(tmp_path / "face.png"), astronaut)
+    for wrong in (FACE.round(-2), FACE[::-1], FACE / 100 + 16, FACE[:, ::-1]):
+        network = steady_network(wrong)
+        monkeypatch.setattr("train.evaluate.label.open_network", lambda _, n=network: (n, {}))
+        words = [str(checkpoint), str(tmp_path), "--out", str(tmp_path / "x.csv"), "--spread", "1e9"]
+        assert main(["label", *words]) == 1
+        assert "none of 1 faces labelled" in capsys.readouterr().err
+        assert not (tmp_path / "x.csv").exists()
+
+
+def test_the_file_is_a_data_set_of_the_faces_found(
+    checkpoint: Path,
+    astronaut: Image,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    network = steady_network(FACE)
+    monkeypatch.setattr("train.evaluate.label.open_network", lambda _: (network, {}))
     folder = tmp_path / "images"
     folder.mkdir()
     cv2.imwrite(str(folder / "face.png"), astronaut)
@@ -72,8 +102,7 @@ def test_the_file_is_a_data_set_of_the_faces_found(
     assert np.isfinite(faces.points).all()
     assert main(arguments) == 6
     before = out.read_text()
-    # An untrained network has little confidence.
-    assert main([*arguments, "--overwrite", "--confidence", "1"]) == 1
+    assert main([*arguments, "--overwrite", "--confidence", "0.8"]) == 1
     assert "none of 2 faces" in capsys.readouterr().err
     assert out.read_text() == before
 
@@ -91,13 +120,13 @@ def test_a_full_disk_leaves_nothing(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "face.png").touch()
-    label = PseudoLabel(np.zeros((68, 2), np.float32), 1.0, 0.0)
+    label = PseudoLabel(FACE * 10, 1.0, 0.0)
     monkeypatch.setattr("train.evaluate.label.label", lambda *_: [label])
 
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "fdopen", full)
+    monkeypatch.setattr("os.fdopen", full)
     before = set(tmp_path.iterdir())
     assert main(["label", str(checkpoint), str(tmp_path), "--out", str(tmp_path / "x.csv")]) == 6
     assert set(tmp_path.iterdir()) == before
