@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
+import numpy as np
 
 from fkp_live.choices import PROVIDERS, SMOOTHING
 from fkp_live.commands.bench.options import parser as bench_parser
@@ -186,13 +187,20 @@ _URLS = [
     "http://", "://", "a://b@c:d@e", "clip.mp4", "007", "*.png", "[a-", "con:x", "C:\\x", "file:x", "~root/x",
 ]  # fmt: skip
 
-_POINTS = ",".join(f"{20 + 7 * (i % 17)}.5,{30 + 9 * (i // 17)}" for i in range(68))
+# A face that was checked by hand, moved into a picture of 160x160.
+_face = np.loadtxt(ROOT / "tests/photos/points.csv", str, delimiter=",", skiprows=1, ndmin=2)[0, 1:].astype(
+    float
+)
+_face = (_face.reshape(68, 2) - _face.reshape(68, 2).min(0)) * 120 / np.ptp(
+    _face.reshape(68, 2), axis=0
+).max() + 20
+_POINTS = ",".join(f"{v:.1f}" for v in _face.ravel())
 _CSVS = [
     "name,"
     + ",".join(map(str, range(136)))
     + "\n"
     + "\n".join(f"{name},{_POINTS}" for name in ("a.png", "b.png")),
-    "name," + ",".join(f"{axis}{i}" for axis in "xy" for i in range(68)) + f"\na.png,{_POINTS}\n",
+    "name," + ",".join(f"{axis}{i}" for i in range(68) for axis in "xy") + f"\na.png,{_POINTS}\n",
 ]
 
 _model_metadata = {
