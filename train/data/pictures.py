@@ -11,11 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fkp_live.choices import MAX_PIXELS
 from fkp_live.errors import InputError
 from fkp_live.sources.picture_header import picture_size
 
-# 268 million, as for the sources of `fkp-live`: such a picture takes 0.8 GB.
-MAX_PIXELS = 1 << 28
 # The headers of cameras' JPEGs, a preview among them, are shorter.
 _HEAD_BYTES = 1 << 16
 
