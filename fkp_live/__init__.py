@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fkp_live.stream import process_stream
     from fkp_live.types import Face, Frame, FrameResult, Measures, Pose
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 __all__ = [
     "Engine",
