@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from export.landmark import CHECKED_BATCHES, TOLERANCE, sha256_of
-from export.training import HELD_OUT, KNOWN, data_section, limits, recipe_named
+from export.training import HELD_OUT, USUAL, data_section, limits, recipe_named
 from train.evaluate.evaluation import report
 from train.network.model import LandmarkNet, count_macs
 
@@ -31,9 +31,7 @@ def training_facts(checkpoint: dict[str, Any]) -> dict[str, Any]:
         facts |= {key: checkpoint[key] for key in ("trained_on", "init")}
         facts |= {"held_out_seen": checkpoint["held_out"], "guessed": list(guessed)}
     else:
-        as_shipped = set(data["sets"]) == KNOWN.keys() and all(
-            Path(csv).stem in guessed for csv in data["csv"]
-        )
+        as_shipped = set(data["sets"]) == USUAL and all(Path(csv).stem in guessed for csv in data["csv"])
         kept_out = [*HELD_OUT] if as_shipped else []
     return {
         **facts,

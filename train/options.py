@@ -31,6 +31,8 @@ class DataOptions:
     guessed : names of sets with pseudo-labels, which a network gave: they teach the points, not the confidence, because
         a network agrees with a network more than with people
     udacity_offset : (x, y) in pixels taken off the Udacity labels before the sets are mixed
+    covered : weight of a point that was covered when it was labelled
+    brows : weight of the points of the brows, by set name (default 1): less where the set's convention differs there
     """
 
     sets: tuple[str, ...] = ("udacity_train", "wild_train")
@@ -40,6 +42,8 @@ class DataOptions:
     weight: dict[str, float] = field(default_factory=dict)
     guessed: tuple[str, ...] = ()
     udacity_offset: tuple[float, float] = UDACITY_OFFSET
+    covered: float = 0.5
+    brows: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,11 @@ class AugmentOptions:
     shear : standard deviation in radians
     mirror, light, grey, low_resolution, blur, noise, jpeg, occlusion : probability of each
     labels_right : see `LABELS_RIGHT`
+    tilt : share of faces that are rotated by any angle up to 40 degrees instead
+    turn : share of faces that are turned in 3D, see `train.data.turning`
+    cover : share of faces whose eyes, mouth or one side of the lower face are covered
+    shadow : probability of a shadow over one side
+    dark : probability of little light
     """
 
     rotation: float = 18.0
@@ -96,6 +105,11 @@ class AugmentOptions:
     jpeg: float = 0.2
     occlusion: float = 0.45
     labels_right: float = LABELS_RIGHT
+    tilt: float = 0.0
+    turn: float = 0.0
+    cover: float = 0.0
+    shadow: float = 0.0
+    dark: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +124,9 @@ class LossOptions:
     confidence : weight of the cross-entropy of the confidence
     stillness : weight of the distance between the points of a crop and those of the same face in the next frame of a
         camera: a fraction of a pixel away, with noise of its own
+    stillness_share : share of the batch that the stillness term sees; less costs less time
     per_eye_distance : whether the error of a face is measured in eye distances (as in the NME) instead of box sides
+    lids : weight of the error of the vectors from each point of a lower lid to the point of the upper lid above it
     """
 
     kind: str = "l1"
@@ -118,7 +134,9 @@ class LossOptions:
     sigma: float = 1.0
     confidence: float = 0.1
     stillness: float = 0.0
+    stillness_share: float = 1.0
     per_eye_distance: bool = True
+    lids: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +150,7 @@ class TrainingOptions:
     backgrounds : share of crops that hold no face and teach the confidence
     bf16 : convolutions in bfloat16 where the processor gains by it
     pose_balance : see `train.data.sampling.face_weights`
+    hard_balance : how much oftener hard faces are drawn, for each point of `train.data.sampling.hardness`
     epoch_faces : faces in an epoch (0: as many as there are)
     workers : processes that make crops
     evaluate_every : epochs
@@ -148,6 +167,7 @@ class TrainingOptions:
     bf16: bool = True
     backgrounds: float = 0.06
     pose_balance: float = 0.5
+    hard_balance: float = 0.0
     epoch_faces: int = 0
     workers: int = 1
     evaluate_every: int = 5

@@ -29,17 +29,18 @@ _CHOICES: dict[str, tuple[Any, ...]] = {"kind": KINDS}
 _SHARE = (0.0, 1.0)
 _WEIGHT = (0.0, 1000.0)
 _RANGES: dict[str, tuple[float, float]] = {
-    "share": _WEIGHT, "weight": _WEIGHT, "udacity_offset": (-100.0, 100.0),
+    "share": _WEIGHT, "weight": _WEIGHT, "udacity_offset": (-100.0, 100.0), "covered": _SHARE, "brows": _WEIGHT,
     "size": (16, 1024), "margin": (0.0, 2.0), "channels": (1, 4096), "blocks": (0, 64), "decoder": (1, 4096),
     "rotation": (0.0, 180.0), "shift": _SHARE, "scale": _SHARE, "far": _SHARE, "stretch": _SHARE, "shear": _SHARE,
     "mirror": _SHARE, "light": _SHARE, "grey": _SHARE, "low_resolution": _SHARE, "blur": _SHARE, "noise": _SHARE,
     "jpeg": _SHARE, "occlusion": _SHARE, "labels_right": (-0.5, 0.5),
+    "tilt": _SHARE, "turn": _SHARE, "cover": _SHARE, "shadow": _SHARE, "dark": _SHARE,
     "maps": _WEIGHT, "sigma": (0.05, 100.0),
-    "confidence": _WEIGHT, "stillness": _WEIGHT,
+    "confidence": _WEIGHT, "stillness": _WEIGHT, "stillness_share": _SHARE, "lids": _WEIGHT,
     "epochs": (1, 1_000_000), "batch": (2, 65536), "lr": (1e-9, 1e9), "weight_decay": (0.0, 100.0),
     "clip": (1e-6, 1e9), "warmup": _SHARE, "ema": (0.0, 0.999999), "seed": (0, 2**32 - 1),
-    "backgrounds": (0.0, 0.95), "pose_balance": (0.0, 10.0), "epoch_faces": (0, 100_000_000), "workers": (0, 256),
-    "evaluate_every": (1, 1_000_000),
+    "backgrounds": (0.0, 0.95), "pose_balance": (0.0, 10.0), "hard_balance": _WEIGHT, "epoch_faces": (0, 100_000_000),
+    "workers": (0, 256), "evaluate_every": (1, 1_000_000),
 }  # fmt: skip
 _WORDS = {int: "whole number", float: "number", str: "text"}
 

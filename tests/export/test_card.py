@@ -9,7 +9,7 @@ import pytest
 
 from export.card import card, training_facts
 from export.landmark import metadata
-from export.training import KNOWN, limits
+from export.training import HARD, USUAL, limits
 from fkp_live.inference.models import models_dir
 from fkp_live.inference.session import open_session
 from train.network.model import LandmarkNet
@@ -118,5 +118,18 @@ def test_faces_of_an_averaged_network_are_listed_apart(tmp_path: Path) -> None:
 
 
 def test_limits_of_known_data_are_listed() -> None:
-    assert "news footage" in limits({"sets": [*KNOWN]})
+    assert "news footage" in limits({"sets": [*USUAL]})
+    assert "holds few" in limits({"sets": [*USUAL]})
+    assert "holds few" not in limits({"sets": [*USUAL, *HARD]})
     assert "news footage" not in limits({"sets": ["people"]})
+
+
+def test_the_card_of_hard_faces_names_the_benchmark_that_they_end(tmp_path: Path) -> None:
+    noted = {
+        "trained_on": [row(name, 7) for name in (*OURS, "hard_aflw")],
+        "init": None,
+        "held_out": {"unseen": 0, "wild_val": 0},
+    }
+    _, text = facts_and_card(tmp_path, DataOptions((*OURS, "hard_aflw")), **noted)
+    assert "hard_aflw: 7 faces (of AFLW2000-3D" in text
+    assert "no test of" in text

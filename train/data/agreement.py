@@ -52,17 +52,20 @@ def check_labels(sets: list[FaceSet], find: Find | None = None) -> None:
             continue
         distances = np.linalg.norm(offsets, axis=2) / sides[:, None]
         _refuse_far(faces, paths, distances)
-        _note_of_one(faces.name, np.median(offsets.mean(1), axis=0), float(np.median(sides)))
+        _note_of_one(faces.name, np.median(np.nanmean(offsets, axis=1), axis=0), float(np.median(sides)))
 
 
 def _compared(faces: FaceSet, find: Find) -> tuple[list[Path], NDArray[np.float32], NDArray[np.float32]]:
-    """Of the sampled faces that are detected: the picture, label minus network (N, 68, 2) and the face's side (N,)."""
+    """Of the sampled faces that are detected: the picture, label minus network (N, 68, 2) and the face's side (N,).
+
+    NaN where a point has no label.
+    """
     paths, offsets, sides = list[Path](), [], []
     for index in np.unique(np.linspace(0, len(faces) - 1, SAMPLE).astype(int)).tolist():
         found = find(faces.image(index))
         if found:
             differences = [faces.points[index] - face.points for face in found]
-            nearest = int(np.argmin([np.linalg.norm(one, axis=1).mean() for one in differences]))
+            nearest = int(np.argmin([np.nanmean(np.linalg.norm(one, axis=1)) for one in differences]))
             paths.append(faces.paths[index])
             offsets.append(differences[nearest])
             sides.append((found[nearest].box[2:] - found[nearest].box[:2]).max())
@@ -70,7 +73,7 @@ def _compared(faces: FaceSet, find: Find) -> tuple[list[Path], NDArray[np.float3
 
 
 def _refuse_far(faces: FaceSet, paths: list[Path], distances: NDArray[np.float32]) -> None:
-    per_face = distances.mean(1)
+    per_face = np.nanmean(distances, axis=1)
     worst = paths[int(per_face.argmax())].name
     if np.median(per_face) > _FARTHEST:
         raise InputError(
@@ -79,7 +82,8 @@ def _refuse_far(faces: FaceSet, paths: list[Path], distances: NDArray[np.float32
             "Are they pixels of these very pictures, in the rows of these very names? "
             "See them with `python -m train view`.",
         )
-    per_point = np.median(distances, axis=0)
+    # A point without a label in more than half of the faces is not judged by the few others.
+    per_point = np.median(np.nan_to_num(distances), axis=0)
     point = int(per_point.argmax())
     if per_point[point] > _FARTHEST_POINT:
         raise InputError(

@@ -13,13 +13,20 @@ from numpy.typing import NDArray
 
 from fkp_live.geometry import CropSpec, Matrix, apply, box_of, compose, crop_matrix, rotation
 from fkp_live.images.warping import warp
-from fkp_live.topology import MIRROR
+from fkp_live.topology import MIRROR, NOSE_TIP
+from train.data.faces import box_of_labelled
 from train.options import LABELS_RIGHT, AugmentOptions
 
 Points = NDArray[np.float32]
 # uint8; OpenCV's stubs promise less.
 Image = NDArray[Any]
 Rng = np.random.Generator
+
+# Degrees to which faces are tilted: beyond, the product turns the picture first.
+_TILT = 40.0
+# What a cover lies over, and how often: eyes, mouth, the jaw's right side, its left side, its middle.
+_COVERED_PARTS = (slice(36, 48), slice(48, 68), slice(2, 8), slice(9, 15), slice(6, 11))
+_COVERED_OFTEN = (0.3, 0.4, 0.1, 0.1, 0.1)
 
 # Drawing fresh normal numbers for every crop would cost more than all the rest of the augmentation.
 _NOISE = np.random.default_rng(0).standard_normal(1 << 20, np.float32)
@@ -41,9 +48,13 @@ def training_matrix(points: Points, spec: CropSpec, rng: Rng, options: AugmentOp
     stretch = np.exp(rng.normal(0.0, options.stretch) / 2.0)
     shear = rng.normal(0.0, options.shear)
     distort = np.array([[stretch, shear, 0.0], [0.0, 1.0 / stretch, 0.0]])
-    turn = compose(distort, rotation(np.deg2rad(rng.normal(0.0, options.rotation))))
+    angle = rng.normal(0.0, options.rotation)
+    if options.tilt and rng.random() < options.tilt:
+        angle = rng.uniform(-_TILT, _TILT)
+    turn = compose(distort, rotation(np.deg2rad(angle)))
     error = 2.0 if rng.random() < options.far else 1.0
-    box = detector_jitter(box_of(apply(turn, points)), rng, error * options.shift, error * options.scale)
+    box = box_of_labelled(apply(turn, points))
+    box = detector_jitter(box, rng, error * options.shift, error * options.scale)
     return compose(crop_matrix(box, spec), turn)
 
 
@@ -63,29 +74,39 @@ def training_crop(
     rng: Rng,
     options: AugmentOptions,
     occluder: Image | None = None,
-) -> tuple[Image, Points]:
-    """A disturbed crop and where its points are in it.
+    weights: NDArray[np.float32] | None = None,
+) -> tuple[Image, Points, NDArray[np.float32]]:
+    """A disturbed crop, where its points are in it, and their weights.
 
     Parameters
     ----------
-    image, points : (H, W, 3) uint8 BGR and (68, 2) in its pixels
+    image, points : (H, W, 3) uint8 BGR and (68, 2) in its pixels, NaN where a point has no label
     occluder : another picture, from which patches are cut to cover the face
+    weights : (68,) of the points in the loss, by default 1
 
     Returns
     -------
-    (S, S, 3) uint8 BGR, (68, 2) float32 in crop pixels
+    (S, S, 3) uint8 BGR, (68, 2) float32 in crop pixels, (68,) float32
     """
+    weights = np.ones(len(points), np.float32) if weights is None else weights
     matrix = training_matrix(points, spec, rng, options)
     crop, moved = warp(image, matrix, spec.size), apply(matrix, points)
     if rng.random() < options.mirror:
         crop, moved = mirror(crop, moved, spec, options.labels_right)
+        weights = weights[MIRROR]
     if rng.random() < options.occlusion:
         crop = _occlude(crop, rng, occluder)
-    return disturb(crop, rng, options), moved
+    if options.cover and rng.random() < options.cover:
+        crop = cover(crop, moved, rng, occluder)
+    return disturb(crop, rng, options), moved, weights
 
 
 def disturb(crop: Image, rng: Rng, options: AugmentOptions) -> Image:
     """Light, blur, noise and codec: disturbances that move no point."""
+    if options.shadow and rng.random() < options.shadow:
+        crop = _shadow(crop, rng)
+    if options.dark and rng.random() < options.dark:
+        crop = _dark(crop, rng)
     if rng.random() < options.light:
         crop = _light(crop, rng)
     if rng.random() < options.grey:
@@ -108,6 +129,7 @@ def disturb(crop: Image, rng: Rng, options: AugmentOptions) -> Image:
 def background_crop(image: Image, points: Points, spec: CropSpec, rng: Rng, options: AugmentOptions) -> Image:
     """A crop that holds no face: beside the face, a small part of it enlarged, or the face cut up and shuffled."""
     height, width = image.shape[:2]
+    points = points[np.isfinite(points[:, 0])]
     x0, y0, x1, y1 = box_of(points)
     side = max(x1 - x0, y1 - y0)
     kind = rng.random()
@@ -121,7 +143,7 @@ def background_crop(image: Image, points: Points, spec: CropSpec, rng: Rng, opti
             size = side * 0.2
     elif kind < 0.8:
         size = side * rng.uniform(0.12, 0.3)
-        cx, cy = points[rng.integers(0, 17)]
+        cx, cy = points[rng.integers(0, min(17, len(points)))]
     else:
         return disturb(
             _shuffled(warp(image, crop_matrix((x0, y0, x1, y1), spec), spec.size), rng), rng, options
@@ -154,6 +176,78 @@ def _light(crop: Image, rng: Rng) -> Image:
         field = 1.0 + strength * (np.cos(direction) * line[None] + np.sin(direction) * line[:, None])
         crop = cv2.multiply(crop, cv2.merge([field] * 3).astype(np.float32), dtype=cv2.CV_8U)
     return crop
+
+
+def _shadow(crop: Image, rng: Rng) -> Image:
+    """One side of a line through the face is two to eight times as dark."""
+    size = crop.shape[0]
+    line = np.linspace(-1, 1, size, dtype=np.float32)
+    direction, edge, soft = rng.uniform(0, 2 * np.pi), rng.uniform(-0.35, 0.35), rng.uniform(0.02, 0.4)
+    across = np.cos(direction) * line[None] + np.sin(direction) * line[:, None] - edge
+    lit = 1.0 / (1.0 + np.exp(-np.clip(across / soft, -30.0, 30.0) * 4.0))
+    least = rng.uniform(0.12, 0.5)
+    field = least + (1.0 - least) * lit
+    return cv2.multiply(crop, cv2.merge([field] * 3).astype(np.float32), dtype=cv2.CV_8U)
+
+
+def _dark(crop: Image, rng: Rng) -> Image:
+    """A picture taken in little light: few grey levels, and noise that does not shrink with them."""
+    gain = np.exp(rng.uniform(np.log(0.08), np.log(0.5)))
+    crop = cv2.convertScaleAbs(crop, alpha=gain)
+    start = int(rng.integers(0, len(_NOISE) - crop.size))
+    noise = _NOISE[start : start + crop.size].reshape(crop.shape)
+    crop = cv2.add(crop, noise * np.float32(rng.uniform(0.0, 4.0)), dtype=cv2.CV_8U)
+    if rng.random() < 0.5:  # a camera raises its gain, and the noise with it
+        crop = cv2.convertScaleAbs(crop, alpha=rng.uniform(1.0, 0.8 / gain))
+    return crop
+
+
+def cover(crop: Image, points: Points, rng: Rng, other: Image | None = None) -> Image:
+    """The crop with eyes, mouth or a part of the jaw covered, as by a bar, a hand, a cup or a microphone.
+
+    Parameters
+    ----------
+    crop, points : (S, S, 3) uint8 and (68, 2) in its pixels, NaN where a point has no label
+    other : a picture, from which the texture may be cut
+    """
+    chosen = points[_COVERED_PARTS[rng.choice(5, p=_COVERED_OFTEN)]]
+    chosen = chosen[np.isfinite(chosen[:, 0])]
+    if not len(chosen):
+        return crop
+    size = crop.shape[0]
+    x, y = chosen.mean(0) + rng.normal(0.0, 0.04 * size, 2)
+    half = np.maximum(np.ptp(chosen, axis=0) / 2.0, 0.06 * size) * np.exp(rng.normal(0.0, 0.25, 2))
+    texture = _texture(crop, points[NOSE_TIP], rng, other).astype(np.float32)
+    mask = np.zeros((size, size), np.float32)
+    angle, middle = float(rng.normal(0.0, 25.0)), (float(x), float(y))
+    axes = (float(2.0 * half[0]), float(2.0 * half[1]))
+    if rng.random() < 0.5:
+        cv2.ellipse(mask, (middle, axes, angle), 1.0, -1)
+    else:
+        cv2.fillConvexPoly(mask, cv2.boxPoints((middle, axes, angle)).astype(np.int32), 1.0)
+    soft = cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.4, 1.5))[..., None]
+    return np.asarray(crop + (texture - crop) * soft, np.uint8)
+
+
+def _texture(crop: Image, nose: Points, rng: Rng, other: Image | None) -> Image:
+    """Of a cover, as large as the crop: a part of another picture, or black, skin at the nose or any colour, shaded."""
+    size = crop.shape[0]
+    if other is not None and rng.random() < 0.5 and min(other.shape[:2]) > 24:
+        side = int(rng.integers(12, min(other.shape[:2]) - 1))
+        u, v = (int(rng.integers(0, extent - side)) for extent in (other.shape[1], other.shape[0]))
+        return cv2.resize(other[v : v + side, u : u + side], (size, size))
+    kind = rng.random()
+    x, y = np.clip(nose, 0, size - 1) if np.isfinite(nose).all() else np.full(2, size / 2)
+    texture = np.empty_like(crop)
+    if kind < 0.35:
+        texture[:] = rng.integers(0, 40, 3)
+    elif kind < 0.6:
+        texture[:] = crop[int(y), int(x)]
+    else:
+        texture[:] = rng.integers(0, 256, 3)
+    left, right = rng.uniform(0.6, 1.3, 2)
+    fade = np.linspace(left, right, size, dtype=np.float32)
+    return cv2.multiply(texture, np.broadcast_to(fade[None, :, None], crop.shape).copy(), dtype=cv2.CV_8U)
 
 
 def _low_resolution(crop: Image, rng: Rng) -> Image:

@@ -2,23 +2,29 @@
 
 Column 0 holds the file name, then x0, y0 … x67, y67 in pixels of that image, pixel centres at integers. Images are
 read by content (the original archive holds PNG under .jpg names) and lose their alpha channel.
+
+Where labels are partial, both cells of a point may be empty. Such points are NaN.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fkp_live.errors import InputError
+from fkp_live.geometry import box_of
 from fkp_live.topology import N_POINTS
 from train.data.labels import check_places, check_points
 from train.data.pictures import exists, read_image
 from train.data.table import Table, is_number, numbers, read_table, refuse_duplicates, shortened
+
+# How a point was seen when it was labelled: visible, covered by something and estimated, hidden behind the face itself.
+VISIBLE, COVERED, HIDDEN = 0, 1, 2
 
 # x0, x_0, landmark_x_0, 0x, point0_x and so on, in lower case.
 _NAMES = (
@@ -35,12 +41,14 @@ class FaceSet:
     ----------
     name : what reports call the set
     paths : N image files
-    points : (N, 68, 2) float32, image pixels
+    points : (N, 68, 2) float32, image pixels; NaN where a point has no label
+    visibility : (N, 68) uint8, `VISIBLE`, `COVERED` or `HIDDEN`; None where it is not known and every point has a label
     """
 
     name: str
     paths: tuple[Path, ...]
     points: NDArray[np.float32]
+    visibility: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -58,15 +66,22 @@ class FaceSet:
         """The faces at the given indices, or where the given mask is true."""
         chosen = np.asarray(chosen)
         indices = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(int)
-        return FaceSet(name or self.name, tuple(self.paths[i] for i in indices), self.points[indices])
+        visibility = None if self.visibility is None else self.visibility[indices]
+        paths = tuple(self.paths[i] for i in indices)
+        return FaceSet(name or self.name, paths, self.points[indices], visibility)
 
     def shifted(self, offset: ArrayLike) -> FaceSet:
         """The same faces with ``offset`` (x, y in pixels) added to every point."""
-        return FaceSet(self.name, self.paths, self.points + np.asarray(offset, np.float32))
+        return replace(self, points=self.points + np.asarray(offset, np.float32))
 
 
 def read_csv(
-    csv: Path, images: Path | None = None, name: str | None = None, *, inside: bool = False
+    csv: Path,
+    images: Path | None = None,
+    name: str | None = None,
+    *,
+    inside: bool = False,
+    partial: bool = False,
 ) -> FaceSet:
     """Faces of one CSV file.
 
@@ -77,6 +92,7 @@ def read_csv(
     images : folder of the images; by default the folder beside the CSV that the layouts in use name: ``training``
         for ``training_frames_keypoints.csv``, else ``images``, else the CSV's own folder
     inside : refuse names that lead out of that folder; for files from elsewhere
+    partial : whether both cells of a point may be empty: the point is NaN then, and `HIDDEN`
 
     Raises
     ------
@@ -85,12 +101,12 @@ def read_csv(
         numbers, the points of a row are not a face in pixels, a name stands twice, an image is missing or the points
         lie off it. The message names file, row (the line number in the file) and column.
     """
-    table = read_table(Path(csv))
+    table = read_table(Path(csv), partial=partial)
     order = _order([cell.strip() for cell in table.header[1:]], table.csv)
     refuse_duplicates(table, [os.path.normpath(name) for name in table.names])
     if inside:
         _refuse_ways_out(table)
-    points = numbers(table)[:, order].reshape(-1, N_POINTS, 2).astype(np.float32)
+    points = numbers(table, partial=partial)[:, order].reshape(-1, N_POINTS, 2).astype(np.float32)
     check_points(table, points)
     folder = Path(images) if images is not None else image_folder(table.csv)
     paths = tuple(folder / file_name for file_name in table.names)
@@ -101,7 +117,8 @@ def read_csv(
                 "Name the folder of the images if it is another one.",
             )
     check_places(table, paths, points)
-    return FaceSet(name or table.csv.stem, paths, points)
+    hidden = np.where(np.isnan(points[..., 0]), HIDDEN, VISIBLE).astype(np.uint8) if partial else None
+    return FaceSet(name or table.csv.stem, paths, points, hidden)
 
 
 def _refuse_ways_out(table: Table) -> None:
@@ -135,6 +152,11 @@ def _order(header: list[str], csv: Path) -> NDArray[np.int64]:
             "Expected after the name's: 0, 1, … 135, which are x0, y0, … x67, y67; or x0 … x67 and y0 … y67 by name.",
         )
     return usual
+
+
+def box_of_labelled(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Tight box (4,) around those of the points (68, 2) that are not NaN."""
+    return box_of(points[np.isfinite(points[:, 0])])
 
 
 def image_folder(csv: Path) -> Path:

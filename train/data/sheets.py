@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fkp_live.errors import OutputError
-from fkp_live.geometry import CropSpec, apply, box_of, crop_matrix
+from fkp_live.geometry import CropSpec, apply, crop_matrix
 from fkp_live.images.warping import warp
 from fkp_live.metrics import nme
 from fkp_live.topology import CONTOURS
-from train.data.faces import FaceSet
+from train.data.faces import FaceSet, box_of_labelled
 
 Image = NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -25,15 +25,18 @@ _SUBPIXEL_BITS = 4
 
 
 def paint_points(image: Image, points: ArrayLike, colour: Colour, *, contours: bool = True) -> None:
-    """Paint (68, 2) points and the lines that join them into the picture, to a sixteenth of a pixel."""
-    fixed = np.round(np.asarray(points, np.float64) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+    """Paint (68, 2) points and the lines that join them into the picture, to a sixteenth of a pixel; NaN is omitted."""
+    places = np.asarray(points, np.float64)
+    labelled = np.isfinite(places[:, 0])
+    fixed = np.round(np.nan_to_num(places) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
     if contours:
         thin = tuple(channel * 0.55 for channel in colour)
         for _, numbers, closed in CONTOURS:
-            line = fixed[list(numbers)][:, None]
-            cv2.polylines(image, [line], closed, thin, 1, cv2.LINE_AA, _SUBPIXEL_BITS)
+            line = fixed[[number for number in numbers if labelled[number]]][:, None]
+            if len(line):
+                cv2.polylines(image, [line], closed, thin, 1, cv2.LINE_AA, _SUBPIXEL_BITS)
     radius = round(max(image.shape[0] / 130, 1.3) * (1 << _SUBPIXEL_BITS))
-    for x, y in fixed.tolist():
+    for x, y in fixed[labelled].tolist():
         cv2.circle(image, (x, y), radius, colour, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
 
 
@@ -49,10 +52,10 @@ def face_tile(
     size : side of the tile in pixels
     margin : around the box of the first layer, as a fraction of its longer side
     """
-    matrix = crop_matrix(box_of(layers[0][0]), CropSpec(size, margin))
+    matrix = crop_matrix(box_of_labelled(np.asarray(layers[0][0], np.float32)), CropSpec(size, margin))
     tile = warp(image, matrix, size)
     for number, (points, colour) in enumerate(layers):
-        if np.isfinite(points).all():
+        if np.isfinite(points).any():
             # Lines for the first layer only: two sets of lines hide how far apart the points are.
             paint_points(tile, apply(matrix, points), colour, contours=number == 0)
     return tile

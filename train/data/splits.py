@@ -16,6 +16,7 @@ import numpy as np
 from fkp_live.console import say
 from fkp_live.errors import InputError, UsageError
 from train.data.faces import FaceSet, read_csv
+from train.data.hard import HARD, read_hard
 from train.options import DataOptions, Recipe
 
 # Which set is held out beside each set that is trained on.
@@ -45,14 +46,14 @@ def training_sets(recipe: Recipe, root: Path) -> list[FaceSet]:
 
 def _check_names(options: DataOptions) -> None:
     for name in options.sets:
-        if name not in HELD_OUT:
+        if name not in HELD_OUT and name not in HARD:
             raise UsageError(
-                f"[data] sets: '{name}' is not a training set", f"Expected {' or '.join(HELD_OUT)}."
+                f"[data] sets: '{name}' is not a training set", f"Expected {', '.join([*HELD_OUT, *HARD])}."
             )
     loaded = [*options.sets, *(Path(csv).stem for csv in options.csv)]
     if not loaded:
         raise UsageError("[data]: neither sets nor csv name any faces")
-    for key in ("share", "weight", "guessed"):
+    for key in ("share", "weight", "guessed", "brows"):
         if missing := [name for name in getattr(options, key) if name not in loaded]:
             raise UsageError(
                 f"[data] {key}: no set '{missing[0]}' is trained on",
@@ -69,7 +70,7 @@ def validation_sets(recipe: Recipe, root: Path) -> dict[str, FaceSet]:
     if options.validation or not options.sets:
         return {Path(csv).stem: read_csv(Path(root) / csv) for csv in options.validation}
     available, watched = splits(root), {}
-    for trained in sorted(options.sets, reverse=True):
+    for trained in sorted(set(options.sets) & HELD_OUT.keys(), reverse=True):
         name = HELD_OUT[trained]
         offset = [-v for v in options.udacity_offset] if name == "unseen" else (0.0, 0.0)
         watched[name] = available[name].shifted(offset)
@@ -82,14 +83,15 @@ def person_of(name: str) -> str:
 
 
 def splits(root: Path) -> Mapping[str, FaceSet]:
-    """The data sets under ``root`` (folders ``udacity`` and ``wild``) with the hold-outs taken out of training.
+    """The data sets under ``root`` (``udacity``, ``wild``, ``hard``) with the hold-outs taken out of training.
 
     Returns
     -------
     Mapping
         ``udacity_train`` (persons of ``unseen_persons.txt`` removed), ``udacity_test`` (all 770 official faces),
-        ``unseen`` (the test faces of the held-out persons), ``wild_train`` (without the twins of validation faces) and
-        ``wild_val`` (``val.txt``). A folder is read, and may raise InputError, when a set of it is first used.
+        ``unseen`` (the test faces of the held-out persons), ``wild_train`` (without the twins of validation faces),
+        ``wild_val`` (``val.txt``), ``hard_aflw`` and ``hard_mtfl`` (with partial labels; listed where their folder
+        exists). A folder is read, and may raise InputError, when a set of it is first used.
         Labels are as in the files: no offset is taken off.
     """
     return _Splits(Path(root))
@@ -102,7 +104,9 @@ class _Splits(Mapping[str, FaceSet]):
         self._root, self._read = root, dict[str, FaceSet]()
 
     def __getitem__(self, name: str) -> FaceSet:
-        if name not in self._NAMES:
+        if name in HARD and name not in self._read:
+            self._read[name] = read_hard(self._root / "hard" / HARD[name], name)
+        if name not in self._NAMES and name not in HARD:
             raise KeyError(name)
         if name not in self._read:
             self._read |= _wild(self._root) if name.startswith("wild") else _udacity(self._root)
@@ -113,10 +117,11 @@ class _Splits(Mapping[str, FaceSet]):
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._NAMES)
+        yield from self._NAMES
+        yield from (name for name, folder in HARD.items() if (self._root / "hard" / folder).is_dir())
 
     def __len__(self) -> int:
-        return len(self._NAMES)
+        return sum(1 for _ in self)
 
 
 def _udacity(root: Path) -> dict[str, FaceSet]:

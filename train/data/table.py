@@ -54,8 +54,11 @@ class Table:
         return [row[0] for row in self.rows]
 
 
-def read_table(path: Path) -> Table:
-    """The cells of a file; InputError where it cannot be read, has no rows or rows of another length."""
+def read_table(path: Path, *, partial: bool = False) -> Table:
+    """The cells of a file; InputError where it cannot be read, has no rows or rows of another length.
+
+    ``partial``: cells may be empty, so a short row is refused here instead of by `numbers`.
+    """
     text = _text(path)
     first_line = text[: text.find("\n")] if "\n" in text else text
     separator = max(",;\t", key=first_line.count)
@@ -77,7 +80,7 @@ def read_table(path: Path) -> Table:
     if not rows[1:]:
         raise InputError(f"{path} holds no faces, only a header", EXPECTED)
     for row, at in zip(rows[1:], lines[1:], strict=False):
-        if len(row) > COLUMNS:
+        if len(row) > COLUMNS or (partial and len(row) < COLUMNS):
             raise InputError(f"{path}, row {at}: {len(row)} columns, expected {COLUMNS}", _what_has(len(row)))
         row += [""] * (COLUMNS - len(row))
     return Table(path, rows[0], rows[1:], lines[1 : len(rows)], separator != ",", text.endswith(("\n", "\r")))
@@ -115,8 +118,8 @@ def _what_has(columns: int) -> str:
     return EXPECTED
 
 
-def numbers(table: Table) -> NDArray[np.float64]:
-    """The rows' numbers (N, 136), in the order of their columns.
+def numbers(table: Table, *, partial: bool = False) -> NDArray[np.float64]:
+    """The rows' numbers (N, 136), in the order of their columns; where ``partial``, NaN for empty cells.
 
     Raises
     ------
@@ -127,7 +130,10 @@ def numbers(table: Table) -> NDArray[np.float64]:
     if table.decimal_comma and _decimal_comma(table):
         cells = cells.apply(lambda column: column.str.replace(",", "."))
     values = cells.map(_number).to_numpy(np.float64)
-    bad = np.argwhere(~(np.abs(values) <= _FARTHEST))
+    good = np.abs(values) <= _FARTHEST
+    if partial:
+        good |= cells.map(lambda cell: not cell.strip()).to_numpy(bool)
+    bad = np.argwhere(~good)
     if len(bad):
         row, column = (int(v) for v in bad[0])
         _refuse_cell(table, row, column + 1)

@@ -89,7 +89,7 @@ def augmented_sheet(
         tiles.append(captioned(face_tile(image, [(points, GREEN)], tile), face.caption))
         for version in range(versions):
             rng = np.random.default_rng((seed, row, version))
-            crop, moved = training_crop(image, points, spec, rng, options, occluder)
+            crop, moved, _ = training_crop(image, points, spec, rng, options, occluder)
             tiles.append(captioned(_enlarged(crop, moved, tile), f"version {version + 1}"))
     return contact_sheet(tiles, versions + 1)
 
@@ -105,6 +105,11 @@ def _enlarged(crop: Image, points: NDArray[np.float32], tile: int) -> Image:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m train view`."""
     parser.add_argument("csv", type=Path, nargs="+", help="CSV files of labelled faces")
+    parser.add_argument(
+        "--partial",
+        action="store_true",
+        help="points without a label have empty cells (the sets of hard faces)",
+    )
     parser.add_argument("--images", type=Path, help="folder of the images, where it is not beside the CSV")
     parser.add_argument(
         "--out", type=Path, required=True, help="PNG file to write (an existing one is replaced)"
@@ -147,7 +152,7 @@ def run(args: argparse.Namespace) -> int:
     """Entry of `python -m train view`."""
     for wrong in _check(args):
         raise UsageError(wrong)
-    sets = [read_csv(csv, args.images) for csv in args.csv]
+    sets = [read_csv(csv, args.images, partial=args.partial) for csv in args.csv]
     chosen = choose(sets, args.count, args.seed, args.names)
     pixels = len(chosen) * (1 + (args.augmented or 0)) * args.tile**2
     if pixels > MOST_PIXELS:

@@ -126,18 +126,19 @@ class Run:
         prediction = self.predict(crops)
         terms = total_loss(prediction, truth, options, side)
         if options.stillness > 0.0:
-            second, warps = next_frame(crops, self.step)
-            moved = warp_points(prediction.points, warps)
-            terms["stillness"] = disagreement(self.predict(second).points, moved, truth.is_face, side)
+            some = max(round(options.stillness_share * len(crops)), 1)
+            second, warps = next_frame(crops[:some], self.step)
+            moved = warp_points(prediction.points[:some], warps)
+            terms["stillness"] = disagreement(self.predict(second).points, moved, truth.is_face[:some], side)
             terms["loss"] = terms["loss"] + options.stillness * terms["stillness"]
         return terms
 
     def train_step(self, batch: Sequence[Tensor], rate: float) -> dict[str, float]:
         """One step of the optimiser at a learning rate, on a batch of `Item`; returns the loss terms."""
-        crops, points, is_face, weight, guessed = (part.to(self.device) for part in batch)
+        crops, points, is_face, weight, guessed, point_weight = (part.to(self.device) for part in batch)
         # NHWC bytes: the permuted tensor is channels_last as the model wants it.
         inputs = crops.permute(0, 3, 1, 2).float()
-        terms = self.losses(inputs, Truth(points, is_face, weight.float(), guessed))
+        terms = self.losses(inputs, Truth(points, is_face, weight.float(), guessed, point_weight))
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from shapes import face_at
 
 from fkp_live.geometry import CropSpec, apply, box_of, crop_matrix
 from fkp_live.topology import MIRROR
@@ -12,6 +13,7 @@ from fkp_live.types import Image
 from train.data import augment
 from train.data.augment import (
     background_crop,
+    cover,
     detector_jitter,
     mirror,
     training_crop,
@@ -48,7 +50,7 @@ def _centroid(crop: Image) -> np.ndarray:
 @pytest.mark.parametrize("seed", range(6))
 def test_the_point_stays_on_its_dot_through_turn_stretch_and_crop(points: np.ndarray, seed: int) -> None:
     inner = int(np.argmin(np.abs(points - points.mean(0)).sum(1)))  # a dot at the rim could leave the crop
-    crop, moved = training_crop(_dots(points, inner), points, SPEC, np.random.default_rng(seed), QUIET)
+    crop, moved, _ = training_crop(_dots(points, inner), points, SPEC, np.random.default_rng(seed), QUIET)
     assert np.abs(_centroid(crop) - moved[inner]).max() < 0.15
 
 
@@ -80,6 +82,61 @@ def test_mirror_swaps_sides_and_is_its_own_inverse(points: np.ndarray) -> None:
     twice = mirror(*once, SPEC)
     assert np.array_equal(twice[0], crop)
     assert twice[1] == pytest.approx(moved, abs=1e-4)
+
+
+def test_a_mirrored_face_keeps_the_weight_of_each_point(points: np.ndarray, astronaut: Image) -> None:
+    weights = np.arange(68, dtype=np.float32)
+    for chance, expected in ((0.0, weights), (1.0, weights[MIRROR])):
+        options = AugmentOptions(mirror=chance)
+        made = training_crop(astronaut, points, SPEC, np.random.default_rng(0), options, weights=weights)
+        assert np.array_equal(made[2], expected)
+
+
+def test_points_without_a_label_take_no_part(points: np.ndarray, astronaut: Image) -> None:
+    partial = points.copy()
+    inner = np.argsort(np.abs(points - points.mean(0)).max(1))[:30]
+    partial[inner] = np.nan
+    labelled = np.isfinite(partial[:, 0])
+    options = AugmentOptions(cover=1.0, tilt=0.5, mirror=0.0)
+    for seed in range(8):
+        whole, some = (
+            training_crop(astronaut, p, SPEC, np.random.default_rng(seed), options) for p in (points, partial)
+        )
+        assert np.isnan(some[1][~labelled]).all()
+        assert some[1][labelled] == pytest.approx(whole[1][labelled], abs=1e-3)
+        background_crop(astronaut, partial, SPEC, np.random.default_rng(seed), options)
+
+
+def test_a_cover_lies_over_a_part_of_the_face(astronaut: Image) -> None:
+    face = face_at(56.0, 45.0, 45.0).astype(np.float32)
+    crop = np.full((112, 112, 3), 120, np.uint8)
+    for seed in range(20):
+        covered = cover(crop, face, np.random.default_rng(seed), astronaut)
+        share = (np.abs(covered.astype(int) - crop).max(2) > 8).mean()
+        assert share < 0.6
+    assert (crop == 120).all()
+    assert cover(crop, np.full((68, 2), np.nan, np.float32), np.random.default_rng(0)) is crop
+
+
+def test_tilted_faces_are_rotated_by_up_to_40_degrees(points: np.ndarray) -> None:
+    options = AugmentOptions(rotation=0.0, tilt=1.0, stretch=0.0, shear=0.0)
+    angles = []
+    for seed in range(200):
+        a, b = training_matrix(points, SPEC, np.random.default_rng(seed), options)[:, 0]
+        angles.append(np.rad2deg(np.arctan2(b, a)))
+    assert 35.0 < max(angles) <= 40.0
+    assert -40.0 <= min(angles) < -35.0
+
+
+@pytest.mark.parametrize("disturbance", ["shadow", "dark"])
+def test_shadow_and_little_light_darken(disturbance: str) -> None:
+    only = AugmentOptions(**{**{f: getattr(QUIET, f) for f in QUIET.__slots__}, disturbance: 1.0})
+    crop = np.full((112, 112, 3), 160, np.uint8)
+    for seed in range(12):
+        dim = augment.disturb(crop, np.random.default_rng(seed), only)
+        assert dim.dtype == np.uint8
+        assert dim.shape == crop.shape
+        assert dim.mean() < 159.0
 
 
 def test_detector_jitter_has_its_documented_spread() -> None:

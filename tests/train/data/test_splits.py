@@ -10,6 +10,7 @@ from labelled import row_of, write_csv, write_images
 
 from fkp_live.errors import InputError
 from fkp_live.topology import CHIN, NOSE_TIP
+from train.data.hard import HARD
 from train.data.splits import person_of, splits, twins_in_validation, unseen_persons
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
@@ -114,12 +115,14 @@ def test_the_twin_of_a_validation_face_is_not_trained_on(root: Path) -> None:
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the data sets are not beside this checkout")
 def test_the_real_data_sets() -> None:
     sets = splits(SHARED)
+    hard = {"hard_aflw": 750, "hard_mtfl": 1869}
     assert {name: len(faces) for name, faces in sets.items()} == {
         "udacity_train": 3120,
         "udacity_test": 770,
         "unseen": 75,
         "wild_train": 1695,
         "wild_val": 300,
+        **{name: faces for name, faces in hard.items() if name in sets},
     }
     persons = {name: {person_of(n) for n in sets[name].names} for name in ("udacity_train", "unseen")}
     assert len(persons["unseen"]) == 35
@@ -127,6 +130,6 @@ def test_the_real_data_sets() -> None:
     assert not set(sets["wild_train"].names) & set(sets["wild_val"].names)
     assert twins_in_validation() <= set(sets["wild_val"].names)
     assert unseen_persons(SHARED) == unseen_persons(Path("elsewhere"))
-    for faces in sets.values():
+    for name, faces in sets.items():
         upright = faces.points[:, CHIN, 1] > faces.points[:, NOSE_TIP, 1]
-        assert upright.mean() > 0.98
+        assert upright.mean() > (0.8 if name in HARD else 0.98)  # hidden points are NaN there

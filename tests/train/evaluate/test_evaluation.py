@@ -203,7 +203,9 @@ def test_evaluation_and_training_mean_the_same_by_confidence() -> None:
         # The loss of a confidence that is certain of every point is small only where the points are near.
         points = torch.from_numpy(np.stack([turned, off])[:, None]).float()
         prediction = Prediction(points[1], torch.full((1, 68), 20.0), torch.zeros(1, 68, 4, 4))
-        truth = Truth(points[0], torch.tensor([True]), torch.ones(1), torch.tensor([False]))
+        truth = Truth(
+            points[0], torch.tensor([True]), torch.ones(1), torch.tensor([False]), torch.ones(1, 68)
+        )
         loss = total_loss(prediction, truth, LossOptions(), float(side))["confidence"]
         assert bool(loss < 1.0) == within
     frontal = face_at(*EYES, EYE_DISTANCE)[None]

@@ -63,10 +63,10 @@ def devices(module: nn.Module) -> set[str]:
 
 
 def batch() -> list[Tensor]:
-    """One batch as the loader gives it, on the CPU: crops, points, is_face, weights, guessed."""
+    """One batch as the loader gives it, on the CPU: crops, points, is_face, weights, guessed, point weights."""
     faces = torch.ones(4, dtype=torch.bool)
     crops = torch.zeros(4, 32, 32, 3, dtype=torch.uint8)
-    return [crops, torch.rand(4, 68, 2), faces, torch.ones(4, dtype=torch.float64), ~faces]
+    return [crops, torch.rand(4, 68, 2), faces, torch.ones(4, dtype=torch.float64), ~faces, torch.ones(4, 68)]
 
 
 def test_mixed_devices_are_noticed() -> None:
@@ -79,8 +79,9 @@ def test_mixed_devices_are_noticed() -> None:
 def test_every_loss_stays_on_the_device(kind: str, per_eye_distance: bool) -> None:
     points, maps = torch.rand(2, 4, 68, 2, device=DEVICE), torch.rand(4, 68, 8, 8, device=DEVICE)
     faces = torch.ones(4, dtype=torch.bool, device=DEVICE)
-    truth = Truth(points[0], faces, torch.rand(4, device=DEVICE), ~faces)
-    options = LossOptions(kind=kind, per_eye_distance=per_eye_distance)
+    weights = torch.rand(4, device=DEVICE), torch.ones(4, 68, device=DEVICE)
+    truth = Truth(points[0], faces, weights[0], ~faces, weights[1])
+    options = LossOptions(kind=kind, per_eye_distance=per_eye_distance, lids=1.0)
     terms = total_loss(Prediction(points[1], points[0, ..., 0], maps), truth, options, 25.6)
     assert {term.device.type for term in terms.values()} == {DEVICE}
 
@@ -96,7 +97,9 @@ def test_the_network_and_its_evaluation_stay_on_the_device() -> None:
     assert errors.shape == (4,)
 
 
-@pytest.mark.parametrize("changes", [{}, {"kind": "l2", "per_eye_distance": False}, {"stillness": 1.0}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"kind": "l2", "per_eye_distance": False}, {"stillness": 1.0, "stillness_share": 0.5}]
+)
 def test_a_whole_step_runs_on_the_device(
     changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from train.fit.loss import Truth, map_cross_entropy, point_distance, total_loss
+from train.fit.loss import Truth, lid_distance, map_cross_entropy, point_distance, total_loss
 from train.network.model import LandmarkNet, Prediction
 from train.options import LossOptions, ModelOptions
 from train.recipe import KINDS
@@ -17,6 +19,13 @@ def _faces(n: int) -> torch.Tensor:
     points = torch.rand(n, 68, 2) * 40 + 12
     points[:, 36], points[:, 45] = torch.tensor([18.0, 25.0]), torch.tensor([46.0, 25.0])
     return points
+
+
+def _truth(points: torch.Tensor, is_face: torch.Tensor) -> Truth:
+    """Labels of people, one for every point."""
+    count = len(points)
+    guessed = torch.zeros(count, dtype=torch.bool)
+    return Truth(points, is_face, torch.ones(count), guessed, torch.ones(count, 68))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -33,7 +42,7 @@ def test_a_face_weighs_by_its_eye_distance_and_a_background_only_in_the_confiden
 
     def loss(points: torch.Tensor, is_face: list[bool]) -> float:
         prediction = Prediction(points, torch.zeros(2, 68), torch.zeros(2, 68, 8, 8))
-        truth = Truth(true, torch.tensor(is_face), torch.ones(2), torch.zeros(2, dtype=torch.bool))
+        truth = _truth(true, torch.tensor(is_face))
         return float(total_loss(prediction, truth, options, face_side=51.2)["loss"])
 
     off = true.clone()
@@ -49,13 +58,57 @@ def test_pseudo_labels_teach_the_points_but_not_the_confidence() -> None:
         true + 1.0, torch.full((2, 68), 3.0, requires_grad=True), torch.zeros(2, 68, 8, 8)
     )
     guessed = torch.tensor([True, False])
-    truth = Truth(true, torch.ones(2, dtype=torch.bool), torch.ones(2), guessed)
+    truth = replace(_truth(true, torch.ones(2, dtype=torch.bool)), guessed=guessed)
     terms = total_loss(prediction, truth, LossOptions(maps=0.0), face_side=51.2)
     terms["confidence"].backward()
     assert prediction.confidence.grad is not None
     assert (prediction.confidence.grad[0] == 0.0).all()
     assert (prediction.confidence.grad[1] != 0.0).all()
     assert terms["points"] > 1.0
+
+
+def test_a_point_without_a_label_teaches_nothing() -> None:
+    true, hidden = _faces(2), [0, 37, 45, 60]
+    truth = _truth(true.clone(), torch.ones(2, dtype=torch.bool))
+    truth.points[0, hidden] = 0.0
+    truth.point_weight[0, hidden] = 0.0
+    points = (true + 1.0).requires_grad_()
+    confidence, maps = torch.zeros(2, 68, requires_grad=True), torch.zeros(2, 68, 16, 16, requires_grad=True)
+    options = LossOptions(kind="l2", maps=1.0, confidence=1.0, lids=1.0, per_eye_distance=False)
+    total_loss(Prediction(points, confidence, maps), truth, options, face_side=51.2)["loss"].backward()
+    seen = [k for k in range(68) if k not in hidden]
+    for part in (points, confidence, maps):
+        assert part.grad is not None
+        amount = part.grad.flatten(2).abs().sum(-1) if part.dim() > 2 else part.grad.abs()
+        assert (amount[0, hidden] == 0.0).all()
+        assert (amount[0, seen] > 0.0).all()
+        assert (amount[1] > 0.0).all()
+
+
+def test_half_the_weight_of_the_points_halves_their_terms() -> None:
+    true = _faces(1)
+    off = true + torch.randn(1, 68, 2, generator=torch.Generator().manual_seed(0))
+    losses = []
+    for weight in (1.0, 0.5):
+        truth = _truth(true, torch.ones(1, dtype=torch.bool))
+        truth.point_weight[:] = weight
+        prediction = Prediction(off, torch.zeros(1, 68), torch.zeros(1, 68, 16, 16))
+        losses.append(total_loss(prediction, truth, LossOptions(lids=1.0), face_side=51.2))
+    for name in ("points", "maps", "lids"):
+        assert float(losses[1][name]) == pytest.approx(0.5 * float(losses[0][name]))
+    # A mean over what is known, as before.
+    assert float(losses[1]["confidence"]) == pytest.approx(float(losses[0]["confidence"]))
+
+
+def test_lids_cost_where_they_move_apart_but_not_together() -> None:
+    true = _faces(1)
+    together, apart = true.clone(), true.clone()
+    together[:, 36:48, 1] += 4.0
+    apart[:, [37, 38], 1] -= 3.0
+    ones = torch.ones(1, 68)
+    assert float(lid_distance(together, true, ones)) == pytest.approx(0.01, abs=1e-3)
+    # Three pixels at two of four pairs.
+    assert float(lid_distance(apart, true, ones)) == pytest.approx(1.5, abs=0.02)
 
 
 def test_maps_are_pulled_to_the_point_and_points_outside_have_no_weight() -> None:
@@ -74,7 +127,7 @@ def test_the_network_learns_one_face() -> None:
     torch.manual_seed(0)
     model = LandmarkNet(SMALL)
     crops, points = torch.rand(4, 3, 64, 64) * 255, torch.rand(1, 68, 2).expand(4, -1, -1) * 40 + 10
-    truth = Truth(points, torch.ones(4, dtype=torch.bool), torch.ones(4), torch.zeros(4, dtype=torch.bool))
+    truth = _truth(points, torch.ones(4, dtype=torch.bool))
     optimiser, errors = torch.optim.Adam(model.parameters(), 1e-2), []
     for _ in range(30):
         prediction = model.read(*model.features(crops))
