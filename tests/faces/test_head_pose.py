@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from shapes import FRONTAL, face_at
 
-from fkp_live.faces.head_pose import head_pose
+from fkp_live.faces.head_pose import PoseMap, head_pose
 from fkp_live.topology import MIRROR
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -81,3 +81,15 @@ def test_people_in_photos_look_roughly_at_the_camera() -> None:
     poses = np.degrees([[p.pitch, p.yaw, p.roll] for p in map(head_pose, _labelled())])
     assert np.abs(np.median(poses, 0)).max() < 10
     assert np.abs(poses).max() < 100
+
+
+def test_what_the_shape_adds_to_the_roll_is_added_to_the_turn_in_the_picture() -> None:
+    mean = (FRONTAL[:, 0] + 1j * FRONTAL[:, 1]).astype(np.complex128)
+    mean = mean - mean.mean()
+    mean /= np.linalg.norm(mean)
+    # No component: only the constant, which is 0.1 radians of roll.
+    poses = PoseMap(mean, np.zeros((0, 136)), np.array([[0.0, 0.0, 0.1]]))
+    for turn in (-0.3, 0.0, 0.3):
+        turned = mean * np.exp(1j * turn)
+        points = 100 * np.stack([turned.real, turned.imag], 1) + 200
+        assert poses(points).roll == pytest.approx(turn + 0.1, abs=1e-6)
