@@ -154,7 +154,7 @@ def serve(tasks: int, answers: int, folder: Path, module: str) -> None:
     """Carry out tasks from one pipe and write outcomes to another, until the parent is gone."""
     faulthandler.enable()
     os.nice(_NICENESS)
-    import resource  # not on Windows
+    from fkp_live.commands.bench.trial import peak_memory_mb
 
     checks = importlib.import_module(module)
     folder.mkdir(parents=True, exist_ok=True)
@@ -165,7 +165,8 @@ def serve(tasks: int, answers: int, folder: Path, module: str) -> None:
         for line in read:
             task = json.loads(line)
             outcome = checks.carry_out(task["check"], task["value"])
-            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+            # Not getrusage: it begins with what the parent held, and that may be a whole test run.
+            memory = round(peak_memory_mb() or 0)
             answer = {**asdict(outcome), "memory": memory}
             write.write(json.dumps(answer).encode() + b"\n")
             write.flush()
