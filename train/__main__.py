@@ -18,7 +18,7 @@ COMMANDS = {
     "evaluate": ("train.evaluate.command", "accuracy of an ONNX file or a checkpoint"),
     "offset": ("train.evaluate.offset", "measure how far one set's labels sit from another's convention"),
     "label": ("train.evaluate.label", "a trained network's points as a CSV data set"),
-    "original-table": ("train.evaluate.original", "the original project's table on its own terms"),
+    "original-table": ("train.evaluate.original_table", "the original project's table on its own terms"),
     "features": ("train.evaluate.features", "filters, feature maps and saliency as pictures"),
 }
 
