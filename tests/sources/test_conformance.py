@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,6 +32,25 @@ CODECS = {
 }
 KINDS = [*CODECS, "folder", "animation", "http", "camera", "mjpeg"]
 Opener = Callable[..., Source]
+
+
+class Endless:
+    """A clip that begins again at its end, as a camera never ends, however late its reader comes."""
+
+    def __init__(self, capture: cv2.VideoCapture) -> None:
+        # Held, not inherited from: OpenCV frees an object of a subclass wrongly, and later something else crashes.
+        self._capture = capture
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._capture, name)
+
+    def read(self) -> tuple[bool, Any]:
+        """Read the next picture."""
+        ok, image = self._capture.read()
+        if not ok:
+            self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
+            ok, image = self._capture.read()
+        return ok, image
 
 
 @pytest.fixture(params=KINDS)
@@ -65,7 +85,7 @@ def opener(
         elif kind == "camera":
             clip, real = str(make_clip(tmp_path / "a.avi", 60, codec="mjpeg")), cv2.VideoCapture
             monkeypatch.setattr(sys, "platform", "elsewhere")
-            monkeypatch.setattr(camera.cv2, "VideoCapture", lambda number: real(clip))
+            monkeypatch.setattr(camera.cv2, "VideoCapture", lambda number: Endless(real(clip)))
             spec = "0"
         else:
             spec = mjpeg_server(rate=200.0, count=120).url

@@ -137,11 +137,12 @@ def test_looking_into_a_track_takes_no_memory_either(tmp_path: Path, name: str) 
             packet.stream, packet.pts, packet.dts = stream, 0, 0
             output.mux(packet)
     code = (
-        "import resource, sys\nfrom fkp_live import open_source\nfrom fkp_live.errors import InputError\n"
+        "import sys\nfrom fkp_live import open_source\nfrom fkp_live.errors import InputError\n"
+        "from fkp_live.commands.bench.trial import peak_memory_mb\n"
         "try: open_source(sys.argv[1])\n"
         "except InputError as error: print(error)\n"
         "else: sys.exit('opened')\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+        "print(round(peak_memory_mb()))"
     )
     words = [sys.executable, "-c", code, str(tmp_path / name)]
     printed = subprocess.run(words, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2])
