@@ -6,7 +6,7 @@ The ceiling decodes and encodes with PyAV and does nothing between: the same dec
 the same lengths between two threads, H.264 with the product's preset and rate factor, each decoded picture handed
 to the encoder as it is. The product is ``fkp-live --video ... --out ...`` with default options, in a process of its
 own, and so is the ceiling. Both clocks run from the first frame's request until the file is closed; what starting
-the program takes is told apart, as "whole": the same ratio from the start of the processes to their ends.
+the program takes is given apart, as "whole": the same ratio from the start of the processes to their ends.
 
 A third one, "empty", is the product's own source and sink with nothing between.
 

@@ -7,7 +7,7 @@ each part mapped by what the other nine taught. Points are seen relative to thei
 own root mean square distance from it, so a map needs nothing but the points. Two maps:
 
 - ``offset``: one constant shift for each of the 68 points;
-- ``linear``: a linear map from all 136 coordinates, and one over the size (labels can be off by so many pixels),
+- ``linear``: a linear map from all 136 coordinates, and one over the size (labels can be off by some pixels),
   to the 136 corrections; ridge regression. It is the more generous one: it also takes off errors that go with pose
   or expression. A few hundred faces are needed to teach it, so on a small sample it is worth little.
 """

@@ -6,7 +6,7 @@
 The detector runs at 320x256, as the product runs it for 320x240 (its sides are multiples of 32). Every round runs
 each of them once, so a slow moment of the machine hits all alike; the figure to quote is the median of the ratios.
 
-With ``--batches``: what a face costs where so many are run at once, over a run with one; so it tells what looking ahead
+With ``--batches``: what a face costs where N are run at once, over a run with one: what looking ahead
 in a file, to run the faces of several frames at once, could gain at most.
 """
 

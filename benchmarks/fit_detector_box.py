@@ -165,12 +165,12 @@ def report(finds: list[Find]) -> None:
     eyes = np.stack([f.points[42:48].mean(0) - f.points[36:42].mean(0) for f in finds])
     roll = np.degrees(np.arctan2(eyes[:, 1], eyes[:, 0]))
     seen = np.stack([f.keypoints[1] - f.keypoints[0] for f in finds])
-    told = np.degrees(np.arctan2(seen[:, 1], seen[:, 0]))
+    estimated = np.degrees(np.arctan2(seen[:, 1], seen[:, 0]))
     judged = held_out & wild & (sides >= 32)
-    slope = np.polyfit(roll[judged], told[judged], 1)[0]
+    slope = np.polyfit(roll[judged], estimated[judged], 1)[0]
     print(
         f"roll by YuNet's eyes, wild val: slope {slope:.2f} (1 would be right), error sd "
-        f"{(told - roll)[judged].std():.1f} degrees where the roll itself has {roll[judged].std():.1f}"
+        f"{(estimated - roll)[judged].std():.1f} degrees where the roll itself has {roll[judged].std():.1f}"
     )
 
 

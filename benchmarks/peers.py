@@ -68,7 +68,7 @@ _NOTHING = np.empty((0, 5))
 
 
 class System(Protocol):
-    """What is compared. ``truth``: (68, 2), of which only the box is told (and the level of the eyes)."""
+    """What is compared. ``truth``: (68, 2), of which only the box and the level of the eyes are passed on."""
 
     name: str
 
@@ -342,7 +342,7 @@ def main() -> int:
     )
     parser.add_argument("--data", type=Path, required=True, help="folder with udacity/ and wild/")
     parser.add_argument("--set", choices=SETS, default="udacity_test", help="default: %(default)s")
-    parser.add_argument("--limit", type=int, help="only so many faces, spread over the set")
+    parser.add_argument("--limit", type=int, help="at most N faces, spread over the set")
     parser.add_argument("--repeats", type=int, default=3, help="timed calls a face (default: %(default)s)")
     parser.add_argument(
         "--placing", type=int, default=200, help="training faces for the rivals' boxes (default: %(default)s)"

@@ -249,7 +249,7 @@ def serve(systems: dict[str, Any], requests: BinaryIO, replies: BinaryIO) -> Non
         image = np.frombuffer(requests.read(int(np.prod(shape))), np.uint8).reshape(shape)
         try:
             reply = answer(systems, request, image)
-        except Exception as error:  # told to the one who asked, who ends the run
+        except Exception as error:  # reported to the caller, which ends the run
             reply = {"error": f"{type(error).__name__}: {error}"}
         replies.write(json.dumps(reply).encode() + b"\n")
         replies.flush()

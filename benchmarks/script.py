@@ -1,4 +1,4 @@
-"""What the scripts here have in common: failures in a sentence; numbers and files checked before measuring."""
+"""What the scripts here have in common: failures as one message; numbers and files checked before measuring."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ WHAT is one or more of these, all by default:
     memory    resident memory of a whole run (video read, annotated, written; CSV, JSONL) after 5,000 frames over
               that after 500 (at most 1.05)
     live      p95 age of the frames of a 30 fps MJPEG camera whose consumer needs 60 ms a frame, after 60 s (under
-              130 ms, not growing, drops counted); the age is told twice: as the product counts it, and from the
+              130 ms, not growing, drops counted); the age is given twice: as the product counts it, and from the
               moment when the camera sent the picture
     startup   from process start to the first annotated frame of the demo clip, over
               ``python -c 'import cv2, numpy, onnxruntime, av'`` (at most 2), and ``--version`` over

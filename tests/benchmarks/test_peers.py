@@ -209,7 +209,7 @@ def test_an_environment_is_made_once_and_no_other_folder_touched(tmp_path: Path)
 
 
 class Exact:
-    """Knows the truth, ``off`` pixels to the right of it; misses every face when told to."""
+    """Knows the truth, ``off`` pixels to the right of it; misses every face on request."""
 
     def __init__(self, name: str, off: float, blind: bool = False) -> None:
         self.name, self.off, self.blind = name, off, blind
@@ -241,9 +241,9 @@ def test_figures_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert "dlib, end to end" in page
     lists = tmp_path / "peers.json"
     lists.write_text(json.dumps(peer_errors(results)))
-    told = read_peers(lists, 12)
-    assert set(told) == {"dlib, end to end, raw", "dlib, end to end, linear"}
-    assert np.isnan(told["dlib, end to end, raw"]).all()
+    read = read_peers(lists, 12)
+    assert set(read) == {"dlib, end to end, raw", "dlib, end to end, linear"}
+    assert np.isnan(read["dlib, end to end, raw"]).all()
 
 
 def test_our_networks_are_asked_as_the_product_asks_them(astronaut: Image) -> None:
