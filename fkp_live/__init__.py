@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from fkp_live.pipeline import FaceLandmarker, Pipeline
     from fkp_live.sources import open_source
     from fkp_live.stream import process_stream
-    from fkp_live.types import Face, Frame, FrameResult, Measures, Pose
+    from fkp_live.types import (
+        Face,
+        Frame,
+        FrameResult,
+        MeasuredFace,
+        Measures,
+        Pose,
+        TrackedFace,
+        TrackedResult,
+    )
 
 __version__ = "0.2.0.dev0"
 
@@ -27,10 +36,13 @@ __all__ = [
     "FkpError",
     "Frame",
     "FrameResult",
+    "MeasuredFace",
     "Measures",
     "Pipeline",
     "PipelineOptions",
     "Pose",
+    "TrackedFace",
+    "TrackedResult",
     "__version__",
     "draw",
     "open_source",
@@ -44,10 +56,13 @@ _HOMES = {
     "FkpError": "errors",
     "Frame": "types",
     "FrameResult": "types",
+    "MeasuredFace": "types",
     "Measures": "types",
     "Pipeline": "pipeline",
     "PipelineOptions": "choices",
     "Pose": "types",
+    "TrackedFace": "types",
+    "TrackedResult": "types",
     "draw": "display.overlay",
     "open_source": "sources",
     "process_stream": "stream",

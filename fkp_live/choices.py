@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import index
 from pathlib import Path
+from typing import SupportsIndex
 
 from fkp_live.errors import UsageError
 
@@ -27,6 +29,11 @@ class PipelineOptions:
     min_face : side in pixels of the smallest face to detect; None: 40, or a 24th of the picture's longer side where
         that is more
     threads : threads inside one operator of the networks
+
+    Raises
+    ------
+    ValueError, TypeError
+        When it is made: an unknown name, a number out of range, or something that is not of this type.
     """
 
     provider: str = "auto"
@@ -36,6 +43,24 @@ class PipelineOptions:
     smooth: str = "medium"
     min_face: float | None = None
     threads: int = 1
+
+    def __post_init__(self) -> None:
+        for name, known in (("provider", PROVIDERS), ("smooth", SMOOTHING)):
+            if (chosen := getattr(self, name)) not in known:
+                raise ValueError(f"{name} is {chosen!r}, expected one of {', '.join(known)}")
+        for name in ("detect_every", "threads"):
+            _check_count(name, getattr(self, name), "")
+        if self.max_faces is not None:
+            _check_count("max_faces", self.max_faces, ", or None")
+        if self.min_face is not None and not 0 < self.min_face < float("inf"):
+            raise ValueError(f"min_face is {self.min_face}, expected a positive number of pixels, or None")
+
+
+def _check_count(name: str, count: object, otherwise: str) -> None:
+    if not isinstance(count, SupportsIndex) or isinstance(count, bool):
+        raise TypeError(f"{name} is {count!r}, expected a whole number{otherwise}")
+    if index(count) < 1:
+        raise ValueError(f"{name} is {count}, expected 1 or more{otherwise}")
 
 
 def check_range(start: float | None, end: float | None, max_frames: int | None) -> None:

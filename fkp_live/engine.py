@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from numpy.typing import ArrayLike
 
@@ -12,9 +12,20 @@ from fkp_live.choices import PipelineOptions
 from fkp_live.faces.detector import USUAL_FACE, USUAL_SIZE, FaceDetector, YuNet
 from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.geometry import CropSpec, Matrix
-from fkp_live.inference.models import resolve_model, stream_model
+from fkp_live.inference.models import models_dir, resolve_model, stream_model
 from fkp_live.inference.session import Session, open_session
 from fkp_live.types import Image, Landmarks, Picture
+
+
+def _portable(model: str | Path | None) -> str | Path | None:
+    """The model under a name that holds in other folders and, for a shipped one, on other machines."""
+    if model is None or resolve_model(model).parent == models_dir():
+        return model
+    return resolve_model(model).absolute()
+
+
+def _open_again(provider: str, model: str | Path | None, threads: int, min_face: float | None) -> Engine:
+    return Engine(provider, model, threads, min_face=min_face)
 
 
 class Network(Protocol):
@@ -67,6 +78,9 @@ class Engine:
         network: Network | None = None,
     ) -> None:
         self._session: Session | None = None
+        given = detector is not None or network is not None
+        # What it takes to open the same again, in another process too.
+        self._opening = None if given else (provider, _portable(model), threads, min_face)
         if network is None:
             self._session = open_session(resolve_model(model), provider, threads)
             network = LandmarkNetwork(self._session)
@@ -88,8 +102,16 @@ class Engine:
         engine = cls(options.provider, model, options.threads, min_face=options.min_face)
         if engine.provider == "cpu" and model != stream_model("cpu"):
             # Another provider was listed, but does not run: then it is the CPU's own network that is wanted.
-            return cls(options.provider, stream_model("cpu"), options.threads, detector=engine.detector)
+            detector, opening = engine.detector, (options.provider, stream_model("cpu"), options.threads)
+            engine = cls(*opening, detector=detector)
+            engine._opening = (*opening, options.min_face)
         return engine
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its options: whoever unpickles it opens the networks anew."""
+        if self._opening is None:
+            raise TypeError("an Engine with a detector or network of the caller's cannot be pickled")
+        return _open_again, self._opening
 
     @property
     def provider(self) -> str:

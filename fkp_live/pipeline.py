@@ -6,14 +6,18 @@
 from __future__ import annotations
 
 import math
+import threading
+import warnings
 from pathlib import Path
 from time import perf_counter
+from typing import Any, TypeAlias, overload
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from fkp_live import geometry
 from fkp_live.choices import PipelineOptions
+from fkp_live.clock import CLOCK_JUMP
 from fkp_live.engine import Engine
 from fkp_live.faces.crop_follower import level_matrix
 from fkp_live.faces.detector import USUAL_FACE
@@ -24,7 +28,24 @@ from fkp_live.faces.smoothing import LandmarkSmoother
 from fkp_live.faces.tracker import Tracker
 from fkp_live.faces.tracker_options import TrackerOptions
 from fkp_live.images.picture import as_picture
-from fkp_live.types import Face, FaceBox, FloatArray, Frame, FrameResult, Image, Landmarks, Picture
+from fkp_live.types import (
+    Face,
+    FaceBox,
+    FloatArray,
+    Frame,
+    Landmarks,
+    MeasuredFace,
+    Picture,
+    TrackedFace,
+    TrackedResult,
+)
+
+# cv2's own functions are typed as giving numbers of any kind; that they are uint8 is checked.
+AnyImage: TypeAlias = NDArray[Any]
+# Several pictures at once, of any sizes.
+Pictures: TypeAlias = (
+    list[AnyImage] | list[Picture] | list[AnyImage | Picture] | tuple[AnyImage | Picture, ...]
+)
 
 # A single picture is looked at twice: the second crop is cut around the first points and turned to level eyes.
 SECOND_LOOK = True
@@ -36,6 +57,7 @@ class FaceLandmarker:
     """68 points of every face in single pictures, without memory from one to the next.
 
     May be used from several threads, which take turns at the networks; with one of its own each they do not wait.
+    It can be pickled: by its options, so a worker process opens the networks anew.
 
     Parameters
     ----------
@@ -68,14 +90,25 @@ class FaceLandmarker:
         self.engine = engine or Engine(provider, model, threads, min_face=min_face)
         self.max_faces = max_faces
 
-    def __call__(self, image: Image | Picture) -> list[Face]:
+    @overload
+    def __call__(self, image: AnyImage | Picture) -> list[MeasuredFace]: ...
+    @overload
+    def __call__(self, image: Pictures) -> list[list[MeasuredFace]]: ...
+    def __call__(self, image: AnyImage | Picture | Pictures) -> list[MeasuredFace] | list[list[MeasuredFace]]:
         """Faces of a (H, W, 3) uint8 BGR picture, largest first; ``id`` is None.
+
+        Of a list or tuple of pictures, of any sizes: such a list for each of them.
 
         Raises
         ------
         ValueError
-            If ``image`` is anything else.
+            If a picture is anything else.
         """
+        if isinstance(image, list | tuple):
+            return [self._faces(each) for each in image]
+        return self._faces(image)
+
+    def _faces(self, image: AnyImage | Picture) -> list[MeasuredFace]:
         picture, network = as_picture(image), self.engine.network
         finds = self.engine.detector(picture)
         if not finds:
@@ -88,11 +121,16 @@ class FaceLandmarker:
         for find, points, confidence in zip(finds, found.points, found.confidence, strict=True):
             if confidence.mean() >= MIN_CONFIDENCE:
                 pose, box = head_pose(points), geometry.box_of(points)
-                faces.append(Face(points, confidence, box, find.score, None, points, pose, measures(points)))
+                measured = measures(points)
+                faces.append(
+                    MeasuredFace(
+                        points, confidence, box, find.score, raw=points, pose=pose, measures=measured
+                    )
+                )
         faces.sort(key=_area, reverse=True)
         return faces[: self.max_faces]
 
-    def landmarks(self, image: Image | Picture, boxes: ArrayLike) -> FloatArray:
+    def landmarks(self, image: AnyImage | Picture, boxes: ArrayLike) -> FloatArray:
         """The landmark network alone, in one batch: boxes (N, 4), tight around the points -> (N, 68, 2).
 
         Raises
@@ -105,6 +143,9 @@ class FaceLandmarker:
 
 class Pipeline:
     """Follows the faces of one stream, frame by frame.
+
+    It is for one stream, and for one thread at a time: another stream or thread needs a pipeline of its own; they may
+    share an `Engine`.
 
     Parameters
     ----------
@@ -126,7 +167,8 @@ class Pipeline:
         )
         self._smoother = LandmarkSmoother(self.options.smooth)
         self._blinks = Blinks()
-        self._images = 0
+        self._images, self._image_time = 0, -math.inf
+        self._busy = threading.Lock()
 
     def reset(self) -> None:
         """Forgets every face, for another stream."""
@@ -134,21 +176,54 @@ class Pipeline:
         self._smoother.reset()
         self._blinks.reset()
 
-    def process_image(self, image: Image, time: float) -> FrameResult:
+    def process_image(self, image: AnyImage, time: float) -> TrackedResult:
         """The faces of the next picture: (H, W, 3) uint8 BGR, with its time in seconds of the stream.
+
+        A time that goes back by more than `CLOCK_JUMP` begins a new stream, as `reset` does, with a RuntimeWarning.
 
         Raises
         ------
         ValueError
             If ``image`` is anything else, or ``time`` is not finite.
+        RuntimeError
+            If another thread is in this pipeline.
         """
-        if not math.isfinite(time):
-            raise ValueError(f"the time is {time}, expected seconds")
+        frame = Frame(as_picture(image), self._images, time, perf_counter())
+        if math.isfinite(time):
+            if time < self._image_time - CLOCK_JUMP:
+                warnings.warn(
+                    f"the time went back from {self._image_time:.3f} to {time:.3f} s: a new stream begins",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+                self.reset()
+            self._image_time = time
+        result = self.process(frame)
         self._images += 1
-        return self.process(Frame(as_picture(image), self._images - 1, time, perf_counter()))
+        return result
 
-    def process(self, frame: Frame) -> FrameResult:
-        """The faces of the next frame, largest first."""
+    def process(self, frame: Frame) -> TrackedResult:
+        """The faces of the next frame, largest first.
+
+        Raises
+        ------
+        ValueError
+            If the frame's time is not finite.
+        RuntimeError
+            If another thread is in this pipeline.
+        """
+        if not math.isfinite(frame.time):
+            raise ValueError(f"the time is {frame.time}, expected seconds")
+        if not self._busy.acquire(blocking=False):
+            raise RuntimeError(
+                "this Pipeline is at work in another thread: use one for each stream, on one Engine if you like"
+            )
+        try:
+            return self._process(frame)
+        finally:
+            self._busy.release()
+
+    def _process(self, frame: Frame) -> TrackedResult:
         picture = frame.picture
         start = perf_counter()
         detecting = 0.0
@@ -176,8 +251,18 @@ class Pipeline:
         for points, track in zip(smooth, tracks, strict=True):
             pose, box = head_pose(points), geometry.box_of(points)
             measured = self._blinks(track.id, measures(points), pose.yaw, time)
-            confidence = track.confidence
-            faces.append(Face(points, confidence, box, track.score, track.id, track.points, pose, measured))
+            faces.append(
+                TrackedFace(
+                    points,
+                    track.confidence,
+                    box,
+                    track.score,
+                    id=track.id,
+                    raw=track.points,
+                    pose=pose,
+                    measures=measured,
+                )
+            )
         faces.sort(key=_area, reverse=True)
         timings = {
             "detect": detecting,
@@ -186,7 +271,7 @@ class Pipeline:
             "smooth": smoothed - tracked,
             "measure": perf_counter() - smoothed,
         }
-        return FrameResult.of(frame, faces, detected=plan.detected, timings=timings)
+        return TrackedResult.of(frame, faces, detected=plan.detected, timings=timings)
 
 
 _NOBODY = Landmarks(np.empty((0, 68, 2), np.float32), np.empty((0, 68), np.float32))

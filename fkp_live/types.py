@@ -9,10 +9,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fkp_live.colour import ColourSpace
 from fkp_live.geometry import Matrix
@@ -48,7 +48,7 @@ class Picture(Protocol):
         """(size, size, 3) BGR: the crop under a (2, 3) affine from picture pixels to crop pixels."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Frame:
     """One picture of a source.
 
@@ -67,6 +67,10 @@ class Frame:
     arrived: float
     pts: int | None = None
     time_base: Fraction | None = None
+
+    def __repr__(self) -> str:
+        width, height = self.picture.size
+        return f"Frame({self.index}, {self.time:.3f} s, {width}x{height})"
 
     @property
     def image(self) -> Image:
@@ -88,7 +92,7 @@ class FaceBox:
     score: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Landmarks:
     """The landmark network's answer for N faces.
 
@@ -102,6 +106,9 @@ class Landmarks:
 
     points: FloatArray
     confidence: FloatArray
+
+    def __repr__(self) -> str:
+        return f"Landmarks(of {len(self.points)} faces)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +144,7 @@ class Measures:
     eyes_open: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Face:
     """One face of one frame.
 
@@ -161,8 +168,61 @@ class Face:
     pose: Pose | None = None
     measures: Measures | None = None
 
+    def __repr__(self) -> str:
+        x0, y0, x1, y1 = (round(side) for side in self.box.tolist())
+        name = type(self).__name__
+        return f"{name}(id {self.id}, box {x0}, {y0}, {x1}, {y1}, confidence {self.confidence.mean():.2f})"
 
-@dataclass(frozen=True, slots=True, eq=False)
+    def to_dict(self) -> dict[str, Any]:
+        """The face as one object of JSONL: lists and numbers, rounded as there; None for NaN and infinity.
+
+        >>> json.dumps(face.to_dict())
+        """
+        result = {
+            "id": self.id,
+            "box": _rounded(self.box, 2),
+            "score": _rounded(self.score, 3),
+            "points": _rounded(self.points, 2),
+            "confidence": _rounded(self.confidence, 3),
+        }
+        if self.raw is not None:
+            result["raw"] = _rounded(self.raw, 2)
+        if (pose := self.pose) is not None:
+            angles = {"pitch": pose.pitch, "yaw": pose.yaw, "roll": pose.roll}
+            result["pose"] = {name: _rounded(angle, 4) for name, angle in angles.items()}
+        if (m := self.measures) is not None:
+            openness = {"right_eye_open": m.right_eye_open, "left_eye_open": m.left_eye_open}
+            openness["mouth_open"] = m.mouth_open
+            result["measures"] = {name: _rounded(value, 3) for name, value in openness.items()}
+            result["measures"]["blink"] = bool(m.blink)
+        return result
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class MeasuredFace(Face):
+    """A face as `FaceLandmarker` gives it: pose, measures and raw points are always there."""
+
+    raw: FloatArray = field(kw_only=True)
+    pose: Pose = field(kw_only=True)
+    measures: Measures = field(kw_only=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class TrackedFace(MeasuredFace):
+    """A face as `Pipeline` gives it: the number of its track is always there too."""
+
+    id: int = field(kw_only=True)
+
+
+def _rounded(values: ArrayLike, digits: int) -> Any:
+    """``values`` as numbers in lists of lists of the same shape, rounded; JSON has no NaN, so that is None."""
+    array = np.asarray(values, np.float64)
+    if array.ndim:
+        return [_rounded(value, digits) for value in array]
+    return round(float(array), digits) if np.isfinite(array) else None
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FrameResult:
     """All that is known of one frame, but not its picture: keeping results keeps no pixels.
 
@@ -185,6 +245,9 @@ class FrameResult:
     pts: int | None = None
     time_base: Fraction | None = None
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.index}, {self.time:.3f} s, {len(self.faces)} faces)"
+
     @classmethod
     def of(
         cls,
@@ -193,12 +256,28 @@ class FrameResult:
         *,
         detected: bool = True,
         timings: Mapping[str, float] | None = None,
-    ) -> FrameResult:
+    ) -> Self:
         """What was found in ``frame``."""
         stamps = (frame.arrived, frame.pts, frame.time_base)
         return cls(
             frame.index, frame.time, frame.picture.size, tuple(faces), detected, timings or {}, *stamps
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as one line of JSONL."""
+        return {
+            "frame": self.index,
+            "time": round(self.time, 6),
+            "detected": bool(self.detected),
+            "faces": [face.to_dict() for face in self.faces],
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class TrackedResult(FrameResult):
+    """The result of `Pipeline`: its faces are followed and measured."""
+
+    faces: tuple[TrackedFace, ...]
 
 
 @dataclass(frozen=True, slots=True)

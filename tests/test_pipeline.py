@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from pathlib import Path
+from threading import Event
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,7 +30,7 @@ from fkp_live.inference.models import stream_model
 from fkp_live.pipeline import FaceLandmarker, Pipeline
 from fkp_live.sources import open_source
 from fkp_live.topology import CHIN, MIRROR, NOSE_TIP, REGIONS
-from fkp_live.types import Frame, FrameResult, Image
+from fkp_live.types import FaceBox, Frame, FrameResult, Image
 
 GREY = np.full((480, 640, 3), 100, np.uint8)
 # Middles of the eyes of scikit-image's astronaut, read off the picture.
@@ -291,6 +296,76 @@ def test_threads_may_share_a_landmarker(astronaut: Image, landmarker: FaceLandma
         np.testing.assert_array_equal(given, landmarker.landmarks(images[k % 8], boxes[k % 8]))
 
 
+def test_a_pipeline_is_for_one_thread_at_a_time() -> None:
+    world, inside, leave = World(), Event(), Event()
+
+    def detect(_: object) -> list[FaceBox]:
+        inside.set()
+        assert leave.wait(30)
+        return []
+
+    pipeline = Pipeline(engine=Engine(detector=detect, network=world))
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(pipeline.process, _frame(GREY, 0))
+        assert inside.wait(30)
+        with pytest.raises(RuntimeError, match="at work in another thread"):
+            pipeline.process(_frame(GREY, 1))
+        leave.set()
+        assert first.result().faces == ()
+    assert pipeline.process(_frame(GREY, 1)).index == 1
+
+
+def test_a_failure_does_not_leave_the_pipeline_taken() -> None:
+    def detect(_: object) -> list[FaceBox]:
+        raise OSError("the detector")
+
+    pipeline = Pipeline(engine=Engine(detector=detect, network=World()))
+    for index in range(2):
+        with pytest.raises(OSError, match="the detector"):
+            pipeline.process(_frame(GREY, index))
+
+
+def test_a_time_that_goes_back_begins_a_new_stream() -> None:
+    world = World()
+    world.faces = [face_at(320, 240)]
+    pipeline = _pipeline(world)
+    ids = [pipeline.process_image(GREY, time).faces[0].id for time in (5.0, 5.04, 5.0, 5.08)]
+    with pytest.warns(RuntimeWarning, match=r"went back from 5.080 to 1.000 s"):
+        later = pipeline.process_image(GREY + 20, 1.0)
+    assert ids == [1] * 4
+    assert later.detected
+    assert pipeline.process_image(GREY, 1.04).faces[0].id == 2
+
+
+@pytest.mark.parametrize("time", [np.nan, np.inf])
+def test_a_time_that_is_not_finite_is_refused_from_a_frame_too(time: float) -> None:
+    pipeline = _pipeline(World())
+    with pytest.raises(ValueError, match="expected seconds"):
+        pipeline.process(Frame(BgrPicture(GREY), 0, time, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        ({"provider": "gpu"}, ValueError, "provider is 'gpu', expected one of auto, cpu"),
+        ({"smooth": "much"}, ValueError, "smooth is 'much', expected one of off, light"),
+        ({"smooth": None}, ValueError, "smooth is None"),
+        ({"detect_every": 0}, ValueError, "detect_every is 0, expected 1 or more"),
+        ({"detect_every": 2.5}, TypeError, "detect_every is 2.5, expected a whole number"),
+        ({"max_faces": 0}, ValueError, "max_faces is 0, expected 1 or more, or None"),
+        ({"max_faces": True}, TypeError, "max_faces is True"),
+        ({"min_face": float("nan")}, ValueError, "min_face is nan"),
+        ({"min_face": -1}, ValueError, "min_face is -1"),
+        ({"threads": 0}, ValueError, "threads is 0"),
+    ],
+)
+def test_options_are_checked_when_they_are_made(
+    options: dict[str, Any], error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        PipelineOptions(**options)
+
+
 @pytest.mark.parametrize("most", [0, -1])
 def test_less_than_one_face_is_refused(most: int) -> None:
     world = World()
@@ -304,6 +379,32 @@ def test_a_box_given_needs_no_detector(astronaut: Image, landmarker: FaceLandmar
     assert points.shape == (2, 68, 2)
     assert points.dtype == np.float32
     assert np.linalg.norm(points - face.points, axis=-1).mean() < 3
+
+
+def test_several_pictures_at_once(astronaut: Image, landmarker: FaceLandmarker) -> None:
+    pictures = [astronaut, GREY, astronaut[:300].copy()]
+    for given in (pictures, tuple(pictures), []):
+        found = landmarker(given)
+        assert [len(faces) for faces in found] == [1, 0, 1][: len(given)]
+        for faces, picture in zip(found, given, strict=True):
+            for face, alone in zip(faces, landmarker(picture), strict=True):
+                np.testing.assert_array_equal(face.points, alone.points)
+
+
+def test_a_landmarker_is_pickled_by_its_options(astronaut: Image, tmp_path: Path) -> None:
+    own = tmp_path / "own.onnx"
+    shutil.copy(models.resolve_model("fkp68-tiny"), own)
+    for landmarker in (FaceLandmarker("cpu", "fkp68-tiny", 1, min_face=30), FaceLandmarker("cpu", own)):
+        packed = pickle.dumps(landmarker)
+        again = pickle.loads(packed)
+        assert len(packed) < 500
+        assert again.max_faces == landmarker.max_faces
+        assert again.engine.model_sha256 == landmarker.engine.model_sha256
+        np.testing.assert_array_equal(again(astronaut)[0].points, landmarker(astronaut)[0].points)
+    stream = pickle.loads(pickle.dumps(Engine.for_streams(PipelineOptions(provider="cpu"))))
+    assert stream.model_name == stream_model("cpu")
+    with pytest.raises(TypeError, match="of the caller's"):
+        pickle.dumps(Engine(network=World()))
 
 
 @pytest.mark.parametrize("picture", ["black", "noise", "bricks", "checkerboard"])

@@ -12,7 +12,8 @@ def test_every_public_name_can_be_imported() -> None:
     names = set(fkp_live.__all__) - {"__version__"}
     assert names == {
         *("Engine", "Face", "FaceLandmarker", "FkpError", "Frame", "FrameResult", "Measures", "Pipeline"),
-        *("PipelineOptions", "Pose", "draw", "open_source", "process_stream"),
+        *("MeasuredFace", "PipelineOptions", "Pose", "TrackedFace", "TrackedResult"),
+        *("draw", "open_source", "process_stream"),
     }
     for name in names:
         assert getattr(fkp_live, name).__name__ == name

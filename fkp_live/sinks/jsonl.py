@@ -73,4 +73,7 @@ def _numbers(form: str, values: ArrayLike) -> str:
     flat = np.asarray(values, np.float64).ravel()
     if np.isfinite(flat).all():
         return form % tuple(flat.tolist())
-    return _NUMBER.sub("%s", form) % tuple(f"{v:.3f}" if np.isfinite(v) else "null" for v in flat)
+    forms = zip(_NUMBER.findall(form), flat, strict=True)
+    return _NUMBER.sub("%s", form) % tuple(
+        one % value if np.isfinite(value) else "null" for one, value in forms
+    )

@@ -69,8 +69,8 @@ def test_numbers_that_are_not_finite_are_null(tmp_path: Path) -> None:
     with JsonlSink(tmp_path / "o.jsonl", {}) as sink:
         sink.write(result_of(0, broken))
     points = lines_of(tmp_path / "o.jsonl")[1]["faces"][0]["points"]
-    assert points[3] == [pytest.approx(broken.points[3, 0], abs=0.00051), None]
-    assert points[4] == [None, pytest.approx(broken.points[4, 1], abs=0.00051)]
+    assert points[3] == [pytest.approx(broken.points[3, 0], abs=0.0051), None]
+    assert points[4] == [None, pytest.approx(broken.points[4, 1], abs=0.0051)]
 
 
 def test_the_header_holds_what_was_given(tmp_path: Path) -> None:

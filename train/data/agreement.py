@@ -8,7 +8,7 @@ photographs, profiles and covered faces among them).
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from fkp_live.pipeline import FaceLandmarker
 from fkp_live.types import Face, Image
 from train.data.faces import FaceSet
 
-Find = Callable[[Image], list[Face]]
+Find = Callable[[Image], Sequence[Face]]
 
 # Faces of a set that are looked at, evenly spread: about a second.
 SAMPLE = 24
