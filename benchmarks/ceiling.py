@@ -132,7 +132,7 @@ def empty(source: Path, target: Path) -> float:
         begun = time.perf_counter()
         count = 0
         for frame in frames:
-            sink.write(FrameResult(frame, ()), None)
+            sink.write(FrameResult.of(frame, ()), frame.picture)
             count += 1
         sink.close()
         return count / (time.perf_counter() - begun)

@@ -99,7 +99,7 @@ def walk(frames: Sequence[tuple[Image, float]], ours: Sequence[str], rivals: Riv
 
 def tremble(tracks: dict[str, Track]) -> dict[str, float | None]:
     """See the module; None where no three frames in a row show a face to all."""
-    seen = np.array([[points is not None for points in track.points] for track in tracks.values()]).all(0)
+    seen = np.all([[points is not None for points in track.points] for track in tracks.values()], axis=0)
     runs = np.flatnonzero(seen[:-2] & seen[1:-1] & seen[2:])
     result: dict[str, float | None] = {}
     for name, track in tracks.items():

@@ -29,6 +29,7 @@ from benchmarks.script import result_file, run
 from fkp_live.faces.crop_follower import level_matrix
 from fkp_live.faces.head_pose import PoseMap, align, features
 from fkp_live.geometry import iou
+from fkp_live.images.picture import BgrPicture
 from fkp_live.pipeline import FaceLandmarker
 from fkp_live.topology import MIRROR
 
@@ -63,7 +64,7 @@ def read_faces(folder: Path, landmarker: FaceLandmarker) -> tuple[Faces, int]:
         for row in csv.DictReader(file):
             image = np.asarray(cv2.imread(str(folder / "images" / row["image"])), np.uint8)
             box = np.array([float(row[f"pt2d_{k}"]) for k in ("x0", "y0", "x1", "y1")], np.float32)
-            finds = landmarker.engine.detector(image)
+            finds = landmarker.engine.detector(BgrPicture(image))
             overlaps = [float(iou(find.box, box)[0, 0]) for find in finds]
             if overlaps and max(overlaps) > 0.3:
                 box, found = finds[int(np.argmax(overlaps))].box, found + 1

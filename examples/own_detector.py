@@ -4,6 +4,7 @@ Any callable will do that takes a picture and returns `FaceBox`es. Here it is Op
 """
 
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,7 +17,9 @@ class HaarDetector:
     """Frontal faces by the cascade that OpenCV carries."""
 
     def __init__(self) -> None:
-        self._cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
+        self._cascade = cv2.CascadeClassifier(
+            str(Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml")
+        )
 
     def __call__(self, picture: Picture) -> list[FaceBox]:
         """Boxes tight around the 68 points, as the landmark network expects them."""

@@ -7,18 +7,18 @@ import sys
 import threading
 from contextlib import ExitStack, closing
 
-from fkp_live import Frame, FrameResult, Pipeline, draw, open_source, process_stream
+from fkp_live import Frame, Pipeline, TrackedResult, draw, open_source, process_stream
 from fkp_live.display.window import Window
 
 
-def report(result: FrameResult) -> None:
+def report(result: TrackedResult) -> None:
     """Print one line for each face."""
     for face in result.faces:
         blink = ", blinks" if face.measures.blink else ""
         print(f"{result.time:.2f} s: face {face.id}, yaw {face.pose.yaw:+.2f} rad{blink}")
 
 
-def main(spec: str = "0", window: bool = True) -> None:
+def main(spec: str = "0", *, window: bool = True) -> None:
     """Follow the faces of a source until it ends or q is pressed."""
     stop = threading.Event()
     with ExitStack() as stack:
@@ -27,7 +27,7 @@ def main(spec: str = "0", window: bool = True) -> None:
         if window:
             shown = stack.enter_context(closing(Window("faces", (source.info.width, source.info.height))))
 
-        def on_frame(frame: Frame, result: FrameResult, _: object) -> None:
+        def on_frame(frame: Frame, result: TrackedResult, _: object) -> None:
             report(result)
             if shown is not None:
                 picture = draw(frame.picture.copy(), result.faces)  # a copy: the frame itself is read-only

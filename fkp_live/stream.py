@@ -8,32 +8,35 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from fkp_live.display.overlay import draw
 from fkp_live.sinks import Sink
 from fkp_live.stats import RunStats
 from fkp_live.types import Frame, FrameResult, Picture
 
-Painter = Callable[[Frame, FrameResult], Picture]
-OnFrame = Callable[[Frame, FrameResult, Picture | None], object]
+# What the pipeline makes: `TrackedResult` of `Pipeline`, so that a callback need not ask whether a pose is there.
+R = TypeVar("R", bound=FrameResult)
+R_co = TypeVar("R_co", bound=FrameResult, covariant=True)
+Painter = Callable[[Frame, R], Picture]
+OnFrame = Callable[[Frame, R, Picture | None], object]
 
 
-class Processor(Protocol):
+class Processor(Protocol[R_co]):
     """Makes a result of a frame; `pipeline.Pipeline` is one."""
 
-    def process(self, frame: Frame) -> FrameResult:
+    def process(self, frame: Frame) -> R_co:
         """The faces of the next frame of the stream."""
 
 
 def process_stream(
     source: Iterable[Frame],
-    pipeline: Processor,
+    pipeline: Processor[R],
     sinks: Sequence[Sink] = (),
     *,
-    on_frame: OnFrame | None = None,
+    on_frame: OnFrame[R] | None = None,
     between: Callable[[], object] | None = None,
-    paint: Painter | None = None,
+    paint: Painter[R] | None = None,
     stop: threading.Event | Callable[[], bool] | None = None,
     max_frames: int | None = None,
     stats: RunStats | None = None,

@@ -122,7 +122,7 @@ def _viewer(
     return Viewer(info, paced=alone and not info.live, hud=lambda: hud.current, hud_painted=options.hud)
 
 
-def _painter(hud: HudFigures, *, shown: bool) -> Painter:
+def _painter(hud: HudFigures, *, shown: bool) -> Painter[FrameResult]:
     def paint(frame: Frame, result: FrameResult) -> Picture:
         figures = hud(result)
         return draw(frame.picture.copy(), result.faces, figures if shown else None)

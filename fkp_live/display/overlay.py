@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fkp_live.display.canvas import DOTTED, FAR, Canvas, Colour, canvas_of, stroke_width
 from fkp_live.display.text import text_width
 from fkp_live.topology import CONTOURS
-from fkp_live.types import Face, FloatArray, Image, Picture
+from fkp_live.types import Face, FloatArray, Picture
 
 # BGR. The colour of a face is that of its id, so that a change of id shows.
 _PALETTE: tuple[Colour, ...] = (
@@ -74,7 +75,7 @@ class Hud:
         return parts
 
 
-Target = TypeVar("Target", bound=Image | Picture)
+Target = TypeVar("Target", bound=NDArray[Any] | Picture)
 
 
 def draw(
