@@ -80,7 +80,7 @@ def _refuse_far(faces: FaceSet, paths: list[Path], distances: NDArray[np.float32
             f"the labels of {faces.name} lie {100 * np.median(per_face):.0f} % of a face's side away from the faces on "
             f"their pictures ({len(paths)} faces compared; the farthest is '{worst}')",
             "Are they pixels of these very pictures, in the rows of these very names? "
-            "See them with `python -m train view`.",
+            "See them with `python -m train view`. Of drawn faces or animals: --no-check-labels.",
         )
     # A point without a label in more than half of the faces is not judged by the few others.
     per_point = np.median(np.nan_to_num(distances), axis=0)
@@ -89,7 +89,7 @@ def _refuse_far(faces: FaceSet, paths: list[Path], distances: NDArray[np.float32
         raise InputError(
             f"point {point} of the labels of {faces.name} lies {100 * per_point[point]:.0f} % of a face's side away "
             f"from where iBUG's order has it ({len(paths)} faces compared)",
-            "Are all 68 points in iBUG's order? See them with `python -m train view`.",
+            "Are all 68 points in iBUG's order? See them with `python -m train view`. If so: --no-check-labels.",
         )
 
 

@@ -54,6 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume", action="store_true", help="continue the run in --out exactly where it stopped"
     )
+    parser.add_argument(
+        "--check-labels",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="compare labels with the shipped network's points first, and refuse those that lie elsewhere; "
+        "--no-check-labels is for drawn faces, dolls or animals, where that network is no judge",
+    )
 
 
 def _texts(paths: list[Path]) -> tuple[str, ...]:
@@ -83,7 +90,9 @@ def run(args: argparse.Namespace) -> int:
             f"nothing to resume: {args.out / 'last.pt'} does not exist", "Start without --resume."
         )
     torch.set_num_threads(args.threads)
-    finished = fit(recipe, args.data, args.out, pick_device(args.device), args.resume, args.init)
+    finished = fit(
+        recipe, args.data, args.out, pick_device(args.device), args.resume, args.init, args.check_labels
+    )
     last = finished.history[-1]
     for key in sorted(k for k in last if k.endswith(("_nme", "_fr10"))):
         print(f"{key}: {last[key]:.3f}")

@@ -253,11 +253,18 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 def fit(
-    recipe: Recipe, data: Path, folder: Path, device: torch.device, resume: bool, init: Path | None = None
+    recipe: Recipe,
+    data: Path,
+    folder: Path,
+    device: torch.device,
+    resume: bool,
+    init: Path | None = None,
+    compare_labels: bool = True,
 ) -> Run:
     """Train by the recipe; the folder then holds last.pt, metrics.csv, curves.png and recipe.json.
 
     ``init`` names a checkpoint or a shipped ONNX file whose weights the run starts from instead of random ones.
+    ``compare_labels``: see `check_labels`.
 
     Raises
     ------
@@ -272,7 +279,7 @@ def fit(
     run.origin = provenance(sets, data, init)
     if resume:
         run.load()  # only a run of the same faces, which were checked at its start
-    else:
+    elif compare_labels:
         check_labels([*sets, *watched.values()])
     make_folder(folder)
     with _writing(folder):

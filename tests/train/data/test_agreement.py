@@ -154,10 +154,13 @@ def test_a_training_on_labels_of_another_picture_size_is_refused(
         write_csv(tmp_path / f"{name}.csv", rows)
     words = ["fit", "tiny.toml", "--out", "run", "--csv"]
     assert main([*words, "wrong.csv"]) == ExitCode.INPUT
-    assert "labels of wrong lie" in capsys.readouterr().err
+    refused = capsys.readouterr().err
+    assert "labels of wrong lie" in refused
+    assert "--no-check-labels" in refused
     assert not (tmp_path / "run").exists()
     monkeypatch.setattr(
         "train.fit.loop.load_sources", lambda *_: (_ for _ in ()).throw(InputError("went on"))
     )
-    assert main([*words, "right.csv"]) == ExitCode.INPUT
-    assert "went on" in capsys.readouterr().err
+    for more in (["right.csv"], ["wrong.csv", "--no-check-labels"]):
+        assert main([*words, *more]) == ExitCode.INPUT
+        assert "went on" in capsys.readouterr().err
