@@ -32,7 +32,7 @@ lint: $(VENV)/dev.stamp
 test-lowest: RESOLUTION := lowest-direct
 test-newest: RESOLUTION := highest
 test-lowest test-newest: $(VENV)/uv.stamp
-	$(BIN)/uv venv --quiet --allow-existing --python $(PYTHON) .venv-$(@:test-%=%)
+	$(BIN)/uv venv --quiet --allow-existing --seed --python $(PYTHON) .venv-$(@:test-%=%)
 	$(BIN)/uv pip install --quiet --python .venv-$(@:test-%=%)/bin/python --resolution $(RESOLUTION) -e '.[dev]'
 	.venv-$(@:test-%=%)/bin/python -m pytest -n auto --ignore tests/train --ignore tests/export --ignore tests/benchmarks
 

@@ -11,7 +11,7 @@ from fkp_live.errors import ExitCode, FkpError, InputError, UsageError
 from train.recipe import shown
 
 # What `pip install` has to bring, besides the product's own packages.
-_EXTRAS = {"torch", "onnx", "onnxscript", "matplotlib", "skimage", "scipy"}
+EXTRAS = {"torch", "onnx", "onnxscript", "pandas", "matplotlib", "skimage"}
 
 
 def run_command(command: Callable[[], int]) -> int:
@@ -28,7 +28,7 @@ def _named(command: Callable[[], int]) -> int:
     try:
         return command()
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in _EXTRAS:
+        if error.name is None or error.name.partition(".")[0] not in EXTRAS:
             raise
         raise FkpError(
             f"{error.name} is not installed", "In the checkout: pip install -e '.[train]'.", ExitCode.FAILURE

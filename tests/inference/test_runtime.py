@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,18 @@ def python(*words: str, home: Path, **environment: str) -> subprocess.CompletedP
     )
 
 
-@pytest.mark.parametrize("code", [OPEN, "import export.quantise" + OPEN], ids=["product", "export"])
+WITH_TORCH = pytest.mark.skipif(
+    find_spec("torch") is None, reason="export/ needs torch, which is not installed"
+)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param(OPEN, id="product"),
+        pytest.param("import export.quantise" + OPEN, id="export", marks=WITH_TORCH),
+    ],
+)
 def test_a_network_leaves_no_file_in_the_home_folder(tmp_path: Path, code: str) -> None:
     """onnxruntime 1.32 for Linux writes a device id and a database under ~/.cache unless it is switched off."""
     python("-c", code, home=tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ from labelled import row_of, write_csv, write_images
 from export.__main__ import main as export
 from fkp_live.errors import ExitCode
 from train.__main__ import main as train
+from train.running import EXTRAS
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
@@ -92,6 +94,13 @@ def test_help_that_cannot_be_delivered_is_a_failure(package: str, tmp_path: Path
     done = in_a_process(f"python -m {package} --help > /dev/full", tmp_path)
     assert done.returncode == ExitCode.OUTPUT
     assert done.stderr.startswith("error: ")
+
+
+def test_every_package_of_the_extra_is_known_to_be_one() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(Path(__file__).parents[2] / "setup.cfg")
+    asked = re.findall(r"^([\w-]+)", setup["options.extras_require"]["train"], re.MULTILINE)
+    assert {name.replace("scikit-image", "skimage") for name in asked} == EXTRAS
 
 
 @pytest.mark.parametrize("words", ["train fit r.toml --out run", "export last.pt", "export quantise fkp68"])
