@@ -1,6 +1,8 @@
 """`python -m export CHECKPOINT`: from a trained network to a checked ONNX file with card and figures.
 
 `python -m export quantise MODEL`: the same network in 8-bit integers, compared with the float one.
+
+`python -m export renew MODEL`: the figures of a shipped network, measured again.
 """
 
 from __future__ import annotations
@@ -65,6 +67,17 @@ def build_quantise_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def build_renew_parser() -> argparse.ArgumentParser:
+    """Options of `python -m export renew MODEL`."""
+    parser = Parser(
+        prog="python -m export renew",
+        description="Measure a shipped network again: its .json and the tables of its card.",
+    )
+    parser.add_argument("model", type=Path, help="ONNX file, or name of a shipped network")
+    parser.add_argument("--data", type=Path, required=True, help="folder with udacity/ and wild/")
+    return parser
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     return run_command(lambda: _run(list(sys.argv[1:] if argv is None else argv)))
@@ -74,6 +87,8 @@ def _run(arguments: list[str]) -> int:
     # What they need is imported late, so that help and usage errors need no torch.
     if arguments[:1] == ["quantise"]:
         return _quantise(vars(build_quantise_parser().parse_args(arguments[1:])))
+    if arguments[:1] == ["renew"]:
+        return _renew(build_renew_parser().parse_args(arguments[1:]))
     return _ship(build_parser().parse_args(arguments))
 
 
@@ -82,6 +97,13 @@ def _quantise(options: dict[str, Any]) -> int:
 
     say(quantise(**options).report())
     say(str(options["out"]))
+    return int(ExitCode.OK)
+
+
+def _renew(args: argparse.Namespace) -> int:
+    from export.renew import renew
+
+    say(str(renew(args.model, args.data)))
     return int(ExitCode.OK)
 
 

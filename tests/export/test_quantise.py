@@ -261,6 +261,32 @@ def test_the_card_shows_the_comparison(quantised: Path, data: Path, tmp_path: Pa
     assert set(content["figures"]) == {"udacity_test", "unseen", "wild_val"}
 
 
+def test_figures_are_renewed_and_the_rest_of_the_card_stays(data: Path, tmp_path: Path) -> None:
+    for suffix in (".onnx", ".json", ".md"):
+        shutil.copy(FLOAT.with_suffix(suffix), tmp_path / f"net{suffix}")
+    card, facts = tmp_path / "net.md", tmp_path / "net.json"
+    old, before = card.read_text(), json.loads(facts.read_text())
+    assert main(["renew", str(tmp_path / "net.onnx"), "--data", str(data)]) == 0
+    new, after = card.read_text(), json.loads(facts.read_text())
+    assert after["figures"]["unseen"]["ways"] != before.pop("figures")["unseen"]["ways"]
+    assert {key: after[key] for key in before} == before
+    assert new.partition("## Figures")[0] == old.partition("## Figures")[0]
+    assert new.partition("## Stillness")[2] == old.partition("## Stillness")[2] != ""
+    assert "Seventeen of the 300" in new
+    assert "| unseen, 0-15 deg         |    58 |" in old
+    assert "| unseen, 0-15 deg         |    58 |" not in new
+    assert f"{open_session(FLOAT, 'cpu').sha256}  net.onnx" in (tmp_path / "SHA256SUMS").read_text()
+
+
+def test_figures_of_a_network_without_a_card_are_not_renewed(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(FLOAT, tmp_path / "net.onnx")
+    assert main(["renew", str(tmp_path / "net.onnx"), "--data", str(data)]) == 4
+    assert "has no figures to renew" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["net.onnx"]
+
+
 def test_a_card_that_fails_leaves_the_old_model(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
