@@ -22,6 +22,7 @@ from tests.fuzz.worker import Worker
 def main() -> int:
     """Run a session, or one finding again; the exit code."""
     options = _parser().parse_args()
+    signals = options.count // 20 if options.signals is None else options.signals
     with tempfile.TemporaryDirectory(prefix="fkp-fuzz-") as name:
         scratch = Path(name)
         with Worker(scratch / "work") as worker:
@@ -41,9 +42,7 @@ def main() -> int:
             except KeyboardInterrupt:
                 _say("stopped")
             _say("\n".join(session.table()))
-        failures = (
-            send_signals(options.seed, options.signals, scratch / "signals", _say) if options.signals else 0
-        )
+        failures = send_signals(options.seed, signals, scratch / "signals", _say) if signals else 0
     return int(bool(session.findings or failures))
 
 
