@@ -126,7 +126,7 @@ class Pipeline:
         )
         self._smoother = LandmarkSmoother(self.options.smooth)
         self._blinks = Blinks()
-        self._images = 0
+        self._images = self._connection = 0
 
     def reset(self) -> None:
         """Forgets every face, for another stream."""
@@ -149,6 +149,10 @@ class Pipeline:
 
     def process(self, frame: Frame) -> FrameResult:
         """The faces of the next frame, largest first."""
+        if frame.connection != self._connection:
+            # The source was lost in between: who is there now may be somebody else in the same place.
+            self.reset()
+            self._connection = frame.connection
         picture = frame.picture
         start = perf_counter()
         detecting = 0.0
