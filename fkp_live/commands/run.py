@@ -157,8 +157,8 @@ def _finish(
 ) -> int:
     """Print notes and summary, once every file has its name."""
     for note in (source.note, *(sink.note for sink in sinks)):
-        if note and note != said:
-            _note(options, note)
+        if later := note.removeprefix(said).removeprefix("; "):
+            _note(options, later)
     # Stopped before the first frame: a video without a picture is not kept, a table without a row is.
     written = [str(path) for option, path in options.outputs.items() if stats.frames or option != "--out"]
     summary = stats.summary(dropped=source.dropped, outputs=[*written, *(viewer.snapshots if viewer else [])])

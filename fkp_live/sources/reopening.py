@@ -39,7 +39,8 @@ class Reopening:
         self._opened, self._again, self._seconds, self._report = opened, again, seconds, report
         self._name = opened.info.name
         self._state = self._ending = self._sizes = ""
-        self._losses, self._gap = 0, 0.0
+        self._losses, self._gap = 0, 0.0  # seconds of the gaps that are over
+        self._lost_at: float | None = None  # begin of the gap that is not
         self._left = False
 
     def whole(self) -> Opened:
@@ -50,8 +51,9 @@ class Reopening:
         """What to report in the end; usually empty."""
         gaps = ""
         if self._losses:
-            often = "once" if self._losses == 1 else f"{self._losses} times"
-            gaps = f"{self._name} was lost {often}, for {self._gap:.1f} s" + " in all" * (self._losses > 1)
+            gap = self._gap + (0.0 if self._lost_at is None else time.perf_counter() - self._lost_at)
+            often, in_all = ("once", "") if self._losses == 1 else (f"{self._losses} times", " in all")
+            gaps = f"{self._name} was lost {often}, for {gap:.1f} s{in_all}"
         return "; ".join(filter(None, (self._opened.note(), gaps, self._sizes, self._ending)))
 
     def state(self) -> str:
@@ -107,7 +109,7 @@ class Reopening:
         self._losses += 1
         self._state = f"{self._name} lost, trying again"
         self._report(f"{reason.message} Trying again for {self._seconds:g} s.")
-        begun = time.perf_counter()
+        begun = self._lost_at = time.perf_counter()
         while True:
             self._pause(_PAUSE)
             if self._left:
@@ -117,19 +119,20 @@ class Reopening:
                 break
             except InputError as error:
                 if (waited := time.perf_counter() - begun) >= self._seconds:
-                    self._gap += waited
+                    self._gap, self._lost_at = self._gap + waited, None
+                    self._state = f"{self._name} lost"
                     raise SourceLostError(
                         f"{self._name} was lost and did not come back within {self._seconds:g} s: {error.message}",
                         reason.hint,
                     ) from error
         if not self._opened.info.live:
             # A broadcast whose playlist was completed: all of it is a film now, which begins anew.
-            self._ending = f"{self._name} ended"
-            self._state = ""
+            self._ending, self._state = f"{self._name} ended", ""
+            self._losses, self._lost_at = self._losses - 1, None
 
     def _back(self, frame: Frame, last: Frame) -> None:
         gap = frame.arrived - last.arrived
-        self._gap += gap
+        self._gap, self._lost_at = self._gap + gap, None
         self._state = ""
         self._report(f"{self._name} is back after {gap:.1f} s.")
         if frame.picture.size != last.picture.size:
@@ -139,5 +142,5 @@ class Reopening:
 
     def _pause(self, seconds: float) -> None:
         until = time.perf_counter() + seconds
-        while not self._left and time.perf_counter() < until:
-            time.sleep(_NAP)
+        while not self._left and (rest := until - time.perf_counter()) > 1e-3:
+            time.sleep(min(rest, _NAP))
