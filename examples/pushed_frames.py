@@ -1,8 +1,8 @@
 """Frames of a camera's own library: python examples/pushed_frames.py VIDEO CSV.
 
 Its thread hands each picture to a `PushSource`; the loop of fkp-live reads them in this one. Here PyAV plays a film in
-the camera's place. For a real camera omit ``live=False``: only the newest frame waits then, and faces are never late. (A
-program that also opens windows must import cv2 before av: the other way round they hang on Linux.)
+the camera's place. For a real camera omit ``live=False``: only the newest frame waits then, and faces are never late.
+(A program that also opens windows must import cv2 before av: the other way round they hang on Linux.)
 """
 
 import sys
