@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -58,32 +57,31 @@ class Handoff(Generic[T]):
                 self._changed.notify_all()
             return not self._cancelled
 
-    def get(self, waiting: Callable[[], object] | None = None) -> T | None:
-        """The next item, None at the end. Raises the producer's error after the items that came before it.
+    def get(self) -> T | None:
+        """The next item, None at the end. Raises the producer's error after the items that came before it."""
+        with self._changed:
+            while not (self._items or self._finished or self._cancelled or self._interrupted):
+                # With a timeout, for `interrupt`, and because Ctrl-C cannot end a bare wait on Windows.
+                self._changed.wait(_POLL)
+            if self._cancelled or self._interrupted:
+                return None
+            if self._items:
+                item = self._items.popleft()
+                self._changed.notify_all()
+                return item
+            if self._error is not None:
+                error, self._error = self._error, None
+                raise error
+            return None
 
-        Parameters
-        ----------
-        waiting : called every 0.2 s while nothing comes. It may end the wait: by an exception, which is raised here,
-            `cancel` or `interrupt`
-        """
-        while True:
-            with self._changed:
-                if not (self._items or self._finished or self._cancelled or self._interrupted):
-                    # With a timeout, for `interrupt`, and because Ctrl-C cannot end a bare wait on Windows.
-                    self._changed.wait(_POLL)
-                if self._cancelled or self._interrupted:
-                    return None
-                if self._items:
-                    item = self._items.popleft()
-                    self._changed.notify_all()
-                    return item
-                if self._finished:
-                    if self._error is not None:
-                        error, self._error = self._error, None
-                        raise error
-                    return None
-            if waiting is not None:
-                waiting()
+    def ready(self, seconds: float) -> bool:
+        """Whether `get` would return at once, after a wait of up to ``seconds`` for that."""
+
+        def answers() -> bool:
+            return bool(self._items or self._finished or self._cancelled or self._interrupted)
+
+        with self._changed:
+            return self._changed.wait_for(answers, seconds)
 
     def finish(self, error: BaseException | None = None) -> None:
         """The producer is done; with ``error``, `get` raises it at the end."""

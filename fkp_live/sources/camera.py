@@ -117,19 +117,17 @@ def _frames(capture: cv2.VideoCapture, name: str, rate: _Rate) -> Frames:
     pictures: Handoff[tuple[Image, float]] = Handoff(2)
     reader = threading.Thread(target=_read, args=(capture, pictures), name="fkp-live camera", daemon=True)
     reader.start()
-    opened, asked = None, time.perf_counter()
-
-    def check() -> None:
-        patience = FIRST_PICTURE if opened is None else NEXT_PICTURE
-        if time.perf_counter() - asked > patience:
-            what = "opens, but delivers" if opened is None else "delivers"
-            raise InputError(f"{name} {what} no picture: nothing came for {patience:g} s.", _hint())
-
-    index = 0
+    opened, index = None, 0
     try:
-        while (item := pictures.get(check)) is not None:
+        while True:
+            patience = FIRST_PICTURE if opened is None else NEXT_PICTURE
+            if not pictures.ready(patience):
+                what = "opens, but delivers" if opened is None else "delivers"
+                raise InputError(f"{name} {what} no picture: nothing came for {patience:g} s.", _hint())
+            if (item := pictures.get()) is None:
+                break
             image, arrived = item
-            asked, opened = arrived, arrived if opened is None else opened
+            opened = arrived if opened is None else opened
             rate.tick(arrived)
             yield Frame(BgrPicture(image), index, arrived - opened, arrived)
             index += 1

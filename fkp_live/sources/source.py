@@ -51,11 +51,6 @@ class Source:
     `close` may be called from any thread; a consumer that waits for a frame then sees the end of the iteration. A
     source that is garbage-collected without it stops reading too.
 
-    Attributes
-    ----------
-    on_wait : called without arguments, by the thread that iterates, every 0.2 s while no frame comes; for a window
-        that must stay alive meanwhile. To end the wait it may call `interrupt` or `close`
-
     Example
     -------
     >>> with open_source("clip.mp4") as source:
@@ -63,7 +58,6 @@ class Source:
     """
 
     def __init__(self, info: SourceInfo | None, *, live: bool, max_frames: int | None = None) -> None:
-        self.on_wait: Callable[[], object] | None = None
         self._info = info
         # Counted here and not by the reader, because a live one reads frames that nobody ever sees.
         self._left = max_frames
@@ -96,12 +90,16 @@ class Source:
     def __next__(self) -> Frame:
         if self._left == 0:
             self.close()
-        frame = self._handoff.get(self.on_wait)
+        frame = self._handoff.get()
         if frame is None:
             raise StopIteration
         if self._left is not None:
             self._left -= 1
         return frame
+
+    def ready(self, seconds: float) -> bool:
+        """Whether the next frame, or the end, can be had at once, after a wait of up to ``seconds`` for it."""
+        return self._handoff.ready(seconds)
 
     def interrupt(self) -> None:
         """End the iteration, within 0.2 s where a frame is being waited for. Safe in a signal handler."""

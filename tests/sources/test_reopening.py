@@ -222,20 +222,17 @@ def test_a_consumer_that_leaves_ends_the_wait(how: str) -> None:
     assert time.monotonic() - begun < 5
 
 
-def test_on_wait_is_called_where_the_source_is_iterated() -> None:
+def test_who_waits_may_do_something_else_meanwhile() -> None:
     sender = Sender(FakeTime(), (1, PULLED))
     lost = Reopening(sender.connect(), sender.connect, 600.0, lambda line: None)
-    seen: list[tuple[str, threading.Thread]] = []
     with OpenedSource(lost.whole()) as source:
-
-        def look() -> None:
-            seen.append((source.state, threading.current_thread()))
-            if len(seen) == 3:
-                source.interrupt()
-
-        source.on_wait = look
-        assert len(list(source)) == 1
-    assert seen == [("sender lost, trying again", threading.current_thread())] * 3
+        assert source.ready(20)
+        next(source)
+        until(lambda: source.state != "")
+        assert not source.ready(0.01)
+        source.interrupt()
+        assert source.ready(20)
+        assert list(source) == []
 
 
 # ----- real ones
