@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 
 from fkp_live import __version__
+from fkp_live.commands.cameras import drivers_silenced
 from fkp_live.commands.options import Options
 from fkp_live.commands.progress import HudFigures, Progress, log
 from fkp_live.commands.signals import INTERRUPTED, Stops
@@ -27,7 +28,7 @@ from fkp_live.inference.models import resolve_model
 from fkp_live.pipeline import Pipeline
 from fkp_live.sinks import VIDEO_FORMATS, CsvSink, JsonlSink, Sink, VideoSink, check_output
 from fkp_live.sources import Source, open_source
-from fkp_live.sources.opening import check_asked
+from fkp_live.sources.opening import check_asked, is_camera
 from fkp_live.sources.spec import local_files
 from fkp_live.stats import RunStats
 from fkp_live.stream import Painter, process_stream, settled
@@ -70,6 +71,8 @@ def run(options: Options, stops: Stops) -> int:
         if begins := source.note:  # what a camera delivers instead of what was asked for
             _note(options, begins)
         stops.finish_files(source)
+        if is_camera(spec):
+            stack.enter_context(drivers_silenced())
         stats = RunStats()
         hud = HudFigures(stats, pipeline.engine.provider, live=source.info.live)
         sinks = [stack.enter_context(settled(sink)) for sink in _sinks(options, source.info, pipeline)]

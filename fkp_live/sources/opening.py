@@ -117,11 +117,16 @@ def check_asked(
     if retry is not None and not (isfinite(retry) and retry >= 0):
         raise UsageError(f"--retry must be a number of seconds from 0 up, not {retry}.")
     where = resolve(spec)
-    if (size or fps) and not isinstance(where, (int, CameraName)):
+    if (size or fps) and not is_camera(spec):
         name = without_password(where) if isinstance(where, str) else str(where)
         raise UsageError(
             f"--size and --fps are asked of a camera, but {name} is none.", "Omit them: it comes as it is."
         )
+
+
+def is_camera(spec: str | int | Path) -> bool:
+    """Whether a spec names a camera of this machine. InputError if it names nothing."""
+    return isinstance(resolve(spec), (int, CameraName))
 
 
 def _ignore(line: str) -> None:

@@ -99,6 +99,49 @@ def test_doctor_lists_the_same_cameras(
     )
 
 
+# A camera whose library writes past Python at every picture, in a process of its own.
+NOISY = """
+import os, sys
+import cv2, numpy
+from fkp_live.commands.cli import main
+from fkp_live.sources import camera
+
+class Noisy:
+    def isOpened(self): return True
+    def get(self, what): return 30.0
+    def set(self, what, value): return True
+    def release(self): pass
+    def read(self):
+        os.write(2, b"Corrupt JPEG data\\n")
+        return True, numpy.zeros((96, 160, 3), numpy.uint8)
+
+sys.platform = "elsewhere"
+camera.cv2.VideoCapture = lambda number: Noisy()
+code = main(["0", "--fps", "60", "--csv", "a.csv", "--max-frames", "5", "--headless"])
+print("after", file=sys.stderr)
+os.write(2, b"and past Python\\n")
+sys.exit(code)
+"""
+
+
+def test_a_camera_s_library_is_not_heard_and_all_else_is(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NOISY],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "written: a.csv" in done.stdout
+    assert "camera 0 delivers 160x96 at 30 fps; asked for: 60 fps" in done.stderr
+    assert "camera 0: " in done.stderr  # the progress bar
+    assert done.stderr.endswith("after\nand past Python\n")
+    # What was read ahead while it was opened is heard.
+    assert done.stderr.count("Corrupt JPEG data") < 50
+
+
 @pytest.mark.parametrize(
     ("words", "source"),
     [("--camera 2", 2), ("--camera brio", "camera://brio"), ("2", "2"), ("camera://2", "camera://2")],
