@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from fkp_live.errors import InputError, SourceLostError
+from fkp_live.errors import FkpError, InputError, SourceLostError
 from fkp_live.sources.source import Frames, Opened
 from fkp_live.types import Frame
 
@@ -23,7 +23,7 @@ class Reopening:
     Parameters
     ----------
     opened : the first connection
-    again : makes a new one; may raise InputError
+    again : makes a new one; an FkpError means that it is not there yet
     seconds : how long a source that was lost is tried; 0: it fails at once; None: it fails at once too, but a sender
         that hangs up is the end of the stream
     report : called with a line for people, by the thread that reads, where the source is lost and where it is back
@@ -117,7 +117,7 @@ class Reopening:
             try:
                 self._opened = self._again()
                 break
-            except InputError as error:
+            except FkpError as error:  # also of two cameras that have the name now
                 if (waited := time.perf_counter() - begun) >= self._seconds:
                     self._gap, self._lost_at = self._gap + waited, None
                     self._state = f"{self._name} lost"

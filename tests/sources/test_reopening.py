@@ -16,7 +16,7 @@ import pytest
 from conftest import MjpegServer, number_of, numbered, until
 from streams import RtspCamera
 
-from fkp_live.errors import InputError, SourceLostError, UsageError
+from fkp_live.errors import FkpError, InputError, SourceLostError, UsageError
 from fkp_live.images.picture import BgrPicture
 from fkp_live.sources import camera, container, open_source, reopening
 from fkp_live.sources.reopening import Reopening
@@ -50,18 +50,18 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
 class Sender:
     """Makes connections: of each the number of frames and how it ends, 1/10 s a frame on the fake clock.
 
-    An end that is an InputError is raised; None is a sender that hangs up. Where ``plan`` has an InputError itself, the
+    An end that is an InputError is raised; None is a sender that hangs up. Where ``plan`` has an error itself, the
     connection cannot be made.
     """
 
-    def __init__(self, clock: FakeTime, *plan: tuple[int, InputError | None] | InputError) -> None:
+    def __init__(self, clock: FakeTime, *plan: tuple[int, InputError | None] | FkpError) -> None:
         self._clock, self._plan = clock, [*plan]
         self.closed = 0
         self.size, self.live = (160, 96), True
 
     def connect(self) -> Opened:
         step = self._plan.pop(0) if self._plan else InputError("there is nobody.")
-        if isinstance(step, InputError):
+        if isinstance(step, FkpError):
             raise step
         return Opened(SourceInfo("sender", *self.size, live=self.live), self._frames(*step))
 
@@ -88,7 +88,7 @@ PULLED = InputError("The cable was pulled.", "Put it in.")
 
 @pytest.mark.parametrize("end", [PULLED, None])
 def test_index_and_time_go_on_over_a_gap(clock: FakeTime, end: InputError | None) -> None:
-    sender = Sender(clock, (3, end), InputError("no"), InputError("no"), (4, end), (2, end))
+    sender = Sender(clock, (3, end), InputError("no"), UsageError("two of that name"), (4, end), (2, end))
     source, _ = opened(sender, 30.0)
     frames: list[Frame] = []
     with pytest.raises(SourceLostError, match="did not come back within 30 s: there is nobody"):
