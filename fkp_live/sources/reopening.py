@@ -12,6 +12,9 @@ from fkp_live.types import Frame
 
 _PAUSE = 0.5  # seconds before each attempt
 _NAP = 0.1  # seconds in which a consumer that leaves is noticed
+# Seconds of pictures after which a source counts as back. One that is lost sooner is still in the loss before: a camera
+# that gives one picture each time it is opened would go on for ever.
+_SETTLED = 5.0
 
 
 class Reopening:
@@ -41,6 +44,7 @@ class Reopening:
         self._state = self._ending = self._sizes = ""
         self._losses, self._gap = 0, 0.0  # seconds of the gaps that are over
         self._lost_at: float | None = None  # begin of the gap that is not
+        self._until = 0.0  # when the source is given up
         self._left = False
 
     def whole(self) -> Opened:
@@ -68,18 +72,18 @@ class Reopening:
         last: Frame | None = None
         connection = 0
         while True:
-            shift, count = 0.0, 0
+            shift, began = 0.0, None
             reason = InputError(f"{self._name} closed the connection.", "Check that the sender runs.")
             hung_up = True
             try:
                 for frame in self._opened.frames:
-                    if count == 0 and last is not None:
+                    if began is None and last is not None:
                         shift = last.time + (frame.arrived - last.arrived) - frame.time
                         self._back(frame, last)
-                    if connection:
-                        index = last.index + 1 if last is not None else count
-                        frame = replace(frame, index=index, time=frame.time + shift, connection=connection)
-                    count += 1
+                    if last is not None and connection:
+                        seconds = frame.time + shift
+                        frame = replace(frame, index=last.index + 1, time=seconds, connection=connection)
+                    began = frame.arrived if began is None else began
                     last = frame
                     yield frame
             except InputError as error:
@@ -91,14 +95,19 @@ class Reopening:
             if hung_up and self._seconds is None:
                 self._ending = f"{self._name} closed the connection"
                 return
-            self._reopen(reason)
+            lasted = 0.0 if last is None or began is None else last.arrived - began
+            self._reopen(reason, settled=connection == 0 or lasted >= _SETTLED)
             if self._left or not self._opened.info.live:
                 self._opened.frames.close()
                 return
             connection += 1
 
-    def _reopen(self, reason: InputError) -> None:
+    def _reopen(self, reason: InputError, *, settled: bool) -> None:
         """Wait until the source is there again, or nobody waits for it any more.
+
+        Parameters
+        ----------
+        settled : whether it had come back for good from the loss before
 
         Raises
         ------
@@ -108,8 +117,12 @@ class Reopening:
             raise SourceLostError(reason.message, reason.hint) from reason
         self._losses += 1
         self._state = f"{self._name} lost, trying again"
-        self._report(f"{reason.message} Trying again for {self._seconds:g} s.")
-        begun = self._lost_at = time.perf_counter()
+        self._lost_at = time.perf_counter()
+        if settled:
+            self._until = self._lost_at + self._seconds
+        elif self._lost_at >= self._until:
+            raise self._given_up(f"came back for moments only in {self._seconds:g} s", reason)
+        self._report(f"{reason.message} Trying again for {round(self._until - self._lost_at, 1):g} s.")
         while True:
             self._pause(_PAUSE)
             if self._left:
@@ -118,17 +131,20 @@ class Reopening:
                 self._opened = self._again()
                 break
             except FkpError as error:  # also of two cameras that have the name now
-                if (waited := time.perf_counter() - begun) >= self._seconds:
-                    self._gap, self._lost_at = self._gap + waited, None
-                    self._state = f"{self._name} lost"
-                    raise SourceLostError(
-                        f"{self._name} was lost and did not come back within {self._seconds:g} s: {error.message}",
-                        reason.hint,
+                if time.perf_counter() >= self._until:
+                    raise self._given_up(
+                        f"did not come back within {self._seconds:g} s: {error.message}", reason
                     ) from error
         if not self._opened.info.live:
             # A broadcast whose playlist was completed: all of it is a film now, which begins anew.
             self._ending, self._state = f"{self._name} ended", ""
             self._losses, self._lost_at = self._losses - 1, None
+
+    def _given_up(self, why: str, reason: InputError) -> SourceLostError:
+        if self._lost_at is not None:
+            self._gap, self._lost_at = self._gap + time.perf_counter() - self._lost_at, None
+        self._state = f"{self._name} lost"
+        return SourceLostError(f"{self._name} was lost and {why.rstrip('.')}.", reason.hint)
 
     def _back(self, frame: Frame, last: Frame) -> None:
         gap = frame.arrived - last.arrived
