@@ -417,3 +417,26 @@ def test_a_camera_is_opened_by_its_name(monkeypatch: pytest.MonkeyPatch, three: 
     assert numbers == [2, 4]
     with pytest.raises(InputError, match="names no camera"):
         open_source("camera://")
+
+
+def test_a_named_camera_that_comes_back_under_another_number_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Pulled(Fake):
+        """A camera that is pulled out after three pictures."""
+
+        def read(self) -> tuple[bool, Any]:
+            self.read_first = (self.read_first or 0) + 1
+            return self.read_first < 4, numbered(1)
+
+    numbers: list[int] = []
+    lists = iter([[Camera(2, "BRIO")], [Camera(0, "another")], [Camera(0, "another"), Camera(3, "BRIO")]])
+    monkeypatch.setattr(listing, "list_cameras", lambda: next(lists, []))
+    monkeypatch.setattr(sys, "platform", "elsewhere")
+    monkeypatch.setattr(camera.cv2, "VideoCapture", lambda number: numbers.append(number) or Pulled())
+    with (
+        open_source("camera://brio", retry=1.2) as source,
+        pytest.raises(InputError, match="no camera 'brio'"),
+    ):
+        list(source)
+    assert numbers == [2, 3]
