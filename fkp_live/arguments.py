@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -71,6 +72,23 @@ def seconds(text: str) -> float:
 
 def positive(text: str) -> float:
     return _number(text, "a number above 0", lambda number: number > 0)
+
+
+def picture_size(text: str) -> tuple[int, int]:
+    """For argparse: WIDTHxHEIGHT in pixels."""
+    sides = text.lower().split("x")
+    if len(sides) != 2 or not all(
+        side.isascii() and side.isdecimal() and 1 <= int(side) <= 16_384 for side in sides
+    ):
+        raise argparse.ArgumentTypeError(f"expected WIDTHxHEIGHT in pixels, such as 1280x720, got {text!r}")
+    return int(sides[0]), int(sides[1])
+
+
+def camera(text: str) -> int | str:
+    """For argparse: the number of a camera, or a part of its name."""
+    if re.fullmatch(r"[-+]?[0-9.]+", text.strip()):
+        return whole_number(0)(text)
+    return filled(text)
 
 
 def filled(text: str) -> str:

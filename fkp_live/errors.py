@@ -56,6 +56,10 @@ class InputError(FkpError):
     exit_code = ExitCode.INPUT
 
 
+class SourceLostError(InputError):
+    """A live source that stopped delivering. What came before is whole, so that files are completed and kept."""
+
+
 class ModelError(FkpError):
     """A model file that is missing, damaged or not made for this program."""
 

@@ -167,7 +167,8 @@ class Pipeline:
         )
         self._smoother = LandmarkSmoother(self.options.smooth)
         self._blinks = Blinks()
-        self._images, self._image_time = 0, -math.inf
+        self._images = self._connection = 0
+        self._image_time = -math.inf
         self._busy = threading.Lock()
 
     def reset(self) -> None:
@@ -224,6 +225,10 @@ class Pipeline:
             self._busy.release()
 
     def _process(self, frame: Frame) -> TrackedResult:
+        if frame.connection != self._connection:
+            # The source was lost in between: who is there now may be somebody else in the same place.
+            self.reset()
+            self._connection = frame.connection
         picture = frame.picture
         start = perf_counter()
         detecting = 0.0

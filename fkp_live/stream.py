@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from fkp_live.display.overlay import draw
+from fkp_live.errors import SourceLostError
 from fkp_live.sinks import Sink
 from fkp_live.stats import RunStats
 from fkp_live.types import Frame, FrameResult, Picture
@@ -105,14 +106,14 @@ def paint_faces(frame: Frame, result: FrameResult) -> Picture:
 
 @contextmanager
 def settled(sink: Sink) -> Iterator[Sink]:
-    """Close the sink when the ``with`` block ends well or by Ctrl-C, abort it when the block fails.
+    """Close the sink when the ``with`` block ends well, by Ctrl-C or by a source that was lost; abort it when it fails.
 
     The failure then names the file in which the part written until then is kept.
     """
     try:
         try:
             yield sink
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SourceLostError):
             sink.close()
             raise
         except BaseException:

@@ -59,6 +59,8 @@ class Frame:
     time : seconds on the stream's own clock (presentation timestamp of a file, capture time of a live source)
     arrived : ``time.perf_counter()`` when the picture reached this process; the age of a result is measured from it
     pts, time_base : the exact presentation timestamp and its unit in seconds, where the source has one
+    connection : how often a live source that was lost had been opened again; nobody is followed from one connection
+        to the next
     """
 
     picture: Picture
@@ -67,6 +69,7 @@ class Frame:
     arrived: float
     pts: int | None = None
     time_base: Fraction | None = None
+    connection: int = 0
 
     def __repr__(self) -> str:
         width, height = self.picture.size

@@ -147,16 +147,35 @@ def make_clip() -> Callable[..., Path]:
     return _make_clip
 
 
+class Endless:
+    """A clip that begins again at its end, as a camera never ends, however late its reader comes."""
+
+    def __init__(self, capture: cv2.VideoCapture) -> None:
+        # Held, not inherited from: OpenCV frees an object of a subclass wrongly, and later something else crashes.
+        self._capture = capture
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._capture, name)
+
+    def read(self) -> tuple[bool, Any]:
+        """Read the next picture."""
+        ok, image = self._capture.read()
+        if not ok:
+            self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
+            ok, image = self._capture.read()
+        return ok, image
+
+
 class MjpegServer:
     """Sends pictures as multipart MJPEG over HTTP on loopback, as network cameras do.
 
     ``picture`` gives each picture by its number, as an image or as the bytes of a JPEG. ``sent`` counts the pictures
     sent; `stall` stops sending without closing, `hang_up` closes connections. With ``rate`` None a picture is sent only
-    where `send` allows it.
+    where `send` allows it. ``port`` 0 is any that is free.
     """
 
     def __init__(
-        self, picture: Callable[[int], Image | bytes], rate: float | None, count: int | None
+        self, picture: Callable[[int], Image | bytes], rate: float | None, count: int | None, port: int = 0
     ) -> None:
         self.sent = 0
         self._allowed = threading.Semaphore(0)
@@ -192,9 +211,10 @@ class MjpegServer:
             def log_message(self, format: str, *args: Any) -> None:
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}/live"
+        self.port = self._server.server_port
+        self.url = f"http://127.0.0.1:{self.port}/live"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
@@ -210,15 +230,16 @@ class MjpegServer:
 
 @pytest.fixture
 def mjpeg_server() -> Iterator[Callable[..., MjpegServer]]:
-    """Starts servers: ``mjpeg_server(picture=None, rate=30.0, count=None)``; all are closed afterwards."""
+    """Starts servers: ``mjpeg_server(picture=None, rate=30.0, count=None, port=0)``; all are closed afterwards."""
     servers: list[MjpegServer] = []
 
     def start(
         picture: Callable[[int], Image | bytes] | None = None,
         rate: float | None = 30.0,
         count: int | None = None,
+        port: int = 0,
     ) -> MjpegServer:
-        servers.append(MjpegServer(picture or (lambda i: numbered(i % 256)), rate, count))
+        servers.append(MjpegServer(picture or (lambda i: numbered(i % 256)), rate, count, port))
         return servers[-1]
 
     yield start

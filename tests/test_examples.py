@@ -102,3 +102,12 @@ def test_other_library(tmp_path: Path, film: Path) -> None:
     printed = run(tmp_path, "other_library.py", film).splitlines()
     assert len(printed) == FRAMES
     assert 0 < float(printed[-1].split()[-1]) < 1
+
+
+def test_pushed_frames(tmp_path: Path, film: Path) -> None:
+    assert run(tmp_path, "pushed_frames.py", film, "points.csv") == f"{FRAMES} frames, {FRAMES} faces\n"
+    with (tmp_path / "points.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["timestamp"]) for row in rows] == pytest.approx(
+        [i / 30 for i in range(FRAMES)], abs=1e-3
+    )

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from threading import Event
@@ -173,6 +174,21 @@ def test_reset_starts_another_stream() -> None:
     result = _walk(pipeline, world, [[face_at(300, 200)]])[0]
     assert result.detected
     assert [face.id for face in result.faces] == [2]
+
+
+@pytest.mark.parametrize("again", [1, 7, 0])
+def test_nobody_is_followed_over_a_loss_of_the_source(again: int) -> None:
+    """The face is where it was, 1/30 s later, and yet may be another one's."""
+    world = World()
+    pipeline = _pipeline(world, smooth="strong")
+    ids, points = [], []
+    for index, (x, connection) in enumerate([(150, 3)] * 5 + [(154, again)] * 2):
+        world.faces = [face_at(x, 200, 40)]
+        (face,) = pipeline.process(replace(_frame(GREY, index), connection=connection)).faces
+        ids.append(face.id)
+        points.append(face.points)
+    assert ids == [1] * 5 + [2] * 2
+    np.testing.assert_allclose(points[5], world.faces[0], atol=0.5)
 
 
 def test_the_landmarker_keeps_nothing_and_gives_no_ids() -> None:

@@ -82,6 +82,10 @@ def _dispatch(words: list[str], stops: Stops) -> int:
         from fkp_live.commands.doctor import main as doctor
 
         return doctor(words[1:])
+    if "--list-cameras" in words and not {"-h", "--help"} & {*words}:
+        from fkp_live.commands.cameras import main as cameras
+
+        return cameras(words)
     from fkp_live.commands.options import parse
 
     options = parse(words)

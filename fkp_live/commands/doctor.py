@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -17,6 +15,7 @@ import cv2
 from fkp_live import __version__
 from fkp_live.arguments import Parser
 from fkp_live.choices import PROVIDERS
+from fkp_live.commands.cameras import quiet_list
 from fkp_live.console import say
 from fkp_live.display.screen import screen_problem
 from fkp_live.errors import ExitCode, FkpError
@@ -33,7 +32,6 @@ _VARIANTS = (
     "onnxruntime-openvino",
     "onnxruntime-directml",
 )
-_CAMERAS = range(4)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -136,27 +134,10 @@ def _providers() -> list[str]:
 
 
 def _cameras() -> None:
-    found = []
-    with _native_stderr_closed():
-        for number in _CAMERAS:
-            capture = cv2.VideoCapture(number)
-            if capture.isOpened():
-                width, height = (int(capture.get(side)) for side in (3, 4))
-                found.append(f"{number} ({width}x{height})")
-            capture.release()
-    _line("cameras", ", ".join(found) or f"none among {_CAMERAS.start} to {_CAMERAS.stop - 1}")
-
-
-@contextmanager
-def _native_stderr_closed() -> Iterator[None]:
-    """Close file descriptor 2 to drivers, which write messages about absent cameras past Python."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+    found = [
+        f"{c.number} {c.name or '(name not known)'}: {c.problem or ', '.join(c.sizes())}"
+        for c in quiet_list()
+    ]
+    _line("cameras", found[0] if found else "none found")
+    for line in found[1:]:
+        _line("", line)

@@ -12,7 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from fkp_live import __version__
-from fkp_live.arguments import MOST_THREADS, Help, Parser, file_path, filled, positive, seconds, whole_number
+from fkp_live.arguments import (
+    MOST_THREADS,
+    Help,
+    Parser,
+    camera,
+    file_path,
+    filled,
+    picture_size,
+    positive,
+    seconds,
+    whole_number,
+)
 from fkp_live.choices import MAX_PIXELS, PROVIDERS, SMOOTHING, PipelineOptions, check_range
 from fkp_live.errors import UsageError
 
@@ -43,7 +54,7 @@ class Options:
 
     Attributes
     ----------
-    source : camera number, or path, URL, folder or glob; None for the clip in the package
+    source : camera number, or path, URL, folder or glob, or "camera://" and a name; None for the clip in the package
     out, csv, jsonl : files to write, None for none
     overwrite : whether they may replace files that exist
     headless : True: no window; False: a window or an error; None: a window where it helps and can be had
@@ -52,6 +63,8 @@ class Options:
     max_frames : stop after this many frames
     mirror : turn the picture left to right before all else
     max_pixels : refuse larger pictures by their header
+    size, fps : width and height, and rate, asked of a camera
+    retry : seconds for which a live source that was lost is tried again
     quiet : neither progress nor log
     pipeline : how the stream is processed
     """
@@ -68,6 +81,9 @@ class Options:
     max_frames: int | None
     mirror: bool
     max_pixels: int
+    size: tuple[int, int] | None
+    fps: float | None
+    retry: float
     quiet: bool
     pipeline: PipelineOptions
 
@@ -95,10 +111,12 @@ def parse(arguments: Sequence[str]) -> Options:
         With 0, after ``--help`` and ``--version`` have printed.
     """
     given = vars(parser().parse_args(arguments))
-    camera, video, source, _, _ = (given.pop(name) for name in ("camera", "video", "source", "demo", "debug"))
+    number, video, source, _, _ = (given.pop(name) for name in ("camera", "video", "source", "demo", "debug"))
+    del given["list_cameras"]  # which stands alone, and never gets here
+    named = f"camera://{number}" if isinstance(number, str) else number
     pipeline = PipelineOptions(**{field.name: given.pop(field.name) for field in fields(PipelineOptions)})
-    options = Options(source=(source or video) if camera is None else camera, pipeline=pipeline, **given)
-    _check(options, camera=camera is not None)
+    options = Options(source=(source or video) if named is None else named, pipeline=pipeline, **given)
+    _check(options, camera=number is not None)
     return options
 
 
@@ -113,6 +131,23 @@ def _check(options: Options, *, camera: bool) -> None:
             "--headless without --out, --csv and --jsonl: nothing would come out.",
             "Name a file to write, or omit --headless for a window. To measure speed: fkp-live bench.",
         )
+
+
+def _add_camera(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group("cameras and live streams")
+    group.add_argument(
+        "--size", type=picture_size, metavar="WxH", help="size that is asked of a camera, such as 1280x720"
+    )
+    group.add_argument(
+        "--fps", type=positive, metavar="N", help="pictures a second that are asked of a camera"
+    )
+    group.add_argument(
+        "--retry",
+        type=seconds,
+        default=30,
+        metavar="S",
+        help="try a camera or stream that was lost for S seconds, then end with 3 and every file whole; 0: at once",
+    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -132,11 +167,22 @@ def parser() -> argparse.ArgumentParser:
         metavar="SOURCE",
         help="camera number, video file, URL, or folder or glob of images",
     )
-    source.add_argument("--camera", type=whole_number(0), metavar="N", help="camera number, 0 for the first")
+    source.add_argument(
+        "--camera",
+        type=camera,
+        metavar="N|NAME",
+        help="camera number, 0 for the first, or a part of its name",
+    )
     source.add_argument(
         "--video", type=filled, metavar="FILE", help="video file, URL, or folder or glob of images"
     )
     source.add_argument("--demo", action="store_true", default=None, help="the clip in the package")
+    source.add_argument(
+        "--list-cameras",
+        action="store_true",
+        default=None,
+        help="number, name, sizes and rates of each camera",
+    )
     group.add_argument("--start", type=seconds, metavar="S", help="skip what comes before second S of a file")
     group.add_argument("--end", type=seconds, metavar="S", help="stop at second S of a file")
     group.add_argument("--max-frames", type=whole_number(1), metavar="N", help="stop after N frames")
@@ -149,6 +195,7 @@ def parser() -> argparse.ArgumentParser:
         help="refuse pictures of more pixels, by their header",
     )
 
+    _add_camera(made)
     group = made.add_argument_group("output")
     group.add_argument("--out", type=file_path, metavar="FILE", help="annotated video: .mp4, .mov or .mkv")
     group.add_argument(

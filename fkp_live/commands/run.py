@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 
 from fkp_live import __version__
+from fkp_live.commands.cameras import drivers_silenced
 from fkp_live.commands.options import Options
 from fkp_live.commands.progress import HudFigures, Progress, log
 from fkp_live.commands.signals import INTERRUPTED, Stops
@@ -22,11 +23,12 @@ from fkp_live.commands.viewer import Viewer
 from fkp_live.console import say
 from fkp_live.display.overlay import draw
 from fkp_live.display.screen import screen_problem
-from fkp_live.errors import ExitCode, InputError, UsageError
+from fkp_live.errors import ExitCode, InputError, SourceLostError, UsageError
 from fkp_live.inference.models import resolve_model
 from fkp_live.pipeline import Pipeline
 from fkp_live.sinks import VIDEO_FORMATS, CsvSink, JsonlSink, Sink, VideoSink, check_output
 from fkp_live.sources import Source, open_source
+from fkp_live.sources.opening import check_asked, is_camera
 from fkp_live.sources.spec import local_files
 from fkp_live.stats import RunStats
 from fkp_live.stream import Painter, process_stream, settled
@@ -45,7 +47,9 @@ def run(options: Options, stops: Stops) -> int:
         For every failure that a user can cause. Files that exist are then as they were before.
     """
     spec = _demo_clip() if options.source is None else options.source
+    check_asked(spec, options.size, options.fps, options.retry)
     _check_outputs(options, spec)
+    lost: SourceLostError | None = None
     no_screen = _check_screen(options)
     with ExitStack() as stack:
         stack.enter_context(_opencv_settings())
@@ -58,9 +62,17 @@ def run(options: Options, stops: Stops) -> int:
                 end=options.end,
                 mirror=options.mirror,
                 max_pixels=options.max_pixels,
+                size=options.size,
+                fps=options.fps,
+                retry=options.retry,
+                report=lambda line: _note(options, line),
             )
         )
+        if begins := source.note:  # what a camera delivers instead of what was asked for
+            _note(options, begins)
         stops.finish_files(source)
+        if is_camera(spec):
+            stack.enter_context(drivers_silenced())
         stats = RunStats()
         hud = HudFigures(stats, pipeline.engine.provider, live=source.info.live)
         sinks = [stack.enter_context(settled(sink)) for sink in _sinks(options, source.info, pipeline)]
@@ -98,6 +110,9 @@ def run(options: Options, stops: Stops) -> int:
                 max_frames=options.max_frames,
                 stats=stats,
             )
+        except SourceLostError as error:
+            # Not a failure of the files: each is finished.
+            lost = None if stops.asked else error
         except InputError:
             # Ctrl-C in a terminal also ends the program that sends the stream.
             if not stops.asked:
@@ -106,7 +121,10 @@ def run(options: Options, stops: Stops) -> int:
             raise InputError(
                 f"No frame came out of {source.info.name}.", "Check --start and --end, or play it."
             )
-    return _finish(options, source, sinks, viewer, stats, stops)
+    code = _finish(options, source, sinks, viewer, stats, stops, said=begins)
+    if lost is not None:
+        raise lost
+    return code
 
 
 def _viewer(
@@ -137,11 +155,13 @@ def _finish(
     viewer: Viewer | None,
     stats: RunStats,
     stops: Stops,
+    *,
+    said: str,
 ) -> int:
     """Print notes and summary, once every file has its name."""
     for note in (source.note, *(sink.note for sink in sinks)):
-        if note:
-            _note(options, note)
+        if later := note.removeprefix(said).removeprefix("; "):
+            _note(options, later)
     # Stopped before the first frame: a video without a picture is not kept, a table without a row is.
     written = [str(path) for option, path in options.outputs.items() if stats.frames or option != "--out"]
     summary = stats.summary(dropped=source.dropped, outputs=[*written, *(viewer.snapshots if viewer else [])])

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from fkp_live.errors import SourceLostError
 from fkp_live.sinks.files import PartialFile
 from fkp_live.types import FrameResult, Picture
 
@@ -44,8 +45,8 @@ class FileSink:
     """A sink that writes one file: under a partial name until `close` gives it the final one.
 
     `abort` closes the file under its partial name, or removes it where it holds no result; a target that existed
-    before is left as it was. As a context manager it closes after success and Ctrl-C, and aborts after any other
-    exception. Subclasses define `_write` and `_finish`, and set `_results`.
+    before is left as it was. As a context manager it closes after success, Ctrl-C and the loss of a live source, and
+    aborts after any other exception. Subclasses define `_write` and `_finish`, and set `_results`.
     """
 
     wants_picture = False
@@ -126,7 +127,7 @@ class FileSink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None or isinstance(error, KeyboardInterrupt):
+        if error is None or isinstance(error, (KeyboardInterrupt, SourceLostError)):
             self.close()
         else:
             self.abort()

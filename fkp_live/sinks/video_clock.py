@@ -18,7 +18,8 @@ class VideoClock:
     """Timestamps of a file in ticks of `base`: exact where the source's are, and always growing.
 
     The file begins where a player begins to show the source (``info.origin``). After a cut at the front
-    (``info.start``), for live sources and where a picture comes before the origin it begins with the first picture.
+    (``info.start``), for live sources and others without a clock in exact units, and where a picture comes before the
+    origin, it begins with the first picture.
     A step of over six hours, or of more than a container can hold, is replaced by one as long as the step before it.
 
     Parameters
@@ -40,7 +41,7 @@ class VideoClock:
     def __init__(self, info: SourceInfo, unit: Fraction | None = None) -> None:
         base = info.time_base or _LIVE_BASE
         self.base = _LIVE_BASE if base.denominator > _FINEST_BASE else base
-        self.rebased = info.live or info.start > 0.0
+        self.rebased = info.live or info.start > 0.0 or info.time_base is None
         self.note = ""
         self._name = info.name
         self._units = None if unit is None or unit <= self.base else self.base / unit  # in a tick

@@ -1,7 +1,7 @@
-"""Reading in a thread of its own: frames go through a small queue, or only the newest one is kept.
+"""What every source is to its reader (`Source`), and reading ahead in a thread of its own.
 
-Every kind of source is a generator of frames (`Opened`). `Source` runs it in a thread and passes on its frames and its
-failure.
+Every kind of source that is opened is a generator of frames (`Opened`). `OpenedSource` runs it in a thread and passes
+on its frames and its failure: through a small queue, or only the newest one.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ from fkp_live.types import Frame, SourceInfo
 
 Frames = Generator[Frame, None, None]
 
-_READ_AHEAD = 4  # decoded frames waiting for the consumer
+READ_AHEAD = 4  # frames that wait for the consumer
 _STALLED = 6.0  # seconds that close() waits for a reader that hangs in a stalled device or network
 _STALLED_INTERRUPTED = 0.5  # the same after an interruption
+
+
+def _nothing() -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +34,19 @@ class Opened:
     Attributes
     ----------
     note : may be called at any time; empty where there is nothing to report
+    state : what keeps frames from coming at this moment; may be called at any time; usually empty
+    leave : called once nobody reads any more, also from a signal handler: ends a wait inside ``frames``
     """
 
     info: SourceInfo
     frames: Frames
     note: Callable[[], str] = str
+    state: Callable[[], str] = str
+    leave: Callable[[], None] = _nothing
 
 
 class Source:
-    """An iterator of `Frame` and a context manager. Made by `open_source`.
+    """An iterator of `Frame` and a context manager. Made by `open_source`, or a `PushSource` of your own.
 
     `close` may be called from any thread; a consumer that waits for a frame then sees the end of the iteration. A
     source that is garbage-collected without it stops reading too.
@@ -49,19 +57,17 @@ class Source:
     ...     times = [frame.time for frame in source]
     """
 
-    def __init__(self, opened: Opened, *, max_frames: int | None = None) -> None:
-        self.info = opened.info
-        self._note = opened.note
+    def __init__(self, info: SourceInfo | None, *, live: bool, max_frames: int | None = None) -> None:
+        self._info = info
         # Counted here and not by the reader, because a live one reads frames that nobody ever sees.
         self._left = max_frames
-        live = opened.info.live
-        self._handoff: Handoff[Frame] = Handoff(1 if live else _READ_AHEAD, newest_only=live)
-        # The thread has no reference to the source: if it had, the source would never be collected.
-        weakref.finalize(self, self._handoff.cancel)
-        self._thread = threading.Thread(
-            target=_pump, args=(opened.frames, self._handoff), name="fkp-live reader", daemon=True
-        )
-        self._thread.start()
+        self._handoff: Handoff[Frame] = Handoff(1 if live else READ_AHEAD, newest_only=live)
+
+    @property
+    def info(self) -> SourceInfo:
+        """What is known of the source."""
+        assert self._info is not None  # `PushSource` has its own way
+        return self._info
 
     @property
     def dropped(self) -> int:
@@ -71,7 +77,12 @@ class Source:
     @property
     def note(self) -> str:
         """What users should know, such as damaged parts that were skipped; usually empty."""
-        return self._note()
+        return ""
+
+    @property
+    def state(self) -> str:
+        """What keeps frames from coming at this moment, such as "camera 0 lost, trying again"; usually empty."""
+        return ""
 
     def __iter__(self) -> Iterator[Frame]:
         return self
@@ -86,15 +97,17 @@ class Source:
             self._left -= 1
         return frame
 
+    def ready(self, seconds: float) -> bool:
+        """Whether the next frame, or the end, can be had at once, after a wait of up to ``seconds`` for it."""
+        return self._handoff.ready(seconds)
+
     def interrupt(self) -> None:
         """End the iteration, within 0.2 s where a frame is being waited for. Safe in a signal handler."""
         self._handoff.interrupt()
 
     def close(self) -> None:
-        """Stop reading and release the file or device. A stalled stream may take its read timeout."""
+        """Stop the iteration; frames that wait are dropped."""
         self._handoff.cancel()
-        if threading.current_thread() is not self._thread:
-            self._thread.join(_STALLED_INTERRUPTED if self._handoff.interrupted else _STALLED)
 
     def __enter__(self) -> Source:
         return self
@@ -103,6 +116,46 @@ class Source:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class OpenedSource(Source):
+    """A source that is read ahead in a thread."""
+
+    def __init__(self, opened: Opened, *, max_frames: int | None = None) -> None:
+        super().__init__(opened.info, live=opened.info.live, max_frames=max_frames)
+        self._note, self._state, self._leave = opened.note, opened.state, opened.leave
+        # The thread has no reference to the source: if it had, the source would never be collected.
+        weakref.finalize(self, _let_go, self._handoff, opened.leave)
+        self._thread = threading.Thread(
+            target=_pump, args=(opened.frames, self._handoff), name="fkp-live reader", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def note(self) -> str:
+        """What users should know, such as damaged parts that were skipped; usually empty."""
+        return self._note()
+
+    @property
+    def state(self) -> str:
+        """What keeps frames from coming at this moment, such as "camera 0 lost, trying again"; usually empty."""
+        return self._state()
+
+    def interrupt(self) -> None:
+        """End the iteration, within 0.2 s where a frame is being waited for. Safe in a signal handler."""
+        super().interrupt()
+        self._leave()
+
+    def close(self) -> None:
+        """Stop reading and release the file or device. A stalled stream may take its read timeout."""
+        _let_go(self._handoff, self._leave)
+        if threading.current_thread() is not self._thread:
+            self._thread.join(_STALLED_INTERRUPTED if self._handoff.interrupted else _STALLED)
+
+
+def _let_go(handoff: Handoff[Frame], leave: Callable[[], None]) -> None:
+    handoff.cancel()
+    leave()
 
 
 def _pump(frames: Frames, handoff: Handoff[Frame]) -> None:

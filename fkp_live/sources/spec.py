@@ -7,6 +7,7 @@ import os
 import re
 import stat
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -25,10 +26,18 @@ CHECK_SPELLING = "Check the spelling, and the folder you are in."
 CHECK_ACCESS = "Check its name, its permissions, and those of the folders that it is in."
 
 
-def resolve(spec: str | int | Path) -> int | str | Path:
-    """What a spec names: the number of a camera, a URL (its scheme in lower case), or else a path.
+@dataclass(frozen=True, slots=True)
+class CameraName:
+    """A camera by a part of its name."""
 
-    Digits are a camera unless a file or folder of that name exists. The path itself need not exist; ``file://`` and
+    text: str
+
+
+def resolve(spec: str | int | Path) -> int | CameraName | str | Path:
+    """What a spec names: a camera by number or name, a URL (its scheme in lower case), or else a path.
+
+    Digits are a camera unless a file or folder of that name exists; ``camera://`` stands before a camera's number or
+    a part of its name. The path itself need not exist; ``file://`` and
     ``~`` are resolved as far as possible, and the name is taken as it stands otherwise.
 
     Raises
@@ -47,12 +56,20 @@ def resolve(spec: str | int | Path) -> int | str | Path:
             return int(text)
         if url := re.match(r"([A-Za-z][A-Za-z0-9+.-]+)(://.*)", text, re.DOTALL):
             scheme, rest = url[1].lower(), url[2]
+            if scheme == "camera":
+                return _camera(rest.removeprefix("://").strip())
             if scheme != "file":
                 return scheme + rest
             text = unquote(re.sub("://(localhost(?=/))?", "", rest, count=1))
     if not text or "\0" in text:
         raise InputError(f"There is no file {text!r}.", CHECK_SPELLING)
     return Path(os.path.expanduser(text))  # Path's own expanduser fails for a user that does not exist
+
+
+def _camera(text: str) -> int | CameraName:
+    if not text:
+        raise InputError("camera:// names no camera.", "Add a camera's number or a part of its name.")
+    return int(text) if text.isdecimal() and len(text) < 10 else CameraName(text)
 
 
 def local_files(spec: str | int | Path) -> list[Path]:

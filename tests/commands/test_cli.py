@@ -88,7 +88,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_screen: None) -> Pa
         ("--camera 0 --video a.mp4", "--video"),
         ("--camera 0 --demo", "--demo"),
         ("--camera -1 --csv a.csv", "--camera"),
-        ("--camera first --csv a.csv", "--camera"),
+        ("--camera 1.5 --csv a.csv", "--camera"),
         ("--demo --csv a.csv --detect-every 0", "--detect-every"),
         ("--demo --csv a.csv --detect-every 2.5", "--detect-every"),
         ("--demo --csv a.csv --max-faces -1", "--max-faces"),

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from conftest import MjpegServer, numbered
+from conftest import Endless, MjpegServer, numbered
 from streams import served
 
 from fkp_live.images.picture import BgrPicture
-from fkp_live.sources import Source, camera, open_source
+from fkp_live.sources import PushSource, Source, camera, open_source
 from fkp_live.types import Frame
 
 pytestmark = [pytest.mark.usefixtures("no_thread_left"), pytest.mark.timeout(60)]
@@ -30,27 +31,31 @@ CODECS = {
     "mov": "mjpeg",
     "webm": "libvpx",
 }
-KINDS = [*CODECS, "folder", "animation", "http", "camera", "mjpeg"]
+KINDS = [*CODECS, "folder", "animation", "http", "camera", "mjpeg", "pushed", "pushed live"]
 Opener = Callable[..., Source]
 
 
-class Endless:
-    """A clip that begins again at its end, as a camera never ends, however late its reader comes."""
+def pushed(live: bool, stack: ExitStack, mirror: bool = False, max_frames: int | None = None) -> Source:
+    """A source into which another thread pushes the pictures."""
+    if mirror or max_frames is not None:
+        pytest.skip("options of open_source")
+    source = PushSource(160, 96, 30, live=live)
 
-    def __init__(self, capture: cv2.VideoCapture) -> None:
-        # Held, not inherited from: OpenCV frees an object of a subclass wrongly, and later something else crashes.
-        self._capture = capture
+    def push() -> None:
+        for number in range(60 if live else COUNT):
+            if not source.push(numbered(number), number / 30):
+                return
+            # Nobody looks at most of the live ones, as with a camera.
+            if live:
+                stop.wait(0.005)
+        source.close()
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._capture, name)
-
-    def read(self) -> tuple[bool, Any]:
-        """Read the next picture."""
-        ok, image = self._capture.read()
-        if not ok:
-            self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
-            ok, image = self._capture.read()
-        return ok, image
+    stop, thread = threading.Event(), threading.Thread(target=push)
+    stack.callback(thread.join)
+    stack.callback(source.__exit__, None, None, None)
+    stack.callback(stop.set)
+    thread.start()
+    return source
 
 
 @pytest.fixture(params=KINDS)
@@ -64,7 +69,10 @@ def opener(
     """Opens a source of one kind: 12 pictures of 160x96, or more where it is live."""
     kind = request.param
     with ExitStack() as stack:
-        spec: str | Path
+        spec: str | Path = ""
+        if kind.startswith("pushed"):
+            yield functools.partial(pushed, kind == "pushed live", stack)
+            return
         if kind in CODECS:
             spec = make_clip(tmp_path / f"a.{kind}", COUNT, codec=CODECS[kind])
         elif kind == "folder":
@@ -110,13 +118,14 @@ def test_frames_are_as_the_info_describes_them(opener: Opener) -> None:
         assert frame.picture.size == (info.width, info.height) == (160, 96)
         assert frame.image.shape == (96, 160, 3)
         assert frame.time_base == info.time_base
-        assert (frame.pts is None) == (info.time_base is None) == info.live
+        assert (frame.pts is None) == (info.time_base is None)
+        assert info.live <= (frame.pts is None)
         if frame.pts is not None and frame.time_base is not None:
             assert float(frame.pts * frame.time_base) == pytest.approx(frame.time)
         if info.live:
             assert isinstance(frame.picture, BgrPicture)
             assert (info.frames, info.duration, info.path) == (None, None, None)
-        else:
+        elif not isinstance(source, PushSource):
             assert info.frames == COUNT
             assert info.duration is not None
         assert info.name

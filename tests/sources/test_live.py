@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -212,7 +213,7 @@ def test_camera_that_is_pulled_out(
     """No camera here: OpenCV reads a clip in its place, and the clip's end is the unplugged cable."""
     clip = make_clip(tmp_path / "camera.avi", 50, codec="mjpeg")
     real = cv2.VideoCapture
-    monkeypatch.setattr(camera.sys, "platform", "elsewhere")
+    monkeypatch.setattr(sys, "platform", "elsewhere")
     monkeypatch.setattr(camera.cv2, "VideoCapture", lambda number: real(str(clip)))
     numbers = []
     with open_source("0") as source:
