@@ -10,10 +10,10 @@ import threading
 import warnings
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypeAlias, overload
+from typing import TypeAlias, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from fkp_live import geometry
 from fkp_live.choices import PipelineOptions
@@ -29,6 +29,7 @@ from fkp_live.faces.tracker import Tracker
 from fkp_live.faces.tracker_options import TrackerOptions
 from fkp_live.images.picture import as_picture
 from fkp_live.types import (
+    AnyImage,
     Face,
     FaceBox,
     FloatArray,
@@ -40,8 +41,6 @@ from fkp_live.types import (
     TrackedResult,
 )
 
-# cv2's own functions are typed as giving numbers of any kind; that they are uint8 is checked.
-AnyImage: TypeAlias = NDArray[Any]
 # Several pictures at once, of any sizes.
 Pictures: TypeAlias = (
     list[AnyImage] | list[Picture] | list[AnyImage | Picture] | tuple[AnyImage | Picture, ...]

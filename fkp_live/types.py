@@ -19,6 +19,8 @@ from fkp_live.geometry import Matrix
 
 FloatArray = NDArray[np.float32]
 Image = NDArray[np.uint8]
+# A picture of a caller's: cv2's functions are typed as giving numbers of any kind; that they are uint8 is checked.
+AnyImage = NDArray[Any]
 
 
 class Picture(Protocol):

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from fkp_live.images.picture import as_picture
 from fkp_live.sources.source import Source
-from fkp_live.types import Frame, Image, Picture, SourceInfo
+from fkp_live.types import AnyImage, Frame, Picture, SourceInfo
 
 
 class PushSource(Source):
@@ -74,7 +74,7 @@ class PushSource(Source):
             )
         return self._info
 
-    def push(self, image: Image | Picture, time: float | None = None) -> bool:
+    def push(self, image: AnyImage | Picture, time: float | None = None) -> bool:
         """Hand in the next frame.
 
         Parameters
