@@ -67,10 +67,12 @@ def _number(text: str, expected: str, fits: Callable[[float], bool]) -> float:
 
 
 def seconds(text: str) -> float:
+    """For argparse: seconds from 0 up."""
     return _number(text, "a number of seconds from 0 up", lambda number: number >= 0)
 
 
 def positive(text: str) -> float:
+    """For argparse: a number above 0."""
     return _number(text, "a number above 0", lambda number: number > 0)
 
 

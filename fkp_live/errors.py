@@ -24,7 +24,7 @@ class FkpError(Exception):
     Parameters
     ----------
     message : str
-        What was given and what was expected, in one sentence.
+        What was given and what was expected.
     hint : str
         The cure: what to do or to type. May be empty.
     exit_code : ExitCode

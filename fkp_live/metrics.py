@@ -1,7 +1,7 @@
 """How far points are from the truth, how still they stay and how late they come.
 
-Everything is in per cent of the distance of the outer eye corners ("inter-ocular") unless it says otherwise,
-so faces of every size count alike. A face that was not found is a row of NaN or ``inf``: it counts as a
+Everything is in per cent of the distance of the outer eye corners ("inter-ocular") unless another unit is
+named, so faces of every size count alike. A face that was not found is a row of NaN or ``inf``: it counts as a
 failure, never left out.
 """
 
@@ -68,8 +68,8 @@ def cumulative_curve(errors: ArrayLike, thresholds: ArrayLike) -> Values:
 def summary(errors: ArrayLike) -> Mapping[str, float]:
     """The usual figures of NMEs (N,) in per cent.
 
-    ``nme`` is the mean over the faces that were found (``missed`` says how many were not), everything else
-    counts the missed ones: ``median``, ``p90``, ``p95``, ``fr8``, ``fr10``, ``auc10``.
+    ``nme`` is the mean over the faces that were found (``missed`` counts the others); everything else
+    includes the missed ones: ``median``, ``p90``, ``p95``, ``fr8``, ``fr10``, ``auc10``.
     """
     errors = _face_errors(errors)
     found = errors[np.isfinite(errors)]

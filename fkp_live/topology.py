@@ -1,8 +1,8 @@
 """The iBUG 68-point markup: regions, contour lines and the mirror map.
 
-The only file that knows point numbers. Source: C. Sagonas et al., "300 Faces in-the-Wild Challenge", 2013,
-https://ibug.doc.ic.ac.uk/resources/facial-point-annotations/. "Right" and "left" are the person's own, so the right
-eye is the one with the smaller x in an unmirrored picture.
+The only module of the product that knows point numbers. Source: C. Sagonas et al., "300 Faces in-the-Wild
+Challenge", 2013, https://ibug.doc.ic.ac.uk/resources/facial-point-annotations/. "Right" and
+"left" are the person's own, so the right eye is the one with the smaller x in an unmirrored picture.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceBox:
-    """A detector's find.
+    """One detected face.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ class FaceBox:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Landmarks:
-    """The landmark network's answer for N faces.
+    """What the landmark network returns for N faces.
 
     Attributes
     ----------
@@ -137,8 +137,8 @@ class Measures:
 
     Attributes
     ----------
-    blink : whether the eyes are shut: in a stream by what is usual for this face (see `measure.Blinks`), in a single
-        picture by `eyes_open` alone, which misses most
+    blink : whether the eyes are shut: in a stream by what is usual for this face (see `faces.openness.Blinks`), in a
+        single picture by `eyes_open` alone, which misses most
     eyes_open : of both eyes together, the wider one counting for more, as in a turned head the near one does
     """
 

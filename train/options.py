@@ -12,8 +12,8 @@ from fkp_live.geometry import CropSpec
 UDACITY_OFFSET = (0.9, 0.8)
 
 # 300-W's labels are this share of the box side to the right of the visible feature. Mirrored without a correction they
-# contradict themselves, and a network settles half way. Measured by `python -m train offset` with a network that was
-# trained with plain mirroring (labels_right = 0); train/EXPERIMENTS.md has the figures.
+# contradict themselves, and a network settles between the two. Measured by `python -m train offset` with a network
+# that was trained with plain mirroring (labels_right = 0); train/EXPERIMENTS.md has the figures.
 LABELS_RIGHT = 0.0052
 
 

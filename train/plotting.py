@@ -18,7 +18,7 @@ def pyplot() -> ModuleType:
     """
     changed = {"XDG_CACHE_HOME", "MPLCONFIGDIR"} - ({"MPLCONFIGDIR"} & os.environ.keys())
     before = {name: os.environ.get(name) for name in changed}
-    # It would say at each run that building the cache may take a moment.
+    # It would log at each run that building the cache may take a moment.
     fonts = logging.getLogger("matplotlib.font_manager")
     fonts.setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="fkp-live-") as folder:

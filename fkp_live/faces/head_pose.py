@@ -83,7 +83,7 @@ def shipped_map() -> PoseMap:
 def head_pose(points: ArrayLike) -> Pose:
     """Orientation of the head from its 68 points (68, 2) in pixels; see `Pose` for the signs.
 
-    For faces turned by up to 60 degrees. Beyond, the network guesses the points of the far side, and so is the angle a
-    guess.
+    For faces turned by up to 60 degrees. Beyond, the network guesses the points of the far side, and the angle is a
+    guess too.
     """
     return shipped_map()(points)

@@ -11,7 +11,7 @@ in space and time) and moving, blinking and talking faces was clearly better wit
 - "Speed" is the trend of the distance between raw and filtered point, not the difference of two raw points,
   whose noise grows with the frame rate. A lid that starts to fall is followed within a frame or two, because
   this distance is the lag itself.
-- A dead zone: a trend that noise alone explains does not raise the cutoff at all.
+- A dead band: a trend that noise alone explains does not raise the cutoff at all.
 
 All lengths are in eye distances and all times in seconds of the stream, so faces of every size and sources of
 every or of varying frame rate are treated alike. On simulated noise of 0.40 % at 30 frames per second, "medium"
@@ -48,8 +48,8 @@ class OneEuroOptions:
     Attributes
     ----------
     rest : cutoff at rest in Hz; lower is stiller
-    gain : Hz that each eye distance of trend beyond the dead zone adds; higher follows faster
-    dead : dead zone in eye distances
+    gain : Hz that each eye distance of trend beyond the dead band adds; higher follows faster
+    dead : dead band in eye distances
     trend : cutoff in Hz of the low-pass that separates a trend from noise
     """
 

@@ -15,9 +15,8 @@ from fkp_live.geometry import Matrix, invert, scale_of
 
 # Below this scale a bilinear warp skips source pixels (aliasing shows as jitter), so the region is shrunk first.
 _SHRINK_BELOW = 0.5
-
-
-_TOO_LONG = 2**15 - 1  # OpenCV warps pictures of shorter sides only
+# OpenCV warps pictures of shorter sides only.
+_TOO_LONG = 2**15 - 1
 
 
 def warp(image: NDArray[np.uint8], matrix: Matrix, size: int, outside: int = 0) -> NDArray[np.uint8]:

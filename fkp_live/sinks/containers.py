@@ -86,7 +86,7 @@ def _why_unplayable(file: PartialFile, pictures: int | None) -> str:
             if not video.streams.video:
                 return "it has no video track"
             stream = video.streams.video[0]
-            # Matroska does not say how many there are.
+            # Matroska does not store how many there are.
             if pictures is not None and stream.frames not in (0, pictures):
                 return f"it has {stream.frames} pictures, expected {pictures}"
             if next(video.decode(stream), None) is None:

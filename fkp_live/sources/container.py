@@ -188,9 +188,8 @@ def _open_container(where: str, name: str, remote: bool, max_pixels: int) -> Inp
     import av
     from av.error import FFmpegError
 
-    options = limits(where, remote=remote) | _decoder_limit(
-        max_pixels
-    )  # of decoders that look into the tracks
+    # The limit is for decoders that look into the tracks.
+    options = limits(where, remote=remote) | _decoder_limit(max_pixels)
     timeout: tuple[float, float] | None = None
     if remote:
         # Not "fflags nobuffer": it drops what was read while probing, even of a file on a server.

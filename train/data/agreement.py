@@ -34,7 +34,7 @@ _ONE, _ABOUT_ONE, _LARGEST_SIDE = 1.0, 0.3, 150.0
 
 
 def check_labels(sets: list[FaceSet], find: Find | None = None) -> None:
-    """Refuse sets whose labels lie elsewhere than the faces on their pictures; say where pixels may count from 1.
+    """Refuse sets whose labels lie elsewhere than the faces on their pictures; note where pixels may count from 1.
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         default=True,
         help="compare labels with the shipped network's points first, and refuse those that lie elsewhere; "
-        "--no-check-labels is for drawn faces, dolls or animals, where that network is no judge",
+        "--no-check-labels is for drawn faces, dolls or animals, where that network is often wrong",
     )
 
 
