@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from typing import TextIO
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import TextIO
-
-    from fkp_live.errors import OutputError
+from fkp_live.errors import ExitCode, FkpError, OutputError
 
 
 def say(text: str, stream: TextIO | None = None) -> None:
@@ -47,8 +44,6 @@ def flush() -> None:
 
 
 def _undelivered(error: OSError) -> OutputError:
-    from fkp_live.errors import OutputError
-
     return OutputError(
         f"Standard output does not take the results: {error.strerror}.", "Files that were written are whole."
     )
@@ -95,8 +90,6 @@ def exit_code_of(command: Callable[[], int], name: str) -> int:
 
     FKP_DEBUG=1 in the environment adds the traceback.
     """
-    from fkp_live.errors import ExitCode
-
     try:
         code = command()
         flush()
@@ -115,8 +108,6 @@ def report_failure(error: Exception, name: str, *, debug: bool) -> int:
 
     An error that is not an FkpError is unexpected: exit code 1.
     """
-    from fkp_live.errors import ExitCode, FkpError
-
     if debug:
         import traceback
 

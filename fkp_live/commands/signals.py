@@ -9,7 +9,9 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn, Protocol
 
-INTERRUPTED = 130  # as errors.ExitCode, which takes longer to import than all else here
+from fkp_live.errors import ExitCode
+
+INTERRUPTED = int(ExitCode.INTERRUPTED)
 
 
 class Interruptible(Protocol):
