@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Sequence
 
 from fkp_live.commands.bench.options import parse
 from fkp_live.commands.bench.report import comparison, read_report, table, write_report
@@ -35,8 +32,7 @@ def main(words: Sequence[str]) -> int:
         if options.model is not None:
             inputs.append(resolve_model(options.model))
         check_output(options.json, overwrite=options.overwrite, inputs=inputs)
-    with _terminated_like_ctrl_c():
-        report = measure(options)
+    report = measure(options)
     say(table(report))
     if old is not None:
         say("\n" + comparison(old, report))
@@ -44,17 +40,3 @@ def main(words: Sequence[str]) -> int:
         write_report(options.json, report, overwrite=options.overwrite)
         say(f"\nwritten: {options.json}")
     return int(ExitCode.OK)
-
-
-@contextmanager
-def _terminated_like_ctrl_c() -> Iterator[None]:
-    """SIGTERM as KeyboardInterrupt inside the ``with`` block, so that no trial process is left behind."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
