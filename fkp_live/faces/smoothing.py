@@ -28,7 +28,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fkp_live.choices import SMOOTHING
 from fkp_live.types import FloatArray
 
 # Root mean square distance of the 68 points from their centre, in eye distances, of the mean frontal face.
@@ -143,12 +142,10 @@ class LandmarkSmoother:
 
     Parameters
     ----------
-    level : one of `SMOOTHING`; "off" returns the points as they are
+    level : one of `choices.SMOOTHING`; "off" returns the points as they are
     """
 
     def __init__(self, level: str = "medium") -> None:
-        if level not in SMOOTHING:
-            raise ValueError(f"smoothing is one of {', '.join(SMOOTHING)}, not {level!r}")
         self.level = level
         self._faces: dict[int, _FaceFilter] = {}
 

@@ -119,8 +119,7 @@ class Tracker:
     Parameters
     ----------
     spec : crop of the landmark network
-    detect_every : frames from one detection to the next while every face is followed
-    max_faces : most faces followed at once, or None
+    detect_every, max_faces : see `PipelineOptions`, which checks them
     options : thresholds and times
 
     Attributes
@@ -137,10 +136,6 @@ class Tracker:
         max_faces: int | None = None,
         options: TrackerOptions | None = None,
     ) -> None:
-        if detect_every < 1:
-            raise ValueError(f"detect_every is {detect_every}, expected 1 or more")
-        if max_faces is not None and max_faces < 1:
-            raise ValueError(f"max_faces is {max_faces}, expected 1 or more, or None")
         self.spec, self.detect_every, self.max_faces = spec, detect_every, max_faces
         self._options = options or TrackerOptions()
         self._scene_cut, self._steady_time = SceneCut(self._options), SteadyTime()

@@ -158,11 +158,6 @@ def test_the_input_is_left_alone() -> None:
     np.testing.assert_array_equal(points, face_at(100, 100))
 
 
-def test_an_unknown_level_is_refused() -> None:
-    with pytest.raises(ValueError, match="off, light, medium, strong"):
-        LandmarkSmoother("very")
-
-
 def test_the_unit_of_length_is_the_eye_distance_of_a_frontal_face() -> None:
     """Taken from the radius, the root mean square distance of the points from their centre."""
     radius = np.sqrt(((FRONTAL - FRONTAL.mean(0)) ** 2).sum(1).mean())

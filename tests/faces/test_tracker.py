@@ -342,12 +342,6 @@ def test_reset_forgets_faces_but_not_the_count_of_ids() -> None:
     assert list(scene.step(face_at(150, 200))) == [2]
 
 
-@pytest.mark.parametrize("options", [{"detect_every": 0}, {"max_faces": 0}])
-def test_nonsense_is_refused(options: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="1 or more"):
-        Tracker(SPEC, **options)  # type: ignore[arg-type]
-
-
 def test_a_plan_is_used_once_and_in_order() -> None:
     scene = Scene()
     scene.steps(2, face_at(150, 200))
