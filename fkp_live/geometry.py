@@ -52,17 +52,6 @@ def crop_matrix(box: ArrayLike, spec: CropSpec) -> Matrix:
     )
 
 
-def crop_matrix_of_points(points: ArrayLike, spec: CropSpec, angle: float = 0.0) -> Matrix:
-    """Affine of the crop around (K, 2) points after the picture is turned by ``angle`` radians.
-
-    A positive angle turns the content clockwise as seen (y points down). The box is taken after turning, as a
-    detector would give it on the turned picture.
-    """
-    turn = rotation(angle)
-    upright = crop_matrix(box_of(apply(turn, points)), spec)
-    return compose(upright, turn)
-
-
 def rotation(angle: float) -> Matrix:
     """2x3 affine that turns by ``angle`` radians about the origin, clockwise as seen (y points down)."""
     c, s = np.cos(angle), np.sin(angle)

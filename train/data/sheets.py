@@ -19,7 +19,7 @@ from train.data.faces import FaceSet, box_of_labelled
 Image = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
-GREEN, MAGENTA, YELLOW = (80, 230, 80), (255, 60, 255), (60, 220, 255)  # BGR
+GREEN, MAGENTA = (80, 230, 80), (255, 60, 255)  # BGR
 _CAPTION_HEIGHT = 18
 _SUBPIXEL_BITS = 4
 
