@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import cv2  # before av: see fkp_live.sources
+import cv2  # before av: see docs/architecture.md
 import numpy as np
 import pytest
 from skimage import data

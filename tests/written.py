@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import cv2  # noqa: F401 before av: see fkp_live.sinks.encoder
+import cv2  # noqa: F401 before av: see docs/architecture.md
 import numpy as np
 from conftest import numbered
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-# Before anything that imports av, or cv2.imshow hangs on Linux.
 import cv2
 
 from fkp_live import __version__

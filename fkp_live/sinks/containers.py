@@ -5,10 +5,6 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-# cv2 before av, always: the other way round cv2.imshow hangs for ever on Linux. av is imported in functions
-# only.
-import cv2  # noqa: F401
-
 from fkp_live.errors import OutputError
 
 if TYPE_CHECKING:
@@ -35,6 +31,11 @@ TIME_UNITS = {"matroska": Fraction(1, 1000)}
 _UPDATE = "Install PyAV 17.1 or later (pip install 'av>=17.1'), or write .mkv."
 
 
+def format_of(file: PartialFile) -> str:
+    """FFmpeg's name of the container that a file is written in, by its suffix."""
+    return VIDEO_FORMATS[file.target.suffix.lower()]
+
+
 def check_front(file: PartialFile) -> None:
     """Refuse MP4 and QuickTime that nobody could play, as soon as its first bytes are written.
 
@@ -44,7 +45,7 @@ def check_front(file: PartialFile) -> None:
     ------
     OutputError
     """
-    if VIDEO_FORMATS[file.target.suffix.lower()] == "matroska":
+    if format_of(file) == "matroska":
         return
     with open(file.address, "rb") as front:
         if front.read(8)[4:] != b"ftyp":
@@ -82,7 +83,7 @@ def _why_unplayable(file: PartialFile, pictures: int | None) -> str:
     from av.error import FFmpegError
 
     try:
-        with av.open(file.address, "r", format=VIDEO_FORMATS[file.target.suffix.lower()]) as video:
+        with av.open(file.address, "r", format=format_of(file)) as video:
             if not video.streams.video:
                 return "it has no video track"
             stream = video.streams.video[0]

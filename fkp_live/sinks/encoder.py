@@ -8,16 +8,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-# cv2 before av, always: the other way round cv2.imshow hangs for ever on Linux. av is imported in functions
-# only.
-import cv2  # noqa: F401
 import numpy as np
 from numpy.typing import NDArray
 
 from fkp_live.colour import ColourSpace
 from fkp_live.handoff import Handoff
 from fkp_live.sinks.audio import Sound
-from fkp_live.sinks.containers import MUXER_OPTIONS, VIDEO_FORMATS, check_front, check_video
+from fkp_live.sinks.containers import MUXER_OPTIONS, check_front, check_video, format_of
 from fkp_live.sinks.files import PartialFile
 from fkp_live.sinks.video_clock import VideoClock
 
@@ -52,7 +49,7 @@ class Encoder:
 
     Parameters
     ----------
-    file : an empty file that is written to; its suffix is the container's, see `VIDEO_FORMATS`
+    file : an empty file that is written to; its suffix is the container's, see `containers.VIDEO_FORMATS`
     coding : how pictures are encoded
     clock : that the pictures' timestamps come from
     audio_from : file or URL whose sound is copied, None for silence
@@ -77,7 +74,7 @@ class Encoder:
         queued: int,
     ) -> None:
         self._file, self._coding, self._clock = file, coding, clock
-        self._format = VIDEO_FORMATS[file.target.suffix.lower()]
+        self._format = format_of(file)
         self.note = ""
         self.complete = False
         self.interrupted: KeyboardInterrupt | None = None

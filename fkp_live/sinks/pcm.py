@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-# cv2 before av, always: the other way round cv2.imshow hangs for ever on Linux. av is imported in functions
-# only.
-import cv2  # noqa: F401
-
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import OutputContainer

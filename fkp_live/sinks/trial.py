@@ -6,10 +6,6 @@ import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-# cv2 before av, always: the other way round cv2.imshow hangs for ever on Linux. av is imported in functions
-# only.
-import cv2  # noqa: F401
-
 from fkp_live.sinks.containers import MUXER_OPTIONS
 
 if TYPE_CHECKING:

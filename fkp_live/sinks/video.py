@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fkp_live.colour import ColourSpace
 from fkp_live.errors import OutputError
 from fkp_live.images.yuv420 import Yuv420Picture
-from fkp_live.sinks.containers import TIME_UNITS, VIDEO_FORMATS, plays
+from fkp_live.sinks.containers import TIME_UNITS, VIDEO_FORMATS, format_of, plays
 from fkp_live.sinks.encoder import Coding, Encoder
 from fkp_live.sinks.sink import FileSink
 from fkp_live.sinks.video_clock import VideoClock
@@ -70,7 +70,7 @@ class VideoSink(FileSink):
             )
         super().__init__(path, overwrite, VIDEO_FORMATS)
         self._colour = info.colour or ColourSpace()
-        self._clock = VideoClock(info, TIME_UNITS.get(VIDEO_FORMATS[self._file.target.suffix.lower()]))
+        self._clock = VideoClock(info, TIME_UNITS.get(format_of(self._file)))
         rate = Fraction(info.fps or _DEFAULT_RATE).limit_denominator(10_000) or _DEFAULT_RATE
         fitting = _QUEUED_BYTES // (self._size[0] * self._size[1] * 3 // 2)
         try:

@@ -6,9 +6,6 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-# cv2 before av, always: the other way round cv2.imshow hangs for ever on Linux. av is imported in functions only.
-import cv2  # noqa: F401
-
 from fkp_live.errors import InputError
 from fkp_live.sources.picture_header import check_pixels
 from fkp_live.sources.playlists import check_not_a_playlist, limits

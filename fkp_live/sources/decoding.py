@@ -10,7 +10,6 @@ from collections.abc import Generator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-# cv2 before av, always: the other way round cv2.imshow hangs for ever on Linux. av is imported in functions only.
 import cv2
 import numpy as np
 from numpy.typing import NDArray

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import av
-import cv2  # noqa: F401 before av: see fkp_live.sinks.encoder
+import cv2  # noqa: F401 before av: see docs/architecture.md
 import numpy as np
 import pytest
 from av.packet import Packet

@@ -15,9 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Before anything that imports av, or cv2.imshow hangs on Linux.
-import cv2  # noqa: F401
-
 from fkp_live.choices import PipelineOptions
 from fkp_live.commands.bench.scenes import FaceWall
 from fkp_live.errors import ExitCode, FkpError, InputError
