@@ -45,7 +45,7 @@ def trained(recipe: Recipe, data: Path, folder: Path) -> LandmarkNet:
     """The network of a recipe, trained in ``folder`` as far as that has not been done yet."""
     checkpoint = folder / "last.pt"
     # A finished one is read again too, so that a recipe that was changed since is refused.
-    fit(recipe, data, folder, torch.device("cpu"), checkpoint.exists())
+    fit(recipe, data, folder, torch.device("cpu"), resume=checkpoint.exists())
     return load_checkpoint(checkpoint)
 
 

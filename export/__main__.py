@@ -110,7 +110,7 @@ def _renew(args: argparse.Namespace) -> int:
 def _ship(args: argparse.Namespace) -> int:
     from export.ship import ship
 
-    ship(args.checkpoint, args.name, args.out, args.data, args.overwrite)
+    ship(args.checkpoint, args.name, args.out, args.data, overwrite=args.overwrite)
     return int(ExitCode.OK)
 
 

@@ -17,11 +17,11 @@ from torch import nn
 
 from export.training import licence
 from fkp_live.errors import ExitCode, FkpError
+from fkp_live.inference.metadata import LANDMARKS, METADATA_PREFIX
 from fkp_live.inference.session import open_session
 from train.network.model import LandmarkNet
 from train.network.norms import fold_batch_norms
 
-SCHEMA = "fkp-landmarks/1"
 # Largest distance between the points of torch and of onnxruntime, in crop pixels.
 TOLERANCE = 0.05
 CHECKED_BATCHES = (1, 8)
@@ -46,7 +46,7 @@ def metadata(
     """Metadata of the file, by key without the ``fkp.`` prefix."""
     options = model.options
     return {
-        "schema": SCHEMA,
+        "schema": LANDMARKS,
         "name": name,
         "points": {"markup": "ibug68", "count": 68},
         "input": {
@@ -153,7 +153,7 @@ def write_metadata(graph: onnx.ModelProto, meta: dict[str, Any]) -> None:
     """Store each value as JSON under ``fkp.<key>``."""
     for key, value in meta.items():
         entry = graph.metadata_props.add()
-        entry.key, entry.value = f"fkp.{key}", json.dumps(value, ensure_ascii=False)
+        entry.key, entry.value = f"{METADATA_PREFIX}{key}", json.dumps(value, ensure_ascii=False)
 
 
 def largest_difference(model: LandmarkNet, path: Path) -> float:

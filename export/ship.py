@@ -30,7 +30,7 @@ from train.options import UDACITY_OFFSET
 SHIPPED = (".onnx", ".json", ".md")
 
 
-def ship(checkpoint: Path, name: str, folder: Path, data: Path | None, overwrite: bool) -> None:
+def ship(checkpoint: Path, name: str, folder: Path, data: Path | None, *, overwrite: bool) -> None:
     """Write ``name``.onnx, .md and .json into ``folder`` and bring SHA256SUMS up to date.
 
     Raises

@@ -31,11 +31,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from fkp_live.arguments import Parser
 from fkp_live.errors import FkpError, InputError
+from fkp_live.faces.detector import STRIDES, YuNet
+from fkp_live.inference.metadata import DETECTOR, METADATA_PREFIX
+from fkp_live.inference.session import create_session, open_session
 from train.running import run_command
 
 ORIGINAL_NAME = "face_detection_yunet_2023mar.onnx"
 ORIGINAL_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
-STRIDES = (8, 16, 32)
 # Name of the head in the original graph and its channels; the order is the order of channels in the joined
 # head.
 HEADS = (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10))
@@ -44,7 +46,7 @@ CHANNELS = sum(channels for _, channels in HEADS)
 TOLERANCE = 1e-4
 
 METADATA: dict[str, Any] = {
-    "schema": "fkp-detector/1",
+    "schema": DETECTOR,
     "name": "yunet",
     "points": {"markup": "yunet5", "count": 5},
     "input": {
@@ -111,7 +113,9 @@ def prepare(original: onnx.ModelProto) -> onnx.ModelProto:
     for node in model.graph.node:
         node.doc_string = ""
     model.graph.name = "yunet"
-    helper.set_model_props(model, {f"fkp.{key}": json.dumps(value) for key, value in METADATA.items()})
+    helper.set_model_props(
+        model, {f"{METADATA_PREFIX}{key}": json.dumps(value) for key, value in METADATA.items()}
+    )
     onnx.checker.check_model(model, full_check=True)
     return model
 
@@ -201,8 +205,6 @@ def rename_input(model: onnx.ModelProto, name: str) -> None:
 
 def run(model: onnx.ModelProto, image: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
     """Outputs by name, through the product's own session code (the bytes are written to a temporary file)."""
-    from fkp_live.inference.session import create_session
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         onnx.save(model, str(path))
@@ -256,9 +258,6 @@ def check_boxes(original: Path, prepared: Path) -> float:
     """
     import cv2
     import skimage.data
-
-    from fkp_live.faces.detector import YuNet
-    from fkp_live.inference.session import open_session
 
     face = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2BGR)
     picture = np.ascontiguousarray(cv2.resize(face, (448, 448), interpolation=cv2.INTER_AREA)[:320])

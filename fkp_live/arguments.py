@@ -56,24 +56,25 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
     return whole
 
 
-def _number(text: str, expected: str, fits: Callable[[float], bool]) -> float:
+def number(text: str, expected: str, fits: Callable[[float], bool] = lambda _: True) -> float:
+    """A finite number that ``fits``; otherwise argparse's error names what was ``expected``."""
     try:
-        number = float(text)
+        value = float(text)
     except ValueError:
-        number = math.nan
-    if not (math.isfinite(number) and fits(number)):
+        value = math.nan
+    if not (math.isfinite(value) and fits(value)):
         raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
-    return number
+    return value
 
 
 def seconds(text: str) -> float:
     """For argparse: seconds from 0 up."""
-    return _number(text, "a number of seconds from 0 up", lambda number: number >= 0)
+    return number(text, "a number of seconds from 0 up", lambda value: value >= 0)
 
 
 def positive(text: str) -> float:
     """For argparse: a number above 0."""
-    return _number(text, "a number above 0", lambda number: number > 0)
+    return number(text, "a number above 0", lambda value: value > 0)
 
 
 def picture_size(text: str) -> tuple[int, int]:

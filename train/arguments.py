@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
-import math
 import re
 from pathlib import Path
 
+from fkp_live.arguments import number
 from fkp_live.errors import OutputError
 from fkp_live.sinks.files import check_output
 
 
 def finite_number(text: str) -> float:
     """For argparse: a number that is neither NaN nor infinite."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise argparse.ArgumentTypeError(f"expected a finite number, got {text!r}")
-    return number
+    return number(text, "a finite number")
 
 
 def is_plain_name(text: str) -> bool:

@@ -115,7 +115,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=whole_number(0), default=0, help="of the detector jitter (default: %(default)s)"
     )
-    parser.add_argument("--limit", type=int, help="only the first faces of each set, for a quick look")
+    parser.add_argument(
+        "--limit", type=whole_number(1), help="only the first faces of each set, for a quick look"
+    )
     parser.add_argument(
         "--peers", type=Path, help='errors of other programs for the curves: {"name": [NME, ...]}'
     )
@@ -141,8 +143,6 @@ def _sets(args: argparse.Namespace) -> dict[str, FaceSet]:
         available = splits(args.data)
         sets = {name: available[name] for name in args.sets or EVALUATED_SETS}
     if args.limit is not None:
-        if args.limit < 1:
-            raise UsageError(f"--limit {args.limit}: expected at least 1")
         sets = {name: faces.select(np.arange(min(args.limit, len(faces)))) for name, faces in sets.items()}
     return sets
 

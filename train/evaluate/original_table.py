@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from fkp_live.arguments import MOST_THREADS, whole_number
 from fkp_live.engine import Engine
-from fkp_live.errors import ExitCode, UsageError
+from fkp_live.errors import ExitCode
 from fkp_live.faces.detector import USUAL_FACE
 from fkp_live.pipeline import FaceLandmarker
 from fkp_live.sinks.files import write_text
@@ -57,11 +58,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runs", type=Path, default=Path("runs/original"), help="kept results (default: %(default)s)"
     )
-    parser.add_argument("--epochs", type=int, help="instead of the recipe's, for a quick look (not kept)")
     parser.add_argument(
-        "--limit", type=int, help="only the first faces of each set, for a quick look (not kept)"
+        "--epochs", type=whole_number(1), help="instead of the recipe's, for a quick look (not kept)"
     )
-    parser.add_argument("--threads", type=int, default=2, help="torch threads (default: %(default)s)")
+    parser.add_argument(
+        "--limit", type=whole_number(1), help="only the first faces of each set, for a quick look (not kept)"
+    )
+    parser.add_argument(
+        "--threads",
+        type=whole_number(1, MOST_THREADS),
+        default=2,
+        help="torch threads (default: %(default)s)",
+    )
     parser.add_argument("--json", type=Path, help="write the table to this file")
 
 
@@ -85,10 +93,6 @@ def _keep(path: Path, content: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Entry of `python -m train original-table`."""
-    for name in ("epochs", "limit", "threads"):
-        value = getattr(args, name)
-        if value is not None and value < 1:
-            raise UsageError(f"--{name} {value}: expected at least 1")
     finders = {}
     for model in args.model or ["fkp68"]:
         finders[model] = largest_face(

@@ -91,7 +91,13 @@ def run(args: argparse.Namespace) -> int:
         )
     torch.set_num_threads(args.threads)
     finished = fit(
-        recipe, args.data, args.out, pick_device(args.device), args.resume, args.init, args.check_labels
+        recipe,
+        args.data,
+        args.out,
+        pick_device(args.device),
+        resume=args.resume,
+        init=args.init,
+        compare_labels=args.check_labels,
     )
     last = finished.history[-1]
     for key in sorted(k for k in last if k.endswith(("_nme", "_fr10"))):

@@ -70,11 +70,11 @@ def learning_rate(progress: float, options: TrainingOptions) -> float:
     return options.lr * max(0.5 * (1 + math.cos(math.pi * (progress - warm) / (1 - warm))), 1e-3)
 
 
-def evaluation_crops(faces: FaceSet, spec: CropSpec, seed: int = 0) -> tuple[Tensor, Tensor]:
+def evaluation_crops(faces: FaceSet, spec: CropSpec) -> tuple[Tensor, Tensor]:
     """Crops (N, 3, S, S) uint8 around the true boxes with a detector's jitter, and the true points in them."""
     crops, points = [], []
     for index in range(len(faces)):
-        rng = np.random.default_rng((seed, index))
+        rng = np.random.default_rng((0, index))
         matrix = crop_matrix(detector_jitter(box_of(faces.points[index]), rng), spec)
         crops.append(torch.from_numpy(warp(faces.image(index), matrix, spec.size)))
         points.append(torch.from_numpy(apply(matrix, faces.points[index])))
@@ -257,6 +257,7 @@ def fit(
     data: Path,
     folder: Path,
     device: torch.device,
+    *,
     resume: bool,
     init: Path | None = None,
     compare_labels: bool = True,

@@ -87,7 +87,7 @@ def total_loss(
     predicted, true = prediction.points, truth.points
     usual = USUAL_EYE_DISTANCE * face_side
     both_corners = (truth.point_weight[:, [LEFT_EYE_OUTER, RIGHT_EYE_OUTER]] > 0.0).all(1)
-    bounded_eyes = (eye_distance(true) * both_corners).clamp_min(usual / 1.8)
+    bounded_eyes = (eye_distance(true) * both_corners).clamp_min(LEAST_EYE_DISTANCE * face_side)
     # Crops without a face are masked, not selected: indexing costs more than the arithmetic it saves.
     faces = truth.is_face.float()
     per_face = truth.weight * faces * (usual / bounded_eyes if options.per_eye_distance else 1.0)
