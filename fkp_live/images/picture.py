@@ -45,7 +45,7 @@ class BgrPicture:
 
     def copy(self) -> BgrPicture:
         """A copy of its own pixels, to paint on."""
-        return BgrPicture(np.ascontiguousarray(self.pixels).copy())
+        return BgrPicture(self.pixels.copy())
 
     def reduced(self, size: tuple[int, int], method: int) -> Image:
         """The picture at ``size`` (width, height), by OpenCV's interpolation ``method``."""

@@ -79,7 +79,7 @@ def _animation_frames(images: Sequence[np.ndarray], durations: Sequence[int], ba
 def _animation_in(path: Path, max_pixels: int) -> cv2.Animation | None:
     """All pictures of an animated WebP or PNG with the milliseconds that each is shown; None of any other file."""
     data = _checked(path, max_pixels)
-    if not _is_animated(data) or not hasattr(cv2, "imdecodeanimation"):  # OpenCV has it since 4.11
+    if not _is_animated(data):
         return None
     # All its pictures lie in memory at once.
     count = max(data.tobytes().count(chunk) for chunk in (b"ANMF", b"fcTL"))
