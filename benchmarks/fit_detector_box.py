@@ -1,4 +1,4 @@
-"""From YuNet's box to the box of the 68 points: the constants of fkp_live/detect.py, and what error is left.
+"""From YuNet's box to the box of the 68 points: the constants of fkp_live/faces/detector.py, and what error is left.
 
 ``python -m benchmarks.fit_detector_box ../shared/data`` runs the detector on labelled faces, each shown at
 one or several sizes, fits fixed ratios and a ridge regression (box and five key points) on the training

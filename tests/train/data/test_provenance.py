@@ -105,7 +105,7 @@ def test_a_run_goes_on_with_its_own_faces_only(
     csv.write_text(csv.read_text().replace("q.png,", "q.png,1"))
     assert main(command(tmp_path, "--data", data, "--resume")) == 2
     assert "other faces (wild_train differs)" in capsys.readouterr().err
-    # An older checkpoint says nothing, and nothing is invented for it.
+    # An older checkpoint records nothing, and nothing is invented for it.
     old = {key: value for key, value in before.items() if key not in (*KEYS, "model", "options")}
     save_checkpoint(checkpoint, run.model, **old)
     assert fit(recipe, data, tmp_path / "run", cpu, resume=True).origin == {}

@@ -108,7 +108,7 @@ def test_jitter_is_the_detectors_and_repeatable(faces: FaceSet) -> None:
     sides = true[:, 2:] - true[:, :2]
     shift = ((boxes[:, :2] + boxes[:, 2:]) - (true[:, :2] + true[:, 2:])) / 2 / sides
     scale = np.log((boxes[:, 2:] - boxes[:, :2]).max(1) / sides.max(1))
-    # 4 % and 5 % as standard deviations; 150 draws tell them to within a sixth or so.
+    # 4 % and 5 % as standard deviations; 150 draws show them to within a sixth or so.
     assert shift.std(0) == pytest.approx([0.04, 0.04], rel=0.25)
     assert scale.std() == pytest.approx(0.05, rel=0.25)
 
@@ -175,14 +175,14 @@ def test_validation_faces_are_judged_without_the_photographs_of_training_too(
     assert "by_photograph" not in slices(faces.select([0, 1], "people"))
 
 
-def test_calibration_of_honest_and_of_boastful_confidence() -> None:
+def test_calibration_of_true_and_of_too_high_confidence() -> None:
     rng = np.random.default_rng(0)
     confidence = rng.uniform(0, 1, (300, 68))
     errors = np.where(rng.uniform(size=confidence.shape) < confidence, 5.0, 20.0)
-    honest = calibration(confidence, errors)
-    assert honest["ece"] < 0.03
-    assert honest["auroc"] == pytest.approx(5 / 6, abs=0.01)  # what uniform honest odds can rank
-    assert sum(row["points"] for row in honest["bins"]) == confidence.size
+    true = calibration(confidence, errors)
+    assert true["ece"] < 0.03
+    assert true["auroc"] == pytest.approx(5 / 6, abs=0.01)  # what uniform, calibrated odds can rank
+    assert sum(row["points"] for row in true["bins"]) == confidence.size
     boastful = calibration(np.full((10, 68), 0.97), np.full((10, 68), 30.0))
     assert boastful["ece"] == pytest.approx(0.97)
     assert boastful["auroc"] is None

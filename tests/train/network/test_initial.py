@@ -43,7 +43,7 @@ def test_a_shipped_file_is_unfolded_to_a_network_of_the_same_outputs(
         points, confidence = network.eval()(crops)
     np.testing.assert_allclose(points.numpy(), expected[0], atol=0.05)
     np.testing.assert_allclose(confidence.numpy(), expected[1], atol=0.01)
-    # Its batch norms hold the statistics of the crops: in training mode it says the same of them.
+    # Its batch norms hold the statistics of the crops: in training mode it gives the same for them.
     with torch.no_grad():
         maps, _ = network.train().features(crops)
         points, _ = network.soft_argmax(maps)

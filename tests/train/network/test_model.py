@@ -33,6 +33,6 @@ def test_shapes_at_any_batch() -> None:
 
 def test_macs_are_counted_by_hand() -> None:
     model = LandmarkNet(ModelOptions(size=32, channels=(1, 1, 1, 1), blocks=(0, 0, 0), decoder=(1, 1)))
-    # stem 16x16x27, strides 4, 8, 16: 9 a cell; laterals, narrow and merges; heads; trust.
+    # stem 16x16x27, strides 4, 8, 16: 9 a cell; laterals, narrow and merges; heads; confidence.
     convolutions = 256 * 27 + 64 * 9 + 16 * 9 + 4 * 9 + 4 + 16 + 16 * 9 + 16 + 64 + 64 * 9 + 64 * 68
     assert count_macs(model) == convolutions + 69 * 64 + 64 * 68
