@@ -40,7 +40,7 @@ from benchmarks.convention import MAPS, mapped
 from benchmarks.peers_worker import timed
 from benchmarks.placement import Placement, matching, place
 from benchmarks.rivals import NAMES, Answer, Rivals, add_arguments, ensure_env
-from benchmarks.stability import RATE, SKIP, STILL_FRAMES, clip, photos, smoothed
+from benchmarks.stability import RATE, SKIP, STILL_FRAMES, clip, jitter, photos, smoothed
 from fkp_live import metrics
 from fkp_live.choices import PipelineOptions
 from fkp_live.engine import Engine
@@ -220,7 +220,7 @@ def jitter_at_rest(data: Path, count: int, networks: Sequence[Ours], rivals: Riv
             if name in ours:
                 levels = {f", smoothing {level}": smoothed(points, level) for level in ("off", "medium")}
             for label, still in levels.items():
-                found.setdefault(name + label, []).append(metrics.jitter(still - moved, SKIP))
+                found.setdefault(name + label, []).append(jitter(still - moved, SKIP))
     clips = min((len(values) for values in found.values()), default=0)
     mean = {name: float(np.mean(values)) for name, values in found.items()}
     return {"clips": clips, "lost": lost, "jitter": mean, "frames_per_second": RATE}

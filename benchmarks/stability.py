@@ -22,7 +22,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from benchmarks.script import result_file, run
 from fkp_live.arguments import whole_number
@@ -30,7 +30,7 @@ from fkp_live.choices import SMOOTHING, PipelineOptions
 from fkp_live.faces.smoothing import LandmarkSmoother
 from fkp_live.geometry import box_of
 from fkp_live.images.picture import BgrPicture
-from fkp_live.metrics import inter_ocular, jitter, lag
+from fkp_live.metrics import inter_ocular
 from fkp_live.pipeline import FaceLandmarker, Pipeline
 from fkp_live.types import Frame, Image
 
@@ -47,6 +47,45 @@ class Photo:
     name: str
     image: Image
     points: Points
+
+
+def jitter(points: ArrayLike, skip: int = 10) -> float:
+    """Jitter at rest in per cent of the eye distance: standard deviation over time, mean over the points.
+
+    Parameters
+    ----------
+    points : (T, 68, 2), the same still face in T frames, movement of the picture already subtracted
+    skip : frames at the start that do not count
+
+    The deviation of a point is a distance, the root of its variances in x and y together.
+    """
+    points = np.asarray(points, np.float64)
+    if points.ndim != 3 or len(points) < skip + 2:
+        raise ValueError(f"expected (T, 68, 2) with at least {skip + 2} frames, got {points.shape}")
+    still = points[skip:]
+    deviation = np.sqrt(still.var(axis=0).sum(-1))
+    return float(100.0 * deviation.mean() / inter_ocular(still.mean(0)))
+
+
+def lag(points: ArrayLike, reference: ArrayLike, times: ArrayLike, frequency: float) -> float:
+    """Delay in seconds of ``points`` behind ``reference``, both moving as a sine of ``frequency`` Hz.
+
+    Parameters
+    ----------
+    points, reference : (T, 68, 2), for instance smoothed and raw points of the same frames
+    times : (T,) in seconds; need not be even
+    frequency : of the movement in Hz
+
+    A sine is fitted to each coordinate of both; the delay is the phase between them, weighted by amplitude.
+    """
+    angle = 2.0 * np.pi * frequency * np.asarray(times, np.float64)
+    basis = np.stack([np.cos(angle), np.sin(angle), np.ones_like(angle)], 1)
+    waves = []
+    for moving in (points, reference):
+        flat = np.asarray(moving, np.float64).reshape(len(angle), -1)
+        cosine, sine = np.linalg.lstsq(basis, flat, rcond=None)[0][:2]
+        waves.append(cosine - 1j * sine)
+    return float(-np.angle(np.vdot(waves[1], waves[0])) / (2.0 * np.pi * frequency))
 
 
 def clip(photo: Photo, path: Points, seed: int) -> Iterator[tuple[Frame, Points]]:

@@ -1,4 +1,4 @@
-"""How far points are from the truth, how still they stay and how late they come.
+"""How far points are from the truth.
 
 Everything is in per cent of the distance of the outer eye corners ("inter-ocular") unless another unit is
 named, so faces of every size count alike. A face that was not found is a row of NaN or ``inf``: it counts as a
@@ -85,45 +85,6 @@ def summary(errors: ArrayLike) -> Mapping[str, float]:
         "fr10": failure_rate(errors, 10.0),
         "auc10": auc(errors, 10.0),
     }
-
-
-def jitter(points: ArrayLike, skip: int = 10) -> float:
-    """Jitter at rest in per cent of the eye distance: standard deviation over time, mean over the points.
-
-    Parameters
-    ----------
-    points : (T, 68, 2), the same still face in T frames, movement of the picture already subtracted
-    skip : frames at the start that do not count
-
-    The deviation of a point is a distance, the root of its variances in x and y together.
-    """
-    points = np.asarray(points, np.float64)
-    if points.ndim != 3 or len(points) < skip + 2:
-        raise ValueError(f"expected (T, 68, 2) with at least {skip + 2} frames, got {points.shape}")
-    still = points[skip:]
-    deviation = np.sqrt(still.var(axis=0).sum(-1))
-    return float(100.0 * deviation.mean() / inter_ocular(still.mean(0)))
-
-
-def lag(points: ArrayLike, reference: ArrayLike, times: ArrayLike, frequency: float) -> float:
-    """Delay in seconds of ``points`` behind ``reference``, both moving as a sine of ``frequency`` Hz.
-
-    Parameters
-    ----------
-    points, reference : (T, 68, 2), for instance smoothed and raw points of the same frames
-    times : (T,) in seconds; need not be even
-    frequency : of the movement in Hz
-
-    A sine is fitted to each coordinate of both; the delay is the phase between them, weighted by amplitude.
-    """
-    angle = 2.0 * np.pi * frequency * np.asarray(times, np.float64)
-    basis = np.stack([np.cos(angle), np.sin(angle), np.ones_like(angle)], 1)
-    waves = []
-    for moving in (points, reference):
-        flat = np.asarray(moving, np.float64).reshape(len(angle), -1)
-        cosine, sine = np.linalg.lstsq(basis, flat, rcond=None)[0][:2]
-        waves.append(cosine - 1j * sine)
-    return float(-np.angle(np.vdot(waves[1], waves[0])) / (2.0 * np.pi * frequency))
 
 
 def _face_errors(errors: ArrayLike) -> Values:
