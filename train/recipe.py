@@ -78,7 +78,7 @@ def _content(path: Path, above: tuple[str, ...] = ()) -> dict[str, Any]:
     """The file over what its ``base`` holds, section by section; ``above``: the files that build on it."""
     real = os.path.realpath(path)
     if real in above:
-        raise UsageError(f"{path}: its base leads back to itself")
+        raise UsageError(f"{path}: its base leads back to itself", "Remove the base of one of them.")
     if len(above) > _MOST_BASES:
         raise UsageError(f"{path}: more than {_MOST_BASES} recipes build on each other")
     content = read_toml(path)

@@ -206,7 +206,7 @@ def _open_on(path: Path, provider: str, threads: int, backend: Backend) -> _Open
         raise _NotRunningError(_first_line(error), _blame(path, error)) from error
     if reason:
         raise _NotRunningError(
-            reason, ProviderError(f"onnxruntime does not use the CPU for {path}: {reason}.")
+            reason, ProviderError(f"onnxruntime does not use the CPU for {path}: {reason}.", CURES["cpu"])
         )
     try:
         complaint = trial_complaint(ort, metadata)
@@ -226,11 +226,11 @@ def _check_file(path: Path) -> None:
         with path.open("rb") as file:
             empty = not file.read(1)
     except IsADirectoryError:
-        raise ModelError(f"{path} is a folder, expected an .onnx file.") from None
+        raise ModelError(f"{path} is a folder, expected an .onnx file.", _EXPECTED) from None
     except OSError as error:
-        raise ModelError(f"The model {path} cannot be read: {error.strerror}.") from None
+        raise ModelError(f"The model {path} cannot be read: {error.strerror}.", _EXPECTED) from None
     except ValueError as error:  # a name with a zero byte
-        raise ModelError(f"The model {str(path)!r} cannot be read: {error}.") from None
+        raise ModelError(f"The model {str(path)!r} cannot be read: {error}.", _EXPECTED) from None
     if empty:
         raise ModelError(f"The model {path} is empty.", "Copy it again: it was not written to its end.")
 

@@ -136,6 +136,7 @@ class Sound:
                 self._copy(packet)
 
     def close(self) -> None:
+        """Release the input file; the output is the caller's."""
         self._input.close()
 
     def _peek(self) -> Packet[Any] | None:

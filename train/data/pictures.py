@@ -17,6 +17,7 @@ from fkp_live.sources.picture_header import picture_size
 
 # The headers of cameras' JPEGs, a preview among them, are shorter.
 _HEAD_BYTES = 1 << 16
+_CURE = "Save it again as JPEG or PNG, or remove its row."
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -39,7 +40,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     except cv2.error:
         image = None
     if image is None:
-        raise InputError(f"{path} is not an image that can be decoded (JPEG or PNG expected)")
+        raise InputError(f"{path} is not an image that can be decoded", _CURE)
     return np.asarray(image, np.uint8)
 
 
@@ -62,10 +63,10 @@ def exists(path: Path) -> bool:
 def _bytes_of(path: Path, most: int = -1) -> bytes:
     try:
         if path.exists() and not path.is_file():
-            raise InputError(f"cannot read image {path}: it is not a regular file")
+            raise InputError(f"cannot read image {path}: it is not a regular file", _CURE)
         with open(path, "rb") as file:
             return file.read(most)
     except OSError as error:
-        raise InputError(f"cannot read image {path}: {error.strerror}") from error
+        raise InputError(f"cannot read image {path}: {error.strerror}", _CURE) from error
     except ValueError as error:  # a null byte in the name
-        raise InputError(f"cannot read image {path}: {error}") from error
+        raise InputError(f"cannot read image {path}: {error}", _CURE) from error

@@ -32,7 +32,9 @@ def provenance(sets: list[FaceSet], root: Path, init: Path | None) -> dict[str, 
     try:
         first = init and {"name": init.name, "sha256": hashlib.sha256(init.read_bytes()).hexdigest()}
     except OSError as error:
-        raise ModelError(f"cannot read the first weights {init}: {error.strerror}") from error
+        raise ModelError(
+            f"cannot read the first weights {init}: {error.strerror}", "Check its name and its permissions."
+        ) from error
     trained_on = [{"name": faces.name, "faces": len(faces), "sha256": digest(faces)} for faces in sets]
     return {"trained_on": trained_on, "init": first, "held_out": _held_out(sets, root)}
 

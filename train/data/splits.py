@@ -52,7 +52,7 @@ def _check_names(options: DataOptions) -> None:
             )
     loaded = [*options.sets, *(Path(csv).stem for csv in options.csv)]
     if not loaded:
-        raise UsageError("[data]: neither sets nor csv name any faces")
+        raise UsageError("[data]: neither sets nor csv name any faces", "Name a set in sets, or give --csv.")
     for key in ("share", "weight", "guessed", "brows"):
         if missing := [name for name in getattr(options, key) if name not in loaded]:
             raise UsageError(

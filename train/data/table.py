@@ -183,7 +183,9 @@ def refuse_duplicates(table: Table, keys: Sequence[str]) -> None:
     first_line: dict[str, int] = {}
     for name, key, line in zip(table.names, keys, table.lines, strict=True):
         if not name:
-            raise InputError(f"{table.csv}, row {line}, column 0: no file name")
+            raise InputError(
+                f"{table.csv}, row {line}, column 0: no file name", "Fill the cell or remove the row."
+            )
         if key in first_line:
             raise InputError(
                 f"{table.csv}, row {line}, column 0: '{name}' stands in row {first_line[key]} already",

@@ -39,7 +39,10 @@ def first_convolution(model: nn.Module) -> tuple[str, nn.Conv2d]:
     for name, module in model.named_modules():
         if isinstance(module, nn.Conv2d):
             return name, module
-    raise UsageError("the model has no convolution, so there are no filters to show")
+    raise UsageError(
+        "the model has no convolution, so there are no filters to show",
+        "Give a checkpoint of `python -m train fit`.",
+    )
 
 
 def layer_names(model: nn.Module) -> list[str]:
