@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -322,6 +323,12 @@ def test_a_report_overwrites_neither_input_nor_other_files(
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs POSIX signals")
+def test_bench_runs_off_the_main_thread(monkeypatch: pytest.MonkeyPatch, report: dict[str, Any]) -> None:
+    monkeypatch.setattr(bench, "measure", lambda _: report)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(main, ["bench"]).result() == 0
+
+
 def test_a_terminated_bench_leaves_no_process(tmp_path: Path) -> None:
     words = ["-m", "fkp_live", "bench", "--faces", "1", "--max-frames", "100000"]
     with subprocess.Popen(
