@@ -301,7 +301,7 @@ class SourceInfo:
     path : the file (or URL of a file) that was opened, None for cameras, live streams and pictures
     time_base : unit of `Frame.pts` in seconds, None for live sources
     start : seconds cut off at the front by request
-    colour : of the file's own samples; where frames come as BGR what that is written as again; None: not known
+    colour : colour space of the samples; where frames come as BGR, the one to encode them in; None: not known
     origin : seconds on the source's clock at which a player begins; not 0 in a file whose clock starts later
     pixel_aspect : width of a pixel over its height, in the pictures as they are handed out; None: square, or unknown
     """

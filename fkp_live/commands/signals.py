@@ -15,6 +15,8 @@ INTERRUPTED = int(ExitCode.INTERRUPTED)
 
 
 class Interruptible(Protocol):
+    """An iteration that a signal can end; `sources.Source` is one."""
+
     def interrupt(self) -> None:
         """End the iteration soon; safe in a signal handler."""
 

@@ -25,7 +25,7 @@ from fkp_live.inference.session import Session
 from fkp_live.types import FaceBox, FloatArray, Image, Picture
 
 STRIDES = (8, 16, 32)
-MULTIPLE = 32
+MULTIPLE = 32  # of pixels on each side of the network's input
 # Longer side of the reduced picture where no size of face is given: finds faces from a 13th of the picture's side.
 WORK_SIZE = 320
 # Longer side that the smallest wanted face must have in the reduced picture.

@@ -70,6 +70,7 @@ class Sound:
 
     @property
     def note(self) -> str:
+        """What the user should know; usually empty."""
         return "; ".join(dict.fromkeys(self._notes))
 
     def _open_tracks(self) -> None:

@@ -7,13 +7,20 @@ from pathlib import Path
 
 from train.plotting import pyplot
 
+# What the history holds besides the terms of the loss and the figures of the validation sets.
+_OTHERS = ("epoch", "seconds", "loss")
+
 
 def plot_curves(history: Sequence[dict[str, float]], path: Path) -> None:
-    """Loss terms and validation NME over the epochs."""
+    """Terms of the loss, before their weights, and validation NME over the epochs."""
     plt = pyplot()
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
     for axis, chosen, title in (
-        (left, lambda key: key in ("points", "maps", "confidence"), "training loss"),
+        (
+            left,
+            lambda key: key not in _OTHERS and not key.endswith(("_nme", "_fr10")),
+            "terms of the training loss",
+        ),
         (right, lambda key: key.endswith("_nme"), "NME, % of eye distance"),
     ):
         keys = [key for key in dict.fromkeys(k for row in history for k in row) if chosen(key)]

@@ -185,6 +185,7 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
+        """The run's only checkpoint, replaced after every epoch."""
         return self.folder / "last.pt"
 
     def save(self) -> None:
