@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from typing import TextIO
 
 from fkp_live.errors import ExitCode, FkpError, OutputError
@@ -83,24 +82,6 @@ def open_closed_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
-
-
-def exit_code_of(command: Callable[[], int], name: str) -> int:
-    """Run a command; every failure becomes one message ``name: …`` on stderr and an exit code.
-
-    FKP_DEBUG=1 in the environment adds the traceback.
-    """
-    try:
-        code = command()
-        flush()
-        return code
-    except KeyboardInterrupt:
-        return int(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        silence(sys.stdout)  # the reader has gone, as `| head` does: not a failure
-        return int(ExitCode.OK)
-    except Exception as error:
-        return report_failure(error, name, debug=os.environ.get("FKP_DEBUG", "") not in ("", "0"))
 
 
 def report_failure(error: Exception, name: str, *, debug: bool) -> int:

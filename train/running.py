@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Callable
 
-from fkp_live.console import exit_code_of
+from fkp_live.console import flush, report_failure, silence
 from fkp_live.errors import ExitCode, FkpError, InputError, UsageError
 from train.recipe import shown
 
@@ -17,9 +18,20 @@ EXTRAS = {"torch", "onnx", "onnxscript", "pandas", "matplotlib", "skimage"}
 def run_command(command: Callable[[], int]) -> int:
     """Parse, import and run: ``command`` does all of it. Returns the exit code.
 
-    As `fkp_live.console.exit_code_of`; three causes that lie outside of the program are named besides.
+    Every failure becomes one message ``error: …`` on stderr; FKP_DEBUG=1 in the environment adds the traceback. Three
+    causes that lie outside of the program are named.
     """
-    return exit_code_of(lambda: _named(command), "error")
+    try:
+        code = _named(command)
+        flush()
+        return code
+    except KeyboardInterrupt:
+        return int(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        silence(sys.stdout)  # the reader has gone, as `| head` does: not a failure
+        return int(ExitCode.OK)
+    except Exception as error:
+        return report_failure(error, "error", debug=os.environ.get("FKP_DEBUG", "") not in ("", "0"))
 
 
 def _named(command: Callable[[], int]) -> int:
