@@ -9,6 +9,9 @@ from fkp_live.errors import UsageError
 
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt", "openvino", "coreml", "directml")
 SMOOTHING = ("off", "light", "medium", "strong")
+ID_ORDERS = ("appearance", "left-right")
+PROGRESS = ("bar", "jsonl", "off")
+CSV_COLUMN_SETS = ("all", "openface")
 # 16,384 x 16,384, the largest side of H.264: more than any phone's picture, and 800 MB as BGR.
 MAX_PIXELS = 1 << 28
 
@@ -27,6 +30,7 @@ class PipelineOptions:
     min_face : side in pixels of the smallest face to detect; None: 40, or a 24th of the picture's longer side where
         that is more
     threads : threads inside one operator of the networks
+    id_order : one of `ID_ORDERS`: ids count faces as they appear, or places from left to right (see `faces.places`)
     """
 
     provider: str = "auto"
@@ -36,6 +40,7 @@ class PipelineOptions:
     smooth: str = "medium"
     min_face: float | None = None
     threads: int = 1
+    id_order: str = "appearance"
 
 
 def check_range(start: float | None, end: float | None, max_frames: int | None) -> None:

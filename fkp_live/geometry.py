@@ -112,3 +112,28 @@ def iou(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
     area_a = (a[..., 2:] - a[..., :2]).prod(-1)
     area_b = (b[..., 2:] - b[..., :2]).prod(-1)
     return overlap / np.maximum(area_a + area_b - overlap, 1e-9)
+
+
+def rotation_of(pitch: float, yaw: float, roll: float) -> Matrix:
+    """(3, 3) rotation of a head in radians, with the signs of `types.Pose`.
+
+    Axes as in OpenCV: x to the right and y down in the picture, z away from the camera. The head nods first, then
+    turns, then tilts in the picture.
+    """
+    about_x, about_y, about_z = -pitch, -yaw, roll
+    (cx, sx), (cy, sy), (cz, sz) = ((math.cos(a), math.sin(a)) for a in (about_x, about_y, about_z))
+    nod = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
+    turn = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    tilt = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
+    return np.asarray(tilt @ turn @ nod)
+
+
+def quaternion_of(pitch: float, yaw: float, roll: float) -> tuple[float, float, float, float]:
+    """x, y, z, w of the rotation of `rotation_of`, of length 1."""
+    (cx, sx), (cy, sy), (cz, sz) = ((math.cos(a / 2), math.sin(a / 2)) for a in (-pitch, -yaw, roll))
+    return (
+        cz * cy * sx - sz * sy * cx,
+        cz * sy * cx + sz * cy * sx,
+        sz * cy * cx - cz * sy * sx,
+        cz * cy * cx + sz * sy * sx,
+    )

@@ -20,6 +20,7 @@ from fkp_live.faces.detector import USUAL_FACE
 from fkp_live.faces.head_pose import head_pose
 from fkp_live.faces.landmark_network import check_boxes
 from fkp_live.faces.openness import Blinks, measures
+from fkp_live.faces.places import LeftToRight
 from fkp_live.faces.smoothing import LandmarkSmoother
 from fkp_live.faces.tracker import Tracker
 from fkp_live.faces.tracker_options import TrackerOptions
@@ -126,6 +127,7 @@ class Pipeline:
         )
         self._smoother = LandmarkSmoother(self.options.smooth)
         self._blinks = Blinks()
+        self._places = LeftToRight() if self.options.id_order == "left-right" else None
         self._images = 0
 
     def reset(self) -> None:
@@ -133,6 +135,8 @@ class Pipeline:
         self._tracker.reset()
         self._smoother.reset()
         self._blinks.reset()
+        if self._places is not None:
+            self._places.reset()
 
     def process_image(self, image: Image, time: float) -> FrameResult:
         """The faces of the next picture: (H, W, 3) uint8 BGR, with its time in seconds of the stream.
@@ -178,6 +182,8 @@ class Pipeline:
             measured = self._blinks(track.id, measures(points), pose.yaw, time)
             confidence = track.confidence
             faces.append(Face(points, confidence, box, track.score, track.id, track.points, pose, measured))
+        if self._places is not None:
+            faces = self._places(faces, time)
         faces.sort(key=_area, reverse=True)
         timings = {
             "detect": detecting,

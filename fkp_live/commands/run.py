@@ -15,17 +15,30 @@ from typing import Any
 import cv2
 
 from fkp_live import __version__
-from fkp_live.commands.options import Options
-from fkp_live.commands.progress import HudFigures, Progress, log
+from fkp_live.commands.options import STDOUT, Options
+from fkp_live.commands.pace import Pace
+from fkp_live.commands.progress import HudFigures, log, progress_of
 from fkp_live.commands.signals import INTERRUPTED, Stops
 from fkp_live.commands.viewer import Viewer
-from fkp_live.console import say
+from fkp_live.console import say, silence
 from fkp_live.display.overlay import draw
 from fkp_live.display.screen import screen_problem
 from fkp_live.errors import ExitCode, InputError, UsageError
 from fkp_live.inference.models import resolve_model
 from fkp_live.pipeline import Pipeline
-from fkp_live.sinks import VIDEO_FORMATS, CsvSink, JsonlSink, Sink, VideoSink, check_output
+from fkp_live.sinks import (
+    VIDEO_FORMATS,
+    CsvFormat,
+    JsonlFormat,
+    Sender,
+    Sink,
+    StreamSink,
+    VideoSink,
+    check_output,
+    check_target,
+    open_sender,
+)
+from fkp_live.sinks.text import LineFormat, TextSink
 from fkp_live.sources import Source, open_source
 from fkp_live.sources.spec import local_files
 from fkp_live.stats import RunStats
@@ -46,6 +59,8 @@ def run(options: Options, stops: Stops) -> int:
     """
     spec = _demo_clip() if options.source is None else options.source
     _check_outputs(options, spec)
+    for to in options.send:
+        check_target(to)
     no_screen = _check_screen(options)
     with ExitStack() as stack:
         stack.enter_context(_opencv_settings())
@@ -63,26 +78,40 @@ def run(options: Options, stops: Stops) -> int:
         stops.finish_files(source)
         stats = RunStats()
         hud = HudFigures(stats, pipeline.engine.provider, live=source.info.live)
-        sinks = [stack.enter_context(settled(sink)) for sink in _sinks(options, source.info, pipeline)]
-        viewer = _viewer(options, source.info, hud, no_screen, alone=not sinks)
+        senders: list[Sender] = []
+        for sender in _senders(options, source.info, pipeline):
+            stack.enter_context(settled(sender))
+            senders.append(sender)
+        tables = [stack.enter_context(settled(sink)) for sink in _sinks(options, source.info, pipeline)]
+        sinks: list[Sink] = [*tables, *senders]
+        viewer = _viewer(options, source.info, hud, no_screen, alone=not tables)
+        pace = Pace() if senders and not tables and viewer is None and not source.info.live else None
         if viewer is not None:
             stack.enter_context(viewer)
         if stops.own_process and options.out is not None and not source.info.live:
             _step_back_behind_the_encoder()
-        progress = stack.enter_context(Progress(source.info, options.max_frames, quiet=options.quiet))
+        progress = stack.enter_context(
+            progress_of(options.progress, source.info, options.max_frames, stats, quiet=options.quiet)
+        )
+        current = 0.0
 
         def on_frame(frame: Frame, result: FrameResult, painted: Picture | None) -> None:
             if viewer is not None and painted is not None:
                 with stats.stage("show"):
                     viewer.show(frame, result, painted)
-            progress.advance()
+            nonlocal current
+            current = frame.time
 
         def between() -> None:
+            progress.advance()
             if viewer is not None:
                 viewer.wait(lambda: stops.asked)
+            if pace is not None:
+                pace.wait(current, lambda: stops.asked)
 
         def stop() -> bool:
-            return stops.asked or (viewer is not None and viewer.done)
+            gone = any(isinstance(sink, StreamSink) and sink.gone for sink in tables)
+            return stops.asked or gone or (viewer is not None and viewer.done)
 
         paints = viewer is not None or any(sink.wants_picture for sink in sinks)
         paint = _painter(hud, shown=options.hud) if paints else None
@@ -106,7 +135,7 @@ def run(options: Options, stops: Stops) -> int:
             raise InputError(
                 f"No frame came out of {source.info.name}.", "Check --start and --end, or play it."
             )
-    return _finish(options, source, sinks, viewer, stats, stops)
+    return _finish(options, source, [*tables, *senders], senders, viewer, stats, stops)
 
 
 def _viewer(
@@ -134,20 +163,30 @@ def _finish(
     options: Options,
     source: Source,
     sinks: list[Sink],
+    senders: list[Sender],
     viewer: Viewer | None,
     stats: RunStats,
     stops: Stops,
 ) -> int:
     """Print notes and summary, once every file has its name."""
+    if any(isinstance(sink, StreamSink) and sink.gone for sink in sinks):
+        # What is left in the buffer cannot be delivered, and the interpreter's end would fail on it.
+        silence(sys.stdout)
     for note in (source.note, *(sink.note for sink in sinks)):
         if note:
             _note(options, note)
     # Stopped before the first frame: a video without a picture is not kept, a table without a row is.
     written = [str(path) for option, path in options.outputs.items() if stats.frames or option != "--out"]
-    summary = stats.summary(dropped=source.dropped, outputs=[*written, *(viewer.snapshots if viewer else [])])
-    say(summary.table())
-    for name in summary.outputs:
-        say(f"written: {name}")
+    summary = stats.summary(
+        dropped=source.dropped,
+        outputs=[*written, *(viewer.snapshots if viewer else [])],
+        deliveries={sender.name: sender.delivery for sender in senders},
+    )
+    if not (options.fills_stdout and options.quiet):
+        stream = sys.stderr if options.fills_stdout else None
+        say(summary.table(), stream)
+        for name in summary.outputs:
+            say(f"written: {name}", stream)
     if stops.asked:
         _note(options, "Stopped on request; every file is complete up to there.")
         return INTERRUPTED
@@ -203,10 +242,10 @@ def _check_screen(options: Options) -> str | None:
     problem = screen_problem()
     if problem and options.headless is False:
         raise UsageError(f"--no-headless asks for a window, but {problem}.", "Omit it.")
-    if problem and not options.outputs:
+    if problem and not options.has_output:
         raise UsageError(
             f"Nothing would come out: no file to write, and no window, for {problem}.",
-            "Give --out, --csv or --jsonl, or run it where there is a screen.",
+            "Give --out, --csv, --jsonl or --send, or run it where there is a screen.",
         )
     return problem
 
@@ -220,9 +259,20 @@ def _sinks(options: Options, info: SourceInfo, pipeline: Pipeline) -> Iterator[S
         audio = info.path if info.has_audio else None
         yield VideoSink(options.out, info, audio_from=audio, overwrite=options.overwrite)
     if options.csv is not None:
-        yield CsvSink(options.csv, overwrite=options.overwrite)
+        yield _table(options, options.csv, CsvFormat(options.csv_columns, info.pictures))
     if options.jsonl is not None:
-        yield JsonlSink(options.jsonl, _header(options, info, pipeline), overwrite=options.overwrite)
+        yield _table(options, options.jsonl, JsonlFormat(_header(options, info, pipeline)))
+
+
+def _table(options: Options, path: Path | str, form: LineFormat) -> Sink:
+    if path == STDOUT:
+        return StreamSink(sys.stdout.buffer, form, "Standard output")
+    return TextSink(path, form, options.overwrite)
+
+
+def _senders(options: Options, info: SourceInfo, pipeline: Pipeline) -> Iterator[Sender]:
+    for to in options.send:
+        yield open_sender(to, info, options=pipeline.options, report=lambda text: _note(options, text))
 
 
 def _header(options: Options, info: SourceInfo, pipeline: Pipeline) -> dict[str, Any]:

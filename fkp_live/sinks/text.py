@@ -1,25 +1,41 @@
-"""Text files of results, line by line: what CSV and JSON lines share."""
+"""Results as lines of text: what CSV and JSON lines share, to a file or to a stream such as standard output."""
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, Protocol
 
+from fkp_live.errors import OutputError
 from fkp_live.sinks.sink import FileSink
 from fkp_live.types import FrameResult, Picture
 
+# What a pipe without a reader fails with: EINVAL on Windows.
+_GONE = {errno.EPIPE, errno.ESHUTDOWN, *((errno.EINVAL,) if os.name == "nt" else ())}
 
-class TextSink(FileSink):
-    """A header, then the lines of each result. A file without a face is a result too.
 
-    Parameters
+class LineFormat(Protocol):
+    """How results become lines.
+
+    Attributes
     ----------
     header : the first line, with its line feed
     """
 
-    def __init__(self, path: str | Path, header: str, overwrite: bool) -> None:
+    header: str
+
+    def lines(self, result: FrameResult) -> Iterator[str]:
+        """The lines of one result, each with its line feed."""
+
+
+class TextSink(FileSink):
+    """A file of a header, then the lines of each result. A file without a face is a result too."""
+
+    def __init__(self, path: str | Path, form: LineFormat, overwrite: bool) -> None:
         super().__init__(path, overwrite)
+        self._form = form
         try:
             # UTF-8 cannot hold the undecodable bytes of a file's name. Written as \udcff they are valid JSON.
             self._text = os.fdopen(
@@ -30,19 +46,16 @@ class TextSink(FileSink):
                 newline="\n",
                 closefd=False,
             )
-            self._text.write(header)
+            self._text.write(form.header)
         except BaseException as exc:
             self._file.discard()
             if isinstance(exc, OSError):
                 raise self._file.failed(exc) from exc
             raise
 
-    def _lines(self, result: FrameResult) -> Iterator[str]:
-        raise NotImplementedError
-
     def _write(self, result: FrameResult, picture: Picture | None) -> None:
         try:
-            for line in self._lines(result):
+            for line in self._form.lines(result):
                 self._text.write(line)
                 self._results += 1
         except OSError as exc:
@@ -50,3 +63,60 @@ class TextSink(FileSink):
 
     def _finish(self) -> None:
         self._text.close()
+
+
+class StreamSink:
+    """Lines to a binary stream that is open already, such as ``sys.stdout.buffer``: flushed after every frame.
+
+    A reader that leaves is no failure: `gone` becomes true, and what is written from then on is dropped. The stream
+    stays open.
+
+    Parameters
+    ----------
+    stream : of bytes, written as UTF-8
+    form : `CsvFormat` or `JsonlFormat`
+    name : of the stream, for messages
+
+    Attributes
+    ----------
+    gone : whether the reader has left
+
+    Raises
+    ------
+    OutputError : the stream does not take the header; `write` raises it likewise
+
+    >>> sink = StreamSink(sys.stdout.buffer, CsvFormat())
+    """
+
+    wants_picture = False
+    note = ""
+    kept: Path | None = None
+
+    def __init__(self, stream: BinaryIO, form: LineFormat, name: str = "The stream") -> None:
+        self.gone = False
+        self._stream, self._form, self._name = stream, form, name
+        self._closed = False
+        self._put(form.header)
+
+    def write(self, result: FrameResult, picture: Picture | None = None) -> None:
+        """Write the lines of one result. ValueError after `close` or `abort`."""
+        if self._closed:
+            raise ValueError("write to a closed StreamSink")
+        self._put("".join(self._form.lines(result)))
+
+    def _put(self, text: str) -> None:
+        if self.gone:
+            return
+        try:
+            self._stream.write(text.encode("utf-8", "backslashreplace"))
+            self._stream.flush()
+        except OSError as exc:
+            if exc.errno not in _GONE:
+                raise OutputError(f"{self._name} does not take the results: {exc.strerror}.") from exc
+            self.gone = True
+
+    def close(self) -> None:
+        """Take no more results."""
+        self._closed = True
+
+    abort = close
