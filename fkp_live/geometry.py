@@ -120,12 +120,14 @@ def rotation_of(pitch: float, yaw: float, roll: float) -> Matrix:
     Axes as in OpenCV: x to the right and y down in the picture, z away from the camera. The head nods first, then
     turns, then tilts in the picture.
     """
-    about_x, about_y, about_z = -pitch, -yaw, roll
-    (cx, sx), (cy, sy), (cz, sz) = ((math.cos(a), math.sin(a)) for a in (about_x, about_y, about_z))
-    nod = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
-    turn = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    tilt = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
-    return np.asarray(tilt @ turn @ nod)
+    (cx, sx), (cy, sy), (cz, sz) = ((math.cos(angle), math.sin(angle)) for angle in (-pitch, -yaw, roll))
+    return np.array(
+        [
+            [cz * cy, cz * sy * sx - sz * cx, cz * sy * cx + sz * sx],
+            [sz * cy, sz * sy * sx + cz * cx, sz * sy * cx - cz * sx],
+            [-sy, cy * sx, cy * cx],
+        ]
+    )
 
 
 def quaternion_of(pitch: float, yaw: float, roll: float) -> tuple[float, float, float, float]:

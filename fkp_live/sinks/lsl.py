@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import uuid
 from typing import Any
 
@@ -25,6 +26,8 @@ CHANNELS: tuple[tuple[str, str, str], ...] = (
     *((f"{axis}_{number}", "pixels", "Position") for axis in "xy" for number in range(N_POINTS)),
 )
 _MOST_OUTLETS = 16
+# Seconds until recorders have taken the last samples: an outlet that is closed forgets them (1 of 4 arrived).
+_LAST_SECONDS = 0.2
 
 
 class LslSender(Sender):
@@ -134,6 +137,8 @@ class LslSender(Sender):
         self._seen = shut
 
     def _release(self) -> None:
+        if any(outlet.have_consumers() for outlet in self._outlets):
+            time.sleep(_LAST_SECONDS)
         # An outlet is closed when nothing refers to it any more.
         self._outlets.clear()
         self._markers = None

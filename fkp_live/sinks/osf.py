@@ -23,8 +23,11 @@ from fkp_live.sinks.slots import Slots
 from fkp_live.targets import Target
 from fkp_live.types import Face, FrameResult, Pose
 
-FACE = struct.Struct("<di2f2fBf4f3f3f68f136f210f14f")
-_MOST_FACES = MOST_BYTES // FACE.size
+# Time, number, picture, eyes, whether there is a fit, its error, quaternion, angles, translation. After it float32:
+# 68 confidences, 68 points, 70 points in three dimensions, 14 features.
+_HEAD = struct.Struct("<di2f2fBf4f3f3f")
+BYTES = _HEAD.size + 4 * (68 + 2 * 68 + 3 * 70 + 14)
+_MOST_FACES = MOST_BYTES // BYTES
 
 Array = NDArray[np.float64]
 
@@ -82,17 +85,19 @@ def packed(face: Face, number: int, size: tuple[int, int], captured: float) -> b
     # middle of the rows, and half the height for that of the columns.
     row, column = (size[0] / 2 - nose[1]) / scale, (size[1] / 2 - nose[0]) / scale
     distance = -size[0] / scale
-    # The pupils stand in the middle of the lids.
-    pupils = points[36:48].reshape(2, 6, 2).mean(1)
-    eyes = face.confidence[36:48].reshape(2, 6).mean(1)
-    return FACE.pack(
+    head = _HEAD.pack(
         *(captured, number, size[0], size[1], *eyes_open(face.measures)),
         *(1, error, *_quaternion(pose), *_euler(pose), row, column, distance),
-        *(*face.confidence[_NUMBERS].tolist(), *eyes.tolist()),
-        *np.concatenate([points[_NUMBERS], pupils]).ravel().tolist(),
-        *(_with_eyeballs(fitted) * (1.0, -1.0, -1.0)).ravel().tolist(),
-        *_features(face, fitted),
     )
+    numbers = (
+        face.confidence[_NUMBERS],
+        face.confidence[36:48].reshape(2, 6).mean(1),
+        points[_NUMBERS].ravel(),
+        points[36:48].reshape(2, 6, 2).mean(1).ravel(),  # pupils: the middle of the lids
+        (_with_eyeballs(fitted) * (1.0, -1.0, -1.0)).ravel(),
+        _features(face, fitted),
+    )
+    return head + np.concatenate(numbers).astype("<f4").tobytes()
 
 
 @cache
@@ -113,21 +118,22 @@ def _fit(points: Array, turn: Array) -> tuple[Array, float, Array, float]:
     error : root mean square distance of points and mean head, in per cent of the distance of the outer eye corners
     """
     turned = -_mean_head() @ turn.T  # from here on with x to the right, y down, z away from the camera
-    across = turned[:, :2] - turned[:, :2].mean(0)
-    centred = points - points.mean(0)
-    scale = max(float((across * centred).sum() / (across * across).sum()), 1e-6)
-    nose = points.mean(0) - scale * turned[:, :2].mean(0)
-    error = float(np.sqrt(((centred - scale * across) ** 2).sum(1).mean()) / scale / _EYE_DISTANCE * 100)
+    middle, centre = turned[:, :2].mean(0), points.mean(0)
+    across, centred = (turned[:, :2] - middle).ravel(), (points - centre).ravel()
+    scale = max(float(across @ centred) / float(across @ across), 1e-6)
+    nose = centre - scale * middle
+    off = centred - scale * across
+    error = 100 * math.sqrt(float(off @ off) / len(points)) / (scale * _EYE_DISTANCE)
     seen = np.c_[(points - nose) / scale, turned[:, 2]]
     return -(seen @ turn), scale, nose, error
 
 
 def _with_eyeballs(fitted: Array) -> Array:
     """(70, 3): OpenSeeFace's 66 points, the pupils (right, left) and the centres of the eyeballs."""
-    corners = fitted[[36, 42]], fitted[[39, 45]]
-    pupils = (corners[0] + corners[1]) / 2
-    radius = _EYEBALL * np.linalg.norm(corners[0] - corners[1], axis=1)
-    centres = pupils - np.c_[np.zeros((2, 2)), radius]
+    outer, inner = fitted[[36, 45]], fitted[[39, 42]]
+    pupils = (outer + inner) / 2
+    centres = pupils.copy()
+    centres[:, 2] -= _EYEBALL * np.sqrt(((outer - inner) ** 2).sum(1))
     return np.concatenate([fitted[_NUMBERS], pupils, centres])
 
 
@@ -143,11 +149,11 @@ def _euler(pose: Pose) -> tuple[float, float, float]:
     return math.remainder(180.0 - pitch, 360.0), yaw, math.remainder(90.0 - roll, 360.0)
 
 
-def _features(face: Face, fitted: Array) -> list[float]:
+def _features(face: Face, fitted: Array) -> Array:
     """The 14 features, each about 0 in a neutral face; left ones first, as the person has them."""
     right, left = eyes_open(face.measures)
-    bent = (_feature_map() @ (fitted - _mean_head()).ravel()).clip(-1.0, 1.0).tolist()
-    return [2 * left - 1, 2 * right - 1, *bent[:-1], mouth_open(face.measures), bent[-1]]
+    bent = (_feature_map() @ (fitted - _mean_head()).ravel()).clip(-1.0, 1.0)
+    return np.concatenate([(2 * left - 1, 2 * right - 1), bent[:-1], (mouth_open(face.measures), bent[-1])])
 
 
 @cache
