@@ -82,7 +82,9 @@ def run(options: Options, stops: Stops) -> int:
         for sender in _senders(options, source.info, pipeline):
             stack.enter_context(settled(sender))
             senders.append(sender)
-        tables = [stack.enter_context(settled(sink)) for sink in _sinks(options, source.info, pipeline)]
+        tables = [
+            stack.enter_context(settled(sink)) for sink in _sinks(options, source.info, pipeline, stops)
+        ]
         sinks: list[Sink] = [*tables, *senders]
         viewer = _viewer(options, source.info, hud, no_screen, alone=not tables)
         pace = Pace() if senders and not tables and viewer is None and not source.info.live else None
@@ -254,19 +256,19 @@ def _demo_clip() -> str:
     return str(resources.files("fkp_live") / "assets" / "demo.mp4")
 
 
-def _sinks(options: Options, info: SourceInfo, pipeline: Pipeline) -> Iterator[Sink]:
+def _sinks(options: Options, info: SourceInfo, pipeline: Pipeline, stops: Stops) -> Iterator[Sink]:
     if options.out is not None:
         audio = info.path if info.has_audio else None
         yield VideoSink(options.out, info, audio_from=audio, overwrite=options.overwrite)
     if options.csv is not None:
-        yield _table(options, options.csv, CsvFormat(options.csv_columns, info.pictures))
+        yield _table(options, options.csv, CsvFormat(options.csv_columns, info.pictures), stops)
     if options.jsonl is not None:
-        yield _table(options, options.jsonl, JsonlFormat(_header(options, info, pipeline)))
+        yield _table(options, options.jsonl, JsonlFormat(_header(options, info, pipeline)), stops)
 
 
-def _table(options: Options, path: Path | str, form: LineFormat) -> Sink:
+def _table(options: Options, path: Path | str, form: LineFormat, stops: Stops) -> Sink:
     if path == STDOUT:
-        return StreamSink(sys.stdout.buffer, form, "Standard output")
+        return StreamSink(sys.stdout.buffer, form, "Standard output", stopped=lambda: stops.asked)
     return TextSink(path, form, options.overwrite)
 
 

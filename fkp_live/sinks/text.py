@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+import select
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -12,6 +13,8 @@ from fkp_live.errors import OutputError
 from fkp_live.sinks.sink import FileSink
 from fkp_live.types import FrameResult, Picture
 
+# A pipe that is ready takes as many bytes at once (PIPE_BUF, at least 512 by POSIX); and how often to look for a stop.
+_PIECE, _POLL_MS = getattr(select, "PIPE_BUF", 512), 100
 # What a pipe without a reader fails with: EINVAL on Windows.
 _GONE = {errno.EPIPE, errno.ESHUTDOWN, *((errno.EINVAL,) if os.name == "nt" else ())}
 
@@ -68,18 +71,19 @@ class TextSink(FileSink):
 class StreamSink:
     """Lines to a binary stream that is open already, such as ``sys.stdout.buffer``: flushed after every frame.
 
-    A reader that leaves is no failure: `gone` becomes true, and what is written from then on is dropped. The stream
-    stays open.
+    A reader that leaves is no failure: `gone` becomes true, and what is written from then on is dropped. One that is
+    slow is waited for. The stream stays open.
 
     Parameters
     ----------
     stream : of bytes, written as UTF-8
     form : `CsvFormat` or `JsonlFormat`
     name : of the stream, for messages
+    stopped : looked at while a reader does not read; once true, it is no longer waited for (not on Windows)
 
     Attributes
     ----------
-    gone : whether the reader has left
+    gone : whether the reader has left, or was left
 
     Raises
     ------
@@ -92,9 +96,16 @@ class StreamSink:
     note = ""
     kept: Path | None = None
 
-    def __init__(self, stream: BinaryIO, form: LineFormat, name: str = "The stream") -> None:
+    def __init__(
+        self,
+        stream: BinaryIO,
+        form: LineFormat,
+        name: str = "The stream",
+        *,
+        stopped: Callable[[], bool] | None = None,
+    ) -> None:
         self.gone = False
-        self._stream, self._form, self._name = stream, form, name
+        self._stream, self._form, self._name, self._stopped = stream, form, name, stopped
         self._closed = False
         self._put(form.header)
 
@@ -107,13 +118,32 @@ class StreamSink:
     def _put(self, text: str) -> None:
         if self.gone:
             return
+        data = memoryview(text.encode("utf-8", "backslashreplace"))
         try:
-            self._stream.write(text.encode("utf-8", "backslashreplace"))
+            if self._stopped is None or not hasattr(select, "poll"):
+                self._stream.write(data)
+            else:
+                self._write_while_wanted(data, self._stopped)
             self._stream.flush()
         except OSError as exc:
             if exc.errno not in _GONE:
                 raise OutputError(f"{self._name} does not take the results: {exc.strerror}.") from exc
             self.gone = True
+
+    def _write_while_wanted(self, data: memoryview, stopped: Callable[[], bool]) -> None:
+        """Write in pieces that a pipe takes whole once it is ready, so that no call waits for long."""
+        try:
+            number = self._stream.fileno()
+        except OSError:  # not a file of the system
+            self._stream.write(data)
+            return
+        ready = select.poll()
+        ready.register(number, select.POLLOUT)
+        while data and not self.gone:
+            if ready.poll(_POLL_MS):
+                data = data[os.write(number, data[:_PIECE]) :]
+            else:
+                self.gone = stopped()
 
     def close(self) -> None:
         """Take no more results."""

@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +96,36 @@ def test_a_full_disk_behind_stdout_is_exit_code_6() -> None:
     assert "Standard output does not take the results" in done.stderr
     assert "Exception ignored" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there is no poll on Windows")
+def test_a_reader_that_stalls_does_not_keep_the_run_from_being_stopped(here: Path) -> None:
+    words = ["--demo", "--jsonl", "-", "--csv", "a.csv", "--headless", "--quiet"]
+    with subprocess.Popen(
+        [*COMMAND, *words], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as run:
+        assert run.stdout is not None
+        # The pipe is full once nothing is added to what waits in it, which is far less than the clip gives.
+        waiting, before = 0, -1
+        while waiting == 0 or waiting != before:
+            before, waiting = waiting, _waiting(run.stdout.fileno())
+            assert run.poll() is None
+            time.sleep(0.5)
+        run.send_signal(signal.SIGTERM)
+        _, err = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert err == b""
+    rows = list(csv.DictReader((here / "a.csv").open(newline="")))
+    assert 0 < len(rows) < 180
+    assert not list(here.glob("*.partial*"))
+
+
+def _waiting(pipe: int) -> int:
+    """Bytes that lie in a pipe."""
+    import fcntl
+    import termios
+
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4), sys.byteorder)
 
 
 def test_columns_can_be_openface_s_alone(capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,6 +56,27 @@ def test_a_reader_that_leaves_is_no_failure() -> None:
     writer.close()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="there is no poll on Windows")
+def test_a_reader_that_stalls_is_left_when_the_run_stops() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as reader, os.fdopen(writing, "wb") as writer:
+        asked: list[int] = []
+
+        def stopped() -> bool:
+            asked.append(1)
+            return len(asked) > 1
+
+        sink = StreamSink(writer, JsonlFormat({}), stopped=stopped)
+        for index in range(2000):
+            sink.write(result_with_face(index))
+        assert sink.gone
+        sink.close()
+        writer.close()
+        *whole, _ = reader.read().split(b"\n")
+    assert [json.loads(line)["frame"] for line in whole[1:]] == list(range(len(whole) - 1))
+    assert len(asked) == 2
+
+
 def test_a_full_disk_is_a_failure() -> None:
     class Full(io.BytesIO):
         def flush(self) -> None:
