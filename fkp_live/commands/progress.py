@@ -53,8 +53,8 @@ class HudFigures:
 class Progress(Protocol):
     """Shows how far a run has come, a context manager."""
 
-    def advance(self) -> None:
-        """One more frame is done."""
+    def advance(self, faces: int) -> None:
+        """One more frame is done, with this number of faces."""
 
     def __enter__(self) -> Self: ...
 
@@ -73,7 +73,7 @@ def progress_of(
     kind : one of `choices.PROGRESS`; None: the bar, unless ``quiet``
     info : of the source
     most : frames after which the run stops, None for all
-    stats : of the run
+    stats : of the run, for its time
     """
     totals = [number for number in (info.frames, most) if number is not None]
     total = min(totals, default=None)
@@ -91,6 +91,7 @@ class ProgressLines:
 
     def __init__(self, total: int | None, stats: RunStats) -> None:
         self._total, self._stats = total, stats
+        self._frames = self._faces = 0
         self._due = 0.0
 
     def __enter__(self) -> Self:
@@ -102,19 +103,20 @@ class ProgressLines:
         if kind is None:
             self._say(done=True)
 
-    def advance(self) -> None:
+    def advance(self, faces: int) -> None:
         """One more frame is done: an object, if one is due."""
+        self._frames += 1
+        self._faces += faces
         if self._stats.elapsed >= self._due:
             self._due = self._stats.elapsed + _JSON_SECONDS
             self._say(done=False)
 
     def _say(self, *, done: bool) -> None:
-        stats = self._stats
-        seconds = stats.elapsed
+        seconds = self._stats.elapsed
         state = {
-            **{"frames": stats.frames, "total": self._total},
-            **{"fps": round(stats.frames / seconds, 2) if seconds > 0 else 0.0, "seconds": round(seconds, 3)},
-            **{"faces": stats.faces, "done": done},
+            **{"frames": self._frames, "total": self._total},
+            **{"fps": round(self._frames / seconds, 2) if seconds > 0 else 0.0, "seconds": round(seconds, 3)},
+            **{"faces": self._faces, "done": done},
         }
         log(json.dumps(state))
 
@@ -142,7 +144,7 @@ class ProgressBar:
         if self._bar is not None:
             self._attempt(self._bar.close)
 
-    def advance(self) -> None:
+    def advance(self, faces: int) -> None:
         """One more frame."""
         if self._bar is not None:
             self._attempt(self._bar.update)

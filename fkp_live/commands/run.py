@@ -103,9 +103,9 @@ def run(options: Options, stops: Stops) -> int:
                     viewer.show(frame, result, painted)
             nonlocal current
             current = frame.time
+            progress.advance(len(result.faces))
 
         def between() -> None:
-            progress.advance()
             if viewer is not None:
                 viewer.wait(lambda: stops.asked)
             if pace is not None:

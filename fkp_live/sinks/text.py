@@ -113,11 +113,10 @@ class StreamSink:
         """Write the lines of one result. ValueError after `close` or `abort`."""
         if self._closed:
             raise ValueError("write to a closed StreamSink")
-        self._put("".join(self._form.lines(result)))
+        if not self.gone:
+            self._put("".join(self._form.lines(result)))
 
     def _put(self, text: str) -> None:
-        if self.gone:
-            return
         data = memoryview(text.encode("utf-8", "backslashreplace"))
         try:
             if self._stopped is None or not hasattr(select, "poll"):

@@ -67,7 +67,7 @@ def test_a_reader_that_stalls_is_left_when_the_run_stops() -> None:
             return len(asked) > 1
 
         sink = StreamSink(writer, JsonlFormat({}), stopped=stopped)
-        for index in range(2000):
+        for index in range(200):
             sink.write(result_with_face(index))
         assert sink.gone
         sink.close()
