@@ -82,12 +82,12 @@ def run(options: Options, stops: Stops) -> int:
         for sender in _senders(options, source.info, pipeline):
             stack.enter_context(settled(sender))
             senders.append(sender)
-        tables = [
+        records = [
             stack.enter_context(settled(sink)) for sink in _sinks(options, source.info, pipeline, stops)
         ]
-        sinks: list[Sink] = [*tables, *senders]
-        viewer = _viewer(options, source.info, hud, no_screen, alone=not tables)
-        pace = Pace() if senders and not tables and viewer is None and not source.info.live else None
+        sinks: list[Sink] = [*records, *senders]
+        viewer = _viewer(options, source.info, hud, no_screen, alone=not records)
+        pace = Pace() if senders and not records and viewer is None and not source.info.live else None
         if viewer is not None:
             stack.enter_context(viewer)
         if stops.own_process and options.out is not None and not source.info.live:
@@ -112,7 +112,7 @@ def run(options: Options, stops: Stops) -> int:
                 pace.wait(current, lambda: stops.asked)
 
         def stop() -> bool:
-            gone = any(isinstance(sink, StreamSink) and sink.gone for sink in tables)
+            gone = any(isinstance(sink, StreamSink) and sink.gone for sink in records)
             return stops.asked or gone or (viewer is not None and viewer.done)
 
         paints = viewer is not None or any(sink.wants_picture for sink in sinks)
@@ -137,7 +137,7 @@ def run(options: Options, stops: Stops) -> int:
             raise InputError(
                 f"No frame came out of {source.info.name}.", "Check --start and --end, or play it."
             )
-    return _finish(options, source, [*tables, *senders], senders, viewer, stats, stops)
+    return _finish(options, source, [*records, *senders], senders, viewer, stats, stops)
 
 
 def _viewer(
