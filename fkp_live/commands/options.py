@@ -81,7 +81,7 @@ class Options:
     csv: Path | str | None
     csv_columns: str
     jsonl: Path | str | None
-    send: list[Target]
+    send: tuple[Target, ...]
     overwrite: bool
     headless: bool | None
     hud: bool
@@ -129,6 +129,7 @@ def parse(arguments: Sequence[str]) -> Options:
     """
     given = vars(parser().parse_args(arguments))
     camera, video, source, _, _ = (given.pop(name) for name in ("camera", "video", "source", "demo", "debug"))
+    given["send"] = tuple(given["send"] or ())
     pipeline = PipelineOptions(**{field.name: given.pop(field.name) for field in fields(PipelineOptions)})
     options = Options(source=(source or video) if camera is None else camera, pipeline=pipeline, **given)
     _check(options, camera=camera is not None)
@@ -284,7 +285,6 @@ def _add_numbers(group: argparse._ArgumentGroup) -> None:
         "--send",
         type=target,
         action="append",
-        default=[],
         metavar="TARGET",
         help="send the numbers on, live; may be given several times: udp://HOST:PORT (JSON), osf://HOST[:11573] "
         "(OpenSeeFace), vmc://HOST[:39539] (VMC), lsl://NAME (Lab Streaming Layer), camera://DEVICE (the painted "
