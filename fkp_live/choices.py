@@ -11,6 +11,9 @@ from fkp_live.errors import UsageError
 
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt", "openvino", "coreml", "directml")
 SMOOTHING = ("off", "light", "medium", "strong")
+ID_ORDERS = ("appearance", "left-right")
+PROGRESS = ("bar", "jsonl", "off")
+CSV_COLUMN_SETS = ("all", "openface")
 # 16,384 x 16,384, the largest side of H.264: more than any phone's picture, and 800 MB as BGR.
 MAX_PIXELS = 1 << 28
 
@@ -29,6 +32,7 @@ class PipelineOptions:
     min_face : side in pixels of the smallest face to detect; None: 40, or a 24th of the picture's longer side where
         that is more
     threads : threads inside one operator of the networks
+    id_order : one of `ID_ORDERS`: ids count faces as they appear, or places from left to right (see `faces.places`)
 
     Raises
     ------
@@ -43,9 +47,10 @@ class PipelineOptions:
     smooth: str = "medium"
     min_face: float | None = None
     threads: int = 1
+    id_order: str = "appearance"
 
     def __post_init__(self) -> None:
-        for name, known in (("provider", PROVIDERS), ("smooth", SMOOTHING)):
+        for name, known in (("provider", PROVIDERS), ("smooth", SMOOTHING), ("id_order", ID_ORDERS)):
             if (chosen := getattr(self, name)) not in known:
                 raise ValueError(f"{name} is {chosen!r}, expected one of {', '.join(known)}")
         for name in ("detect_every", "threads"):

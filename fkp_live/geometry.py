@@ -101,3 +101,30 @@ def iou(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
     area_a = (a[..., 2:] - a[..., :2]).prod(-1)
     area_b = (b[..., 2:] - b[..., :2]).prod(-1)
     return overlap / np.maximum(area_a + area_b - overlap, 1e-9)
+
+
+def rotation_of(pitch: float, yaw: float, roll: float) -> Matrix:
+    """(3, 3) rotation of a head in radians, with the signs of `types.Pose`.
+
+    Axes as in OpenCV: x to the right and y down in the picture, z away from the camera. The head nods first, then
+    turns, then tilts in the picture.
+    """
+    (cx, sx), (cy, sy), (cz, sz) = ((math.cos(angle), math.sin(angle)) for angle in (-pitch, -yaw, roll))
+    return np.array(
+        [
+            [cz * cy, cz * sy * sx - sz * cx, cz * sy * cx + sz * sx],
+            [sz * cy, sz * sy * sx + cz * cx, sz * sy * cx - cz * sx],
+            [-sy, cy * sx, cy * cx],
+        ]
+    )
+
+
+def quaternion_of(pitch: float, yaw: float, roll: float) -> tuple[float, float, float, float]:
+    """x, y, z, w of the rotation of `rotation_of`, of length 1."""
+    (cx, sx), (cy, sy), (cz, sz) = ((math.cos(a / 2), math.sin(a / 2)) for a in (-pitch, -yaw, roll))
+    return (
+        cz * cy * sx - sz * sy * cx,
+        cz * sy * cx + sz * cy * sx,
+        sz * cy * cx - cz * sy * sx,
+        cz * cy * cx + sz * sy * sx,
+    )

@@ -24,6 +24,7 @@ from fkp_live.faces.detector import USUAL_FACE
 from fkp_live.faces.head_pose import head_pose
 from fkp_live.faces.landmark_network import check_boxes
 from fkp_live.faces.openness import Blinks, measures
+from fkp_live.faces.places import LeftToRight
 from fkp_live.faces.smoothing import LandmarkSmoother
 from fkp_live.faces.tracker import Tracker
 from fkp_live.faces.tracker_options import TrackerOptions
@@ -166,6 +167,7 @@ class Pipeline:
         )
         self._smoother = LandmarkSmoother(self.options.smooth)
         self._blinks = Blinks()
+        self._places = LeftToRight() if self.options.id_order == "left-right" else None
         self._images = self._connection = 0
         self._image_time = -math.inf
         self._busy = threading.Lock()
@@ -175,6 +177,8 @@ class Pipeline:
         self._tracker.reset()
         self._smoother.reset()
         self._blinks.reset()
+        if self._places is not None:
+            self._places.reset()
 
     def process_image(self, image: AnyImage, time: float) -> TrackedResult:
         """The faces of the next picture: (H, W, 3) uint8 BGR, with its time in seconds of the stream.
@@ -267,6 +271,8 @@ class Pipeline:
                     measures=measured,
                 )
             )
+        if self._places is not None:
+            faces = self._places(faces, time)
         faces.sort(key=_area, reverse=True)
         timings = {
             "detect": detecting,

@@ -11,7 +11,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import accumulate
 from typing import Any
 
@@ -95,6 +95,22 @@ class Quantiles:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of the results given to a sender.
+
+    Attributes
+    ----------
+    sent : handed to the network or device without an error
+    dropped : left out because a newer one had come before the sender was done
+    failed : refused by the network or device
+    """
+
+    sent: int = 0
+    dropped: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """The figures of a run.
 
@@ -110,6 +126,7 @@ class Summary:
     age : milliseconds from the arrival of a frame to the end of its walk, without idle time; None where there was no
         frame
     outputs : files written
+    deliveries : of each sender, by its target
     """
 
     frames: int
@@ -122,6 +139,7 @@ class Summary:
     age: Quantiles | None
     outputs: tuple[str, ...] = ()
     idle: float = 0.0
+    deliveries: Mapping[str, Delivery] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -138,6 +156,8 @@ class Summary:
             head.append(f"{self.idle:.2f} s more were spent waiting: paused, or for the file's own pace")
         if self.dropped:
             head.append(f"{self.dropped} frames dropped: newer ones had arrived")
+        for name, to in self.deliveries.items():
+            head.append(f"{name}: {to.sent} sent, {to.dropped} dropped, {to.failed} failed")
         return "\n".join([*head, *self._rows()])
 
     def _rows(self) -> Iterator[str]:
@@ -223,7 +243,13 @@ class RunStats:
         if not math.isnan(age):
             self.age.add(age)
 
-    def summary(self, *, dropped: int = 0, outputs: Sequence[str] = ()) -> Summary:
+    def summary(
+        self,
+        *,
+        dropped: int = 0,
+        outputs: Sequence[str] = (),
+        deliveries: Mapping[str, Delivery] | None = None,
+    ) -> Summary:
         """The run so far."""
         wall = self.elapsed
         return Summary(
@@ -237,4 +263,5 @@ class RunStats:
             age=Quantiles.of(self.age) if self.age.count else None,
             outputs=tuple(outputs),
             idle=self.idle,
+            deliveries=dict(deliveries or {}),
         )

@@ -159,7 +159,7 @@ class Face:
     confidence : (68,) float32 in [0, 1], see `Landmarks`
     box : (4,) float32 x0, y0, x1, y1, tight around the points
     score : in [0, 1], the detector's score in the frame where it found the face, afterwards the mean confidence
-    id : number of the track, or None where nothing is tracked
+    id : number of the track, or of the place (`PipelineOptions.id_order`); None where nothing is tracked
     raw : (68, 2) float32, the points before smoothing
     pose, measures : head pose and openness of eyes and mouth, None where not computed
     """
@@ -304,6 +304,7 @@ class SourceInfo:
     colour : colour space of the samples; where frames come as BGR, the one to encode them in; None: not known
     origin : seconds on the source's clock at which a player begins; not 0 in a file whose clock starts later
     pixel_aspect : width of a pixel over its height, in the pictures as they are handed out; None: square, or unknown
+    pictures : file name of each frame, where the source is a folder or pattern of pictures; else empty
     """
 
     name: str
@@ -320,3 +321,4 @@ class SourceInfo:
     colour: ColourSpace | None = None
     origin: float = 0.0
     pixel_aspect: Fraction | None = None
+    pictures: tuple[str, ...] = field(default=(), repr=False)  # may be long

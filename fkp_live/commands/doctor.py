@@ -21,6 +21,7 @@ from fkp_live.errors import ExitCode, FkpError
 from fkp_live.inference.models import models_dir, resolve_model, stream_model
 from fkp_live.inference.providers import available_providers
 from fkp_live.inference.session import open_session
+from fkp_live.targets import EXTRAS
 
 _PACKAGES = ("numpy", "opencv-python", "onnxruntime", "av", "lapx", "tqdm")
 # Other wheels that bring one of these modules; two of them at once break each other.
@@ -31,15 +32,18 @@ _VARIANTS = (
     "onnxruntime-openvino",
     "onnxruntime-directml",
 )
+# Package of each extra that --send needs.
+_SENDERS = {"vmc": "python-osc", "lsl": "pylsl", "camera": "pyvirtualcam"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the report and return the exit code: 0, or 1 where a necessary part is broken."""
     Parser(
         prog="fkp-live doctor",
-        description="Shows what is installed, which providers really run, the cameras and the screen.",
+        description="Shows what is installed, which providers really run, what --send needs, cameras and screen.",
     ).parse_args(arguments)
     broken = [*_versions(), *_models(), *_providers()]
+    _senders()
     _cameras()
     problem = screen_problem()
     _line("screen", "yes" if problem is None else f"none: {problem}")
@@ -130,6 +134,15 @@ def _providers() -> list[str]:
             if provider == "auto":
                 _line("network of streams", stream_model(session.provider))
     return broken
+
+
+def _senders() -> None:
+    """Say which targets of --send can be used. Nothing is imported: pyvirtualcam is under the GPL."""
+    _line("--send udp://, osf://", "yes")
+    for scheme, package in _SENDERS.items():
+        version = _version(package)
+        cure = f"no: pip install 'fkp-live[{EXTRAS[scheme][1]}]' ({package})"
+        _line(f"--send {scheme}://", cure if version is None else f"yes ({package} {version})")
 
 
 def _cameras() -> None:

@@ -24,8 +24,18 @@ from fkp_live.arguments import (
     seconds,
     whole_number,
 )
-from fkp_live.choices import MAX_PIXELS, PROVIDERS, SMOOTHING, PipelineOptions, check_range
+from fkp_live.choices import (
+    CSV_COLUMN_SETS,
+    ID_ORDERS,
+    MAX_PIXELS,
+    PROGRESS,
+    PROVIDERS,
+    SMOOTHING,
+    PipelineOptions,
+    check_range,
+)
 from fkp_live.errors import UsageError
+from fkp_live.targets import Target, target
 
 _DESCRIPTION = "68 landmarks of every face of a camera or a video, frame by frame."
 _EPILOG = """\
@@ -41,11 +51,17 @@ examples:
   fkp-live input.mp4 --out annotated.mp4
   fkp-live --video input.mp4 --csv points.csv --jsonl points.jsonl --headless
   fkp-live --demo --out annotated.mp4
+  fkp-live 0 --jsonl - --headless | your-program
+  fkp-live 0 --send osf://127.0.0.1 --send lsl://face
 
 exit codes:
   0 ok, 1 failure, 2 usage, 3 input cannot be opened, 4 model missing or not ours,
   5 the provider does not run, 6 output cannot be written, 130 Ctrl-C (every file closed and playable)
 """
+
+
+# For --csv and --jsonl: the lines go to standard output.
+STDOUT = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +71,10 @@ class Options:
     Attributes
     ----------
     source : camera number, or path, URL, folder or glob, or "camera://" and a name; None for the clip in the package
-    out, csv, jsonl : files to write, None for none
+    out : video file to write, None for none
+    csv, jsonl : files to write, `STDOUT` for a stream of lines, None for none
+    csv_columns : which columns a table has, one of `choices.CSV_COLUMN_SETS`
+    send : programs and devices that get the results live
     overwrite : whether they may replace files that exist
     headless : True: no window; False: a window or an error; None: a window where it helps and can be had
     hud : whether the overlay shows frames per second, age, provider and number of faces in its corner
@@ -66,13 +85,16 @@ class Options:
     size, fps : width and height, and rate, asked of a camera
     retry : seconds for which a live source that was lost is tried again
     quiet : neither progress nor log
+    progress : one of `choices.PROGRESS`; None: the bar, unless ``quiet``
     pipeline : how the stream is processed
     """
 
     source: int | str | None
     out: Path | None
-    csv: Path | None
-    jsonl: Path | None
+    csv: Path | str | None
+    csv_columns: str
+    jsonl: Path | str | None
+    send: tuple[Target, ...]
     overwrite: bool
     headless: bool | None
     hud: bool
@@ -85,18 +107,29 @@ class Options:
     fps: float | None
     retry: float
     quiet: bool
+    progress: str | None
     pipeline: PipelineOptions
 
     @property
     def outputs(self) -> dict[str, Path]:
         """The files to write, by option."""
         named = {"--out": self.out, "--csv": self.csv, "--jsonl": self.jsonl}
-        return {option: path for option, path in named.items() if path is not None}
+        return {option: path for option, path in named.items() if isinstance(path, Path)}
+
+    @property
+    def fills_stdout(self) -> bool:
+        """Whether standard output carries the lines of a table, and so nothing else."""
+        return STDOUT in (self.csv, self.jsonl)
+
+    @property
+    def has_output(self) -> bool:
+        """Whether anything comes out beside what a window shows."""
+        return bool(self.outputs or self.fills_stdout or self.send)
 
     def as_dict(self) -> dict[str, Any]:
         """For the header of a JSONL file: the options that shape the result."""
         own = {name: getattr(self, name) for name in ("start", "end", "max_frames", "mirror")}
-        names = ("max_faces", "detect_every", "min_face", "smooth", "threads")
+        names = ("max_faces", "detect_every", "min_face", "smooth", "threads", "id_order")
         return own | {name: getattr(self.pipeline, name) for name in names}
 
 
@@ -114,6 +147,7 @@ def parse(arguments: Sequence[str]) -> Options:
     number, video, source, _, _ = (given.pop(name) for name in ("camera", "video", "source", "demo", "debug"))
     del given["list_cameras"]  # which stands alone, and never gets here
     named = f"camera://{number}" if isinstance(number, str) else number
+    given["send"] = tuple(given["send"] or ())
     pipeline = PipelineOptions(**{field.name: given.pop(field.name) for field in fields(PipelineOptions)})
     options = Options(source=(source or video) if named is None else named, pipeline=pipeline, **given)
     _check(options, camera=number is not None)
@@ -126,9 +160,15 @@ def _check(options: Options, *, camera: bool) -> None:
             "--start and --end are for files; --camera has no beginning.", "Use --max-frames instead."
         )
     check_range(options.start, options.end, options.max_frames)
-    if options.headless and not options.outputs:
+    if options.csv == options.jsonl == STDOUT:
         raise UsageError(
-            "--headless without --out, --csv and --jsonl: nothing would come out.",
+            "--csv - and --jsonl - cannot both have the standard output.", "Write one of them to a file."
+        )
+    if len({str(to) for to in options.send}) < len(options.send):
+        raise UsageError("--send names a target twice.", "Name each target once.")
+    if options.headless and not options.has_output:
+        raise UsageError(
+            "--headless without --out, --csv, --jsonl and --send: nothing would come out.",
             "Name a file to write, or omit --headless for a window. To measure speed: fkp-live bench.",
         )
 
@@ -198,12 +238,7 @@ def parser() -> argparse.ArgumentParser:
     _add_camera(made)
     group = made.add_argument_group("output")
     group.add_argument("--out", type=file_path, metavar="FILE", help="annotated video: .mp4, .mov or .mkv")
-    group.add_argument(
-        "--csv", type=file_path, metavar="FILE", help="the numbers, one row per face and frame"
-    )
-    group.add_argument(
-        "--jsonl", type=file_path, metavar="FILE", help="the numbers, one JSON object per frame"
-    )
+    _add_numbers(group)
     group.add_argument("--overwrite", action=flag, default=False, help="replace files that exist")
     group.add_argument(
         "--headless",
@@ -215,6 +250,11 @@ def parser() -> argparse.ArgumentParser:
         "--hud", action=flag, default=True, help="fps, frame age, provider and faces in the corner"
     )
     group.add_argument("--quiet", action=flag, default=False, help="only results, no progress and no log")
+    group.add_argument(
+        "--progress",
+        choices=PROGRESS,
+        help="on stderr: a bar, a JSON object for each update, or nothing (default: bar, off with --quiet)",
+    )
 
     group = made.add_argument_group("faces")
     group.add_argument(
@@ -240,6 +280,14 @@ def parser() -> argparse.ArgumentParser:
         "--smooth", choices=SMOOTHING, default=default.smooth, help="more smoothing: less jitter, more lag"
     )
 
+    group.add_argument(
+        "--id-order",
+        choices=ID_ORDERS,
+        default=default.id_order,
+        help="ids in the order in which faces appear, or by place from left to right for people who sit side by side: "
+        "a place keeps its number when it is left; a new one between others shifts those to its right",
+    )
+
     group = made.add_argument_group("inference")
     group.add_argument(
         "--provider", choices=PROVIDERS, default=default.provider, help="execution provider of onnxruntime"
@@ -261,3 +309,36 @@ def parser() -> argparse.ArgumentParser:
         "--debug", action=flag, default=False, help="show where an unexpected failure came from"
     )
     return made
+
+
+def _add_numbers(group: argparse._ArgumentGroup) -> None:
+    """The options of numbers: to files, to standard output, and to other programs while the run goes on."""
+    group.add_argument(
+        "--csv",
+        type=_table,
+        metavar="FILE",
+        help="the numbers, one row per face and frame; - for standard output, a line as soon as it is known",
+    )
+    group.add_argument(
+        "--csv-columns",
+        choices=CSV_COLUMN_SETS,
+        default=CSV_COLUMN_SETS[0],
+        help="OpenFace's columns alone, or after them score, box, openness and the points before smoothing",
+    )
+    group.add_argument(
+        "--jsonl", type=_table, metavar="FILE", help="the numbers, one JSON object per frame; - as for --csv"
+    )
+    group.add_argument(
+        "--send",
+        type=target,
+        action="append",
+        metavar="TARGET",
+        help="send the numbers on, live; may be given several times: udp://HOST:PORT (JSON), osf://HOST[:11573] "
+        "(OpenSeeFace), vmc://HOST[:39539] (VMC), lsl://NAME (Lab Streaming Layer), camera://DEVICE (the painted "
+        "picture in a virtual camera; camera://auto for the first one)",
+    )
+
+
+def _table(text: str) -> Path | str:
+    """For argparse: the name of a file, or `STDOUT`."""
+    return STDOUT if text == STDOUT else file_path(text)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
-from typing import Any
+from types import TracebackType
+from typing import Any, Protocol, Self
 
 from fkp_live.console import printable, say, silence
 from fkp_live.display.overlay import Hud
@@ -13,6 +15,8 @@ from fkp_live.types import FrameResult, SourceInfo
 
 # Seconds that the HUD's figures stay: long enough to be read, and an encoder need not draw them anew.
 _HUD_SECONDS = 0.25
+# Seconds from one JSON object of progress to the next.
+_JSON_SECONDS = 0.5
 
 
 class HudFigures:
@@ -46,25 +50,93 @@ class HudFigures:
         return self.current
 
 
-class Progress:
-    """The progress bar on stderr, a context manager. It never makes a run fail.
+class Progress(Protocol):
+    """Shows how far a run has come, a context manager."""
+
+    def advance(self, faces: int) -> None:
+        """One more frame is done, with this number of faces."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def progress_of(
+    kind: str | None, info: SourceInfo, most: int | None, stats: RunStats, *, quiet: bool
+) -> Progress:
+    """The progress that was asked for.
 
     Parameters
     ----------
+    kind : one of `choices.PROGRESS`; None: the bar, unless ``quiet``
     info : of the source
     most : frames after which the run stops, None for all
-    quiet : show nothing
+    stats : of the run, for its time
+    """
+    totals = [number for number in (info.frames, most) if number is not None]
+    total = min(totals, default=None)
+    if kind == "jsonl":
+        return ProgressLines(total, stats)
+    return ProgressBar(info.name, total, shown=kind == "bar" or (kind is None and not quiet))
+
+
+class ProgressLines:
+    """JSON objects on stderr, for programs that show a bar of their own: two a second, and one at a good end.
+
+    ``{"frames": 90, "total": 180, "fps": 61.2, "seconds": 1.471, "faces": 90, "done": false}``: frames and faces so
+    far, the frames that will come (null where that is not known), and the seconds of the run without pauses.
     """
 
-    def __init__(self, info: SourceInfo, most: int | None, *, quiet: bool) -> None:
-        totals = [number for number in (info.frames, most) if number is not None]
-        self._total = min(totals, default=None)
-        self._name = info.name
-        self._bar: Any = None
-        self._quiet = quiet
+    def __init__(self, total: int | None, stats: RunStats) -> None:
+        self._total, self._stats = total, stats
+        self._frames = self._faces = 0
+        self._due = 0.0
 
-    def __enter__(self) -> Progress:
-        if not self._quiet:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._say(done=True)
+
+    def advance(self, faces: int) -> None:
+        """One more frame is done: an object, if one is due."""
+        self._frames += 1
+        self._faces += faces
+        if self._stats.elapsed >= self._due:
+            self._due = self._stats.elapsed + _JSON_SECONDS
+            self._say(done=False)
+
+    def _say(self, *, done: bool) -> None:
+        seconds = self._stats.elapsed
+        state = {
+            **{"frames": self._frames, "total": self._total},
+            **{"fps": round(self._frames / seconds, 2) if seconds > 0 else 0.0, "seconds": round(seconds, 3)},
+            **{"faces": self._faces, "done": done},
+        }
+        log(json.dumps(state))
+
+
+class ProgressBar:
+    """The progress bar on stderr. It never makes a run fail.
+
+    Parameters
+    ----------
+    name : of the source
+    total : frames that will come, None where that is not known
+    shown : whether there is one at all
+    """
+
+    def __init__(self, name: str, total: int | None, *, shown: bool) -> None:
+        self._name, self._total, self._shown = name, total, shown
+        self._bar: Any = None
+
+    def __enter__(self) -> Self:
+        if self._shown:
             self._attempt(self._open)
         return self
 
@@ -72,7 +144,7 @@ class Progress:
         if self._bar is not None:
             self._attempt(self._bar.close)
 
-    def advance(self) -> None:
+    def advance(self, faces: int) -> None:
         """One more frame."""
         if self._bar is not None:
             self._attempt(self._bar.update)

@@ -16,17 +16,30 @@ import cv2
 
 from fkp_live import __version__
 from fkp_live.commands.cameras import drivers_silenced
-from fkp_live.commands.options import Options
-from fkp_live.commands.progress import HudFigures, Progress, log
+from fkp_live.commands.options import STDOUT, Options
+from fkp_live.commands.pace import Pace
+from fkp_live.commands.progress import HudFigures, log, progress_of
 from fkp_live.commands.signals import INTERRUPTED, Stops
 from fkp_live.commands.viewer import Viewer
-from fkp_live.console import say
+from fkp_live.console import say, silence
 from fkp_live.display.overlay import draw
 from fkp_live.display.screen import screen_problem
 from fkp_live.errors import ExitCode, InputError, SourceLostError, UsageError
 from fkp_live.inference.models import resolve_model
 from fkp_live.pipeline import Pipeline
-from fkp_live.sinks import VIDEO_FORMATS, CsvSink, JsonlSink, Sink, VideoSink, check_output
+from fkp_live.sinks import (
+    VIDEO_FORMATS,
+    CsvFormat,
+    JsonlFormat,
+    Sender,
+    Sink,
+    StreamSink,
+    VideoSink,
+    check_output,
+    check_target,
+    open_sender,
+)
+from fkp_live.sinks.text import LineFormat, TextSink
 from fkp_live.sources import Source, open_source
 from fkp_live.sources.opening import check_asked, is_camera
 from fkp_live.sources.spec import local_files
@@ -49,6 +62,8 @@ def run(options: Options, stops: Stops) -> int:
     spec = _demo_clip() if options.source is None else options.source
     check_asked(spec, options.size, options.fps, options.retry)
     _check_outputs(options, spec)
+    for to in options.send:
+        check_target(to)
     lost: SourceLostError | None = None
     no_screen = _check_screen(options)
     with ExitStack() as stack:
@@ -75,26 +90,42 @@ def run(options: Options, stops: Stops) -> int:
             stack.enter_context(drivers_silenced())
         stats = RunStats()
         hud = HudFigures(stats, pipeline.engine.provider, live=source.info.live)
-        sinks = [stack.enter_context(settled(sink)) for sink in _sinks(options, source.info, pipeline)]
-        viewer = _viewer(options, source.info, hud, no_screen, alone=not sinks)
+        senders: list[Sender] = []
+        for sender in _senders(options, source.info, pipeline):
+            stack.enter_context(settled(sender))
+            senders.append(sender)
+        records = [
+            stack.enter_context(settled(sink)) for sink in _sinks(options, source.info, pipeline, stops)
+        ]
+        sinks: list[Sink] = [*records, *senders]
+        viewer = _viewer(options, source.info, hud, no_screen, alone=not records)
+        pace = Pace() if senders and not records and viewer is None and not source.info.live else None
         if viewer is not None:
             stack.enter_context(viewer)
         if stops.own_process and options.out is not None and not source.info.live:
             _step_back_behind_the_encoder()
-        progress = stack.enter_context(Progress(source.info, options.max_frames, quiet=options.quiet))
+        progress = stack.enter_context(
+            progress_of(options.progress, source.info, options.max_frames, stats, quiet=options.quiet)
+        )
+        current = 0.0
 
         def on_frame(frame: Frame, result: FrameResult, painted: Picture | None) -> None:
             if viewer is not None and painted is not None:
                 with stats.stage("show"):
                     viewer.show(frame, result, painted)
-            progress.advance()
+            nonlocal current
+            current = frame.time
+            progress.advance(len(result.faces))
 
         def between() -> None:
             if viewer is not None:
                 viewer.wait(lambda: stops.asked)
+            if pace is not None:
+                pace.wait(current, lambda: stops.asked)
 
         def stop() -> bool:
-            return stops.asked or (viewer is not None and viewer.done)
+            gone = any(isinstance(sink, StreamSink) and sink.gone for sink in records)
+            return stops.asked or gone or (viewer is not None and viewer.done)
 
         paints = viewer is not None or any(sink.wants_picture for sink in sinks)
         paint = _painter(hud, shown=options.hud) if paints else None
@@ -121,7 +152,7 @@ def run(options: Options, stops: Stops) -> int:
             raise InputError(
                 f"No frame came out of {source.info.name}.", "Check --start and --end, or play it."
             )
-    code = _finish(options, source, sinks, viewer, stats, stops, said=begins)
+    code = _finish(options, source, [*records, *senders], senders, viewer, stats, stops, said=begins)
     if lost is not None:
         raise lost
     return code
@@ -152,6 +183,7 @@ def _finish(
     options: Options,
     source: Source,
     sinks: list[Sink],
+    senders: list[Sender],
     viewer: Viewer | None,
     stats: RunStats,
     stops: Stops,
@@ -159,15 +191,24 @@ def _finish(
     said: str,
 ) -> int:
     """Print notes and summary, once every file has its name."""
+    if any(isinstance(sink, StreamSink) and sink.gone for sink in sinks):
+        # What is left in the buffer cannot be delivered, and the interpreter's end would fail on it.
+        silence(sys.stdout)
     for note in (source.note, *(sink.note for sink in sinks)):
         if later := note.removeprefix(said).removeprefix("; "):
             _note(options, later)
     # Stopped before the first frame: a video without a picture is not kept, a table without a row is.
     written = [str(path) for option, path in options.outputs.items() if stats.frames or option != "--out"]
-    summary = stats.summary(dropped=source.dropped, outputs=[*written, *(viewer.snapshots if viewer else [])])
-    say(summary.table())
-    for name in summary.outputs:
-        say(f"written: {name}")
+    summary = stats.summary(
+        dropped=source.dropped,
+        outputs=[*written, *(viewer.snapshots if viewer else [])],
+        deliveries={sender.name: sender.delivery for sender in senders},
+    )
+    if not (options.fills_stdout and options.quiet):
+        stream = sys.stderr if options.fills_stdout else None
+        say(summary.table(), stream)
+        for name in summary.outputs:
+            say(f"written: {name}", stream)
     if stops.asked:
         _note(options, "Stopped on request; every file is complete up to there.")
         return INTERRUPTED
@@ -223,10 +264,10 @@ def _check_screen(options: Options) -> str | None:
     problem = screen_problem()
     if problem and options.headless is False:
         raise UsageError(f"--no-headless asks for a window, but {problem}.", "Omit it.")
-    if problem and not options.outputs:
+    if problem and not options.has_output:
         raise UsageError(
             f"Nothing would come out: no file to write, and no window, for {problem}.",
-            "Give --out, --csv or --jsonl, or run it where there is a screen.",
+            "Give --out, --csv, --jsonl or --send, or run it where there is a screen.",
         )
     return problem
 
@@ -235,14 +276,25 @@ def _demo_clip() -> str:
     return str(resources.files("fkp_live") / "assets" / "demo.mp4")
 
 
-def _sinks(options: Options, info: SourceInfo, pipeline: Pipeline) -> Iterator[Sink]:
+def _sinks(options: Options, info: SourceInfo, pipeline: Pipeline, stops: Stops) -> Iterator[Sink]:
     if options.out is not None:
         audio = info.path if info.has_audio else None
         yield VideoSink(options.out, info, audio_from=audio, overwrite=options.overwrite)
     if options.csv is not None:
-        yield CsvSink(options.csv, overwrite=options.overwrite)
+        yield _table(options, options.csv, CsvFormat(options.csv_columns, info.pictures), stops)
     if options.jsonl is not None:
-        yield JsonlSink(options.jsonl, _header(options, info, pipeline), overwrite=options.overwrite)
+        yield _table(options, options.jsonl, JsonlFormat(_header(options, info, pipeline)), stops)
+
+
+def _table(options: Options, path: Path | str, form: LineFormat, stops: Stops) -> Sink:
+    if path == STDOUT:
+        return StreamSink(sys.stdout.buffer, form, "Standard output", stopped=lambda: stops.asked)
+    return TextSink(path, form, options.overwrite)
+
+
+def _senders(options: Options, info: SourceInfo, pipeline: Pipeline) -> Iterator[Sender]:
+    for to in options.send:
+        yield open_sender(to, info, options=pipeline.options, report=lambda text: _note(options, text))
 
 
 def _header(options: Options, info: SourceInfo, pipeline: Pipeline) -> dict[str, Any]:

@@ -24,6 +24,25 @@ _MEASURES_FORMAT = '{"right_eye_open": %.3f, "left_eye_open": %.3f, "mouth_open"
 _NUMBER = re.compile(r"%\.\df")
 
 
+class JsonlFormat:
+    """The lines of `JsonlSink`, for any stream; see there."""
+
+    def __init__(self, header: dict[str, Any]) -> None:
+        first = json.dumps({"schema": SCHEMA, **header}, ensure_ascii=False, allow_nan=False, default=str)
+        self.header = first + "\n"
+
+    def lines(self, result: FrameResult) -> Iterator[str]:
+        """The one line of a result."""
+        yield frame_object(result) + "\n"
+
+
+def frame_object(result: FrameResult, *, raw: bool = True) -> str:
+    """The JSON object of a result, as in a JSONL file; without ``raw`` it lacks the points before smoothing."""
+    faces = ", ".join(_face_object(face, raw) for face in result.faces)
+    frame = f'"frame": {result.index}, "time": {result.time:.6f}'
+    return f'{{{frame}, "detected": {json.dumps(result.detected)}, "faces": [{faces}]}}'
+
+
 class JsonlSink(TextSink):
     """A header line, then one object per frame, also for frames without a face.
 
@@ -39,16 +58,10 @@ class JsonlSink(TextSink):
     """
 
     def __init__(self, path: str | Path, header: dict[str, Any], *, overwrite: bool = False) -> None:
-        first = json.dumps({"schema": SCHEMA, **header}, ensure_ascii=False, allow_nan=False, default=str)
-        super().__init__(path, first + "\n", overwrite)
-
-    def _lines(self, result: FrameResult) -> Iterator[str]:
-        frame = f'"frame": {result.index}, "time": {result.time:.6f}'
-        faces = ", ".join(map(_face_object, result.faces))
-        yield f'{{{frame}, "detected": {json.dumps(result.detected)}, "faces": [{faces}]}}\n'
+        super().__init__(path, JsonlFormat(header), overwrite)
 
 
-def _face_object(face: Face) -> str:
+def _face_object(face: Face, raw: bool) -> str:
     parts = [
         f'"id": {json.dumps(face.id)}',
         f'"box": {_numbers(_BOX_FORMAT, face.box)}',
@@ -56,7 +69,7 @@ def _face_object(face: Face) -> str:
         f'"points": {_numbers(_PAIRS_FORMAT, face.points)}',
         f'"confidence": {_numbers(_CONFIDENCE_FORMAT, face.confidence)}',
     ]
-    if face.raw is not None:
+    if raw and face.raw is not None:
         parts.append(f'"raw": {_numbers(_PAIRS_FORMAT, face.raw)}')
     if (pose := face.pose) is not None:
         parts.append(f'"pose": {_numbers(_POSE_FORMAT, (pose.pitch, pose.yaw, pose.roll))}')

@@ -41,7 +41,8 @@ class VideoClock:
     def __init__(self, info: SourceInfo, unit: Fraction | None = None) -> None:
         base = info.time_base or _LIVE_BASE
         self.base = _LIVE_BASE if base.denominator > _FINEST_BASE else base
-        self.rebased = info.live or info.start > 0.0 or info.time_base is None
+        self.rebased = info.live or info.start > 0.0
+        self._exact = info.time_base is not None
         self.note = ""
         self._name = info.name
         self._units = None if unit is None or unit <= self.base else self.base / unit  # in a tick
@@ -62,7 +63,8 @@ class VideoClock:
         else:
             ticks = round(result.pts * result.time_base / self.base)
         if self._last is None:
-            self.rebased = self.rebased or not 0 <= ticks - self._zero <= self._longest
+            late = ticks - self._zero
+            self.rebased = self.rebased or not 0 <= late <= (self._longest if self._exact else 0)
             if self.rebased:
                 self._zero = ticks
             self._last = ticks - self._zero

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from fractions import Fraction
@@ -33,13 +34,16 @@ def open_pictures(path: Path, max_pixels: int) -> Opened:
     ------
     InputError : there is no picture, or the first one cannot be read
     """
+    names: tuple[str, ...] = ()
     if names_many(path):
         files = pictures_of(path)
+        names = _short_names(files)
     else:
         check_file(path)
         files = [path]
     shortened: list[str] = []
     if len(files) == 1 and (animation := _animation_in(files[0], max_pixels)):
+        names = names * len(animation.durations)
         durations = [shown if shown >= _LEAST_SHOWN else _USUALLY_SHOWN for shown in animation.durations]
         base, count, seconds = Fraction(1, 1000), len(durations), sum(durations) / 1000
         frames = _animation_frames(animation.frames, durations, base)
@@ -49,12 +53,23 @@ def open_pictures(path: Path, max_pixels: int) -> Opened:
     first, frames = peek_first(frames, lambda: InputError(f"There is no picture in {path}.", CHECK_SPELLING))
     width, height = first.picture.size
     name, fps = path.name or str(path), count / seconds
-    info = SourceInfo(name, width, height, fps=fps, frames=count, duration=seconds, time_base=base)
+    info = SourceInfo(
+        name, width, height, fps=fps, frames=count, duration=seconds, time_base=base, pictures=names
+    )
 
     def note() -> str:
         return f"only the first picture of {', '.join(shortened)} was read" if shortened else ""
 
     return Opened(info, frames, note)
+
+
+def _short_names(files: Sequence[Path]) -> tuple[str, ...]:
+    """Names of the files below the folder that holds them all."""
+    folders = {path.parent for path in files}
+    if len(folders) <= 1:
+        return tuple(path.name for path in files)
+    common = os.path.commonpath(folders)
+    return tuple(os.path.relpath(path, common) for path in files)
 
 
 def _picture_frames(files: Sequence[Path], base: Fraction, max_pixels: int, shortened: list[str]) -> Frames:

@@ -111,6 +111,14 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_screen: None) -> Pa
         ("--demo --csv a.txt --jsonl ./b/../a.txt", "same file"),
         ("--demo --out a.mp4 --csv ./a.mp4", "same file"),
         ("--demo --headless", "--headless"),
+        ("--demo --csv - --jsonl -", "standard output"),
+        ("--demo --csv a.csv --csv-columns some", "--csv-columns"),
+        ("--demo --csv a.csv --progress yes", "--progress"),
+        ("--demo --csv a.csv --id-order right-left", "--id-order"),
+        ("--demo --send osf://", "--send"),
+        ("--demo --send tcp://127.0.0.1:1", "--send"),
+        ("--demo --send udp://127.0.0.1:99999", "--send"),
+        ("--demo --send osf://127.0.0.1 --send osf://127.0.0.1:11573", "--send names a target twice"),
         ("--demo", "--out"),
         ("--demo --csv a.csv --no-headless", "--no-headless"),
         ("--demo --csv a.csv --bogus", "--bogus"),
@@ -175,6 +183,7 @@ def test_the_header_of_a_recording_holds_the_options_that_shape_it() -> None:
         "min_face": 50.0,
         "smooth": "light",
         "threads": 2,
+        "id_order": "appearance",
     }
 
 

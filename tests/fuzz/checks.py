@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import reprlib
@@ -28,10 +29,12 @@ from fkp_live.errors import ExitCode, FkpError, InputError, ModelError, UsageErr
 from fkp_live.images.picture import BgrPicture
 from fkp_live.inference.metadata import read_metadata
 from fkp_live.sinks import VIDEO_FORMATS, CsvSink, JsonlSink, Sink, VideoSink
+from fkp_live.sinks.csv import CSV_COLUMNS
 from fkp_live.sources import open_source
 from fkp_live.sources import spec as specs
 from fkp_live.sources.picture_header import picture_size
 from fkp_live.stream import settled
+from fkp_live.targets import parse_target
 from fkp_live.types import Face, FrameResult, SourceInfo
 from tests.fuzz import commands
 from tests.fuzz.commands import FoundError
@@ -110,6 +113,32 @@ def url(value: dict[str, str]) -> str:
     if secret in shown:
         raise FoundError("password", f"{text!r} is shown as {shown!r}")
     return "hidden"
+
+
+def target(text: str) -> str:
+    """A target of --send is refused, or shown in a way that names the same one."""
+    try:
+        read = parse_target(text)
+    except UsageError as error:
+        return refused(error, UsageError)
+    if parse_target(str(read)) != read:
+        raise FoundError("target", f"{text!r} is {read!r}, and shown as {str(read)!r}")
+    return read.scheme
+
+
+def table(value: list[str]) -> str:
+    """Names of pictures, whatever is in them, are read back from the CSV file."""
+    path, points = Path("a.csv"), np.zeros((68, 2), np.float32)
+    face = Face(points, points[:, 0], np.zeros(4, np.float32), 0.5)
+    with CsvSink(path, files=value) as sink:
+        for index in range(len(value)):
+            sink.write(FrameResult(index, 0.0, (32, 24), (face,) * (index % 2)))
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    written = [name.encode("utf-8", "backslashreplace").decode() for name in value]
+    if [row["file"] for row in rows] != written or {len(row) for row in rows} != {1 + len(CSV_COLUMNS)}:
+        raise FoundError("table", f"{written!r} is read back as {[row.get('file') for row in rows]!r}")
+    return "read back"
 
 
 def words(value: list[str]) -> str:
@@ -327,7 +356,10 @@ def video(value: dict[str, Any]) -> str:
 
 
 CHECKS: dict[str, Check] = {
-    **{c.__name__: c for c in (spec, url, words, text, recipe, metadata, labels, report, header)},
+    **{
+        c.__name__: c
+        for c in (spec, url, target, table, words, text, recipe, metadata, labels, report, header)
+    },
     **{c.__name__: c for c in (image, boxes, frames, sinks, options, file, command, video)},
 }
 

@@ -187,6 +187,10 @@ _URLS = [
     "http://", "://", "a://b@c:d@e", "clip.mp4", "007", "*.png", "[a-", "con:x", "C:\\x", "file:x", "~root/x",
 ]  # fmt: skip
 
+_TARGETS = [
+    "udp://127.0.0.1:9000", "osf://[::1]", "vmc://host:39539", "lsl://a name", "camera:///dev/video4", "osf://", "x://y:1",
+]  # fmt: skip
+
 # A face that was checked by hand, moved into a picture of 160x160.
 _face = np.loadtxt(ROOT / "tests/photos/points.csv", str, delimiter=",", skiprows=1, ndmin=2)[0, 1:].astype(
     float
@@ -298,6 +302,10 @@ STRATEGIES: dict[str, Values] = {
             "host": st.sampled_from(["host", "10.0.0.1:554", "[::1]:80", "a.example"]),
             "rest": st.sampled_from(["", "/", "/live?x=1", "/a@b", "#c"]),
         }
+    ),
+    "target": st.one_of(_texts, edited(_TARGETS)),
+    "table": st.lists(
+        st.text(max_size=12) | edited(["a.png", 'a,"b".png', "a\r\nb.png"]), min_size=1, max_size=5
     ),
     "words": st.one_of(
         _command_lines(_OPTIONS), _command_lines(_BENCH_OPTIONS).map(lambda words: ["bench", *words])

@@ -1,0 +1,186 @@
+"""``osf://HOST:PORT``: OpenSeeFace's datagram, as VTube Studio, vpuppr and other avatar programs read it.
+
+The layout is that of https://github.com/emilianavt/OpenSeeFace. Its three-dimensional fit is replaced by a mean head
+(``benchmarks/fit_head.py``) in the pose that was found.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import time
+from functools import cache
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fkp_live.geometry import quaternion_of, rotation_of
+from fkp_live.sinks.avatar import age_of, eyes_open, mouth_open
+from fkp_live.sinks.datagram import MOST_BYTES, DatagramSender
+from fkp_live.sinks.sender import Report
+from fkp_live.sinks.slots import Slots
+from fkp_live.targets import Target
+from fkp_live.types import Face, FrameResult, Pose
+
+# Time, number, picture, eyes, whether there is a fit, its error, quaternion, angles, translation. After it float32:
+# 68 confidences, 68 points, 70 points in three dimensions, 14 features.
+_HEAD = struct.Struct("<di2f2fBf4f3f3f")
+BYTES = _HEAD.size + 4 * (68 + 2 * 68 + 3 * 70 + 14)
+_MOST_FACES = MOST_BYTES // BYTES
+
+Array = NDArray[np.float64]
+
+# OpenSeeFace's 66 points in iBUG numbers: all but the outer corners of the mouth. Its numbers 48 to 65 are the lips,
+# and 58 and 62 the inner corners of the mouth.
+_NUMBERS = np.array([number for number in range(68) if number not in (48, 54)])
+# Its head has the outer eye corners this far apart. Axes: x to the person's right, y up, z out of the face.
+_EYE_DISTANCE = 0.66
+_HALF = 0.5**0.5
+# Radius over width of an eye: the centre of the eyeball lies so far behind the middle of the corners.
+_EYEBALL = 0.385
+# Deviations from the mean head, in its own units, that count as 1 in the features.
+_BROW_UP, _BROW_TILT, _BROW_BEND, _CORNER, _WIDE = 0.08, 0.08, 0.04, 0.06, 0.12
+
+
+class OsfSender(DatagramSender):
+    """One datagram for each frame with a face: 1785 bytes a face, the largest first. Nothing is sent without a face.
+
+    A face keeps its number while it is seen, and a single face has number 0, which most receivers look for (see
+    `Slots`). The features compare with a mean head, not with the person's own neutral face.
+    """
+
+    def __init__(self, target: Target, report: Report | None = None, *, by_place: bool = False) -> None:
+        self._slots = Slots(by_place=by_place)
+        super().__init__(target, report)
+
+    def _datagram(self, result: FrameResult) -> bytes | None:
+        slots = self._slots(result)
+        captured = time.time() - age_of(result)
+        faces = zip(slots, result.faces, strict=True)
+        return (
+            b"".join(
+                packed(face, slot, result.size, captured)
+                for slot, face in list(faces)[:_MOST_FACES]
+                if face.pose is not None
+            )
+            or None
+        )
+
+
+def packed(face: Face, number: int, size: tuple[int, int], captured: float) -> bytes:
+    """The 1785 bytes of a face with a pose.
+
+    Parameters
+    ----------
+    number : of the face, from 0
+    size : width and height of the picture
+    captured : seconds since 1970
+    """
+    pose = face.pose or Pose(0.0, 0.0, 0.0)
+    points = np.asarray(face.points, np.float64)
+    turn = rotation_of(pose.pitch, pose.yaw, pose.roll)
+    fitted, scale, nose, error = _fit(points, turn)
+    # Its camera looks at (row, column) from behind: distances are negative. And it takes half the width for the
+    # middle of the rows, and half the height for that of the columns.
+    row, column = (size[0] / 2 - nose[1]) / scale, (size[1] / 2 - nose[0]) / scale
+    distance = -size[0] / scale
+    head = _HEAD.pack(
+        *(captured, number, size[0], size[1], *eyes_open(face.measures)),
+        *(1, error, *_quaternion(pose), *_euler(pose), row, column, distance),
+    )
+    numbers = (
+        face.confidence[_NUMBERS],
+        face.confidence[36:48].reshape(2, 6).mean(1),
+        points[_NUMBERS].ravel(),
+        points[36:48].reshape(2, 6, 2).mean(1).ravel(),  # pupils: the middle of the lids
+        (_with_eyeballs(fitted) * (1.0, -1.0, -1.0)).ravel(),
+        _features(face, fitted),
+    )
+    return head + np.concatenate(numbers).astype("<f4").tobytes()
+
+
+@cache
+def _mean_head() -> Array:
+    """(68, 3) in OpenSeeFace's axes and unit, the tip of the nose at 0."""
+    with resources.files("fkp_live").joinpath("assets/head.npz").open("rb") as file, np.load(file) as arrays:
+        return -_EYE_DISTANCE * np.asarray(arrays["head"], np.float64)
+
+
+def _fit(points: Array, turn: Array) -> tuple[Array, float, Array, float]:
+    """The points on the head, under weak perspective.
+
+    Returns
+    -------
+    (68, 3) : the points in three dimensions, turned back: across by the points themselves, in depth by the mean head
+    scale : pixels of a unit of the head
+    nose : (2,) the place of the mean head's nose tip in the picture
+    error : root mean square distance of points and mean head, in per cent of the distance of the outer eye corners
+    """
+    turned = -_mean_head() @ turn.T  # from here on with x to the right, y down, z away from the camera
+    middle, centre = turned[:, :2].mean(0), points.mean(0)
+    across, centred = (turned[:, :2] - middle).ravel(), (points - centre).ravel()
+    scale = max(float(across @ centred) / float(across @ across), 1e-6)
+    nose = centre - scale * middle
+    off = centred - scale * across
+    error = 100 * math.sqrt(float(off @ off) / len(points)) / (scale * _EYE_DISTANCE)
+    seen = np.c_[(points - nose) / scale, turned[:, 2]]
+    return -(seen @ turn), scale, nose, error
+
+
+def _with_eyeballs(fitted: Array) -> Array:
+    """(70, 3): OpenSeeFace's 66 points, the pupils (right, left) and the centres of the eyeballs."""
+    outer, inner = fitted[[36, 45]], fitted[[39, 42]]
+    pupils = (outer + inner) / 2
+    centres = pupils.copy()
+    centres[:, 2] -= _EYEBALL * np.sqrt(((outer - inner) ** 2).sum(1))
+    return np.concatenate([fitted[_NUMBERS], pupils, centres])
+
+
+def _quaternion(pose: Pose) -> tuple[float, float, float, float]:
+    """x, y, z, w as it computes them: of the inverse of its rotation, which is ours and then half a turn."""
+    x, y, z, w = quaternion_of(pose.pitch, pose.yaw, pose.roll)
+    return _HALF * (w + z), _HALF * (w - z), _HALF * (y - x), _HALF * (x + y)
+
+
+def _euler(pose: Pose) -> tuple[float, float, float]:
+    """Its angles in degrees about x, y and z; (180, 0, 90) of a head that looks into the camera."""
+    pitch, yaw, roll = (math.degrees(angle) for angle in (pose.pitch, pose.yaw, pose.roll))
+    return math.remainder(180.0 - pitch, 360.0), yaw, math.remainder(90.0 - roll, 360.0)
+
+
+def _features(face: Face, fitted: Array) -> Array:
+    """The 14 features, each about 0 in a neutral face; left ones first, as the person has them."""
+    right, left = eyes_open(face.measures)
+    bent = (_feature_map() @ (fitted - _mean_head()).ravel()).clip(-1.0, 1.0)
+    return np.concatenate([(2 * left - 1, 2 * right - 1), bent[:-1], (mouth_open(face.measures), bent[-1])])
+
+
+@cache
+def _feature_map() -> Array:
+    """(11, 204): from deviations of the 68 points (x to the person's right, y up) to features, less eyes and MouthOpen.
+
+    Of each side, left first, steepness (the outer end of the brow higher), height and bend of the brow; then of each
+    side height and distance from the middle of the mouth's corner; width of the mouth.
+    """
+    rows = np.zeros((11, 68, 3))
+
+    def add(row: int, points: object, axis: int, weight: float) -> None:
+        numbers = np.atleast_1d(np.asarray(points))
+        rows[row, numbers, axis] += weight / len(numbers)
+
+    mouth = (51, 57, 62, 66)
+    sides = ((range(26, 21, -1), range(42, 48), 64, -1.0), (range(17, 22), range(36, 42), 60, 1.0))
+    for side, (brow, eye, corner, outwards) in enumerate(sides):
+        add(3 * side, brow[:2], 1, 1 / _BROW_TILT)
+        add(3 * side, brow[3:], 1, -1 / _BROW_TILT)
+        add(3 * side + 1, brow, 1, 1 / _BROW_UP)
+        add(3 * side + 1, eye, 1, -1 / _BROW_UP)
+        add(3 * side + 2, brow[2], 1, 1 / _BROW_BEND)
+        add(3 * side + 2, (brow[0], brow[4]), 1, -1 / _BROW_BEND)
+        add(6 + 2 * side, corner, 1, 1 / _CORNER)
+        add(6 + 2 * side, mouth, 1, -1 / _CORNER)
+        add(7 + 2 * side, corner, 0, outwards / _CORNER)
+        add(7 + 2 * side, mouth, 0, -outwards / _CORNER)
+        add(10, corner, 0, outwards / _WIDE)
+    return rows.reshape(11, -1)
