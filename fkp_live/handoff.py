@@ -74,6 +74,15 @@ class Handoff(Generic[T]):
                 raise error
             return None
 
+    def ready(self, seconds: float) -> bool:
+        """Whether `get` would return at once, after a wait of up to ``seconds`` for that."""
+
+        def answers() -> bool:
+            return bool(self._items or self._finished or self._cancelled or self._interrupted)
+
+        with self._changed:
+            return self._changed.wait_for(answers, seconds)
+
     def finish(self, error: BaseException | None = None) -> None:
         """The producer is done; with ``error``, `get` raises it at the end."""
         with self._changed:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -113,7 +114,7 @@ class Pipeline:
 
     Attributes
     ----------
-    options, engine : as given, or the default ones
+    options, engine : as given, or the default ones; ``options.smooth`` is that of `set_smoothing`
     """
 
     def __init__(self, options: PipelineOptions | None = None, *, engine: Engine | None = None) -> None:
@@ -133,6 +134,17 @@ class Pipeline:
         self._tracker.reset()
         self._smoother.reset()
         self._blinks.reset()
+
+    def set_smoothing(self, level: str) -> None:
+        """Smooth by another level from the next frame on, one of `SMOOTHING`; the filters start afresh.
+
+        Raises
+        ------
+        ValueError
+            If there is no such level.
+        """
+        self._smoother = LandmarkSmoother(level)
+        self.options = replace(self.options, smooth=level)
 
     def process_image(self, image: Image, time: float) -> FrameResult:
         """The faces of the next picture: (H, W, 3) uint8 BGR, with its time in seconds of the stream.

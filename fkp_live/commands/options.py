@@ -14,16 +14,18 @@ from typing import Any
 from fkp_live import __version__
 from fkp_live.arguments import MOST_THREADS, Help, Parser, file_path, filled, positive, seconds, whole_number
 from fkp_live.choices import MAX_PIXELS, PROVIDERS, SMOOTHING, PipelineOptions, check_range
+from fkp_live.commands.window_options import add_window_options, check_window
+from fkp_live.display.keys import keys_table
 from fkp_live.errors import UsageError
 
 _DESCRIPTION = "68 landmarks of every face of a camera or a video, frame by frame."
-_EPILOG = """\
+_EPILOG = f"""\
 commands:
   fkp-live bench ...     frames per second and latency, stage by stage (fkp-live bench --help)
   fkp-live doctor        what is installed, which providers really run, cameras, screen
 
 keys in the window:
-  q, Esc  quit      space  pause      h  HUD on and off      s  save the picture as PNG
+{keys_table()}
 
 examples:
   fkp-live 0
@@ -53,6 +55,7 @@ class Options:
     mirror : turn the picture left to right before all else
     max_pixels : refuse larger pictures by their header
     quiet : neither progress nor log
+    layers, fullscreen, window_size : what is painted of a face, and how the window is at first
     pipeline : how the stream is processed
     """
 
@@ -69,6 +72,9 @@ class Options:
     mirror: bool
     max_pixels: int
     quiet: bool
+    layers: frozenset[str]
+    fullscreen: bool
+    window_size: tuple[int, int] | None
     pipeline: PipelineOptions
 
     @property
@@ -108,6 +114,7 @@ def _check(options: Options, *, camera: bool) -> None:
             "--start and --end are for files; --camera has no beginning.", "Use --max-frames instead."
         )
     check_range(options.start, options.end, options.max_frames)
+    check_window(headless=options.headless, fullscreen=options.fullscreen, size=options.window_size)
     if options.headless and not options.outputs:
         raise UsageError(
             "--headless without --out, --csv and --jsonl: nothing would come out.",
@@ -168,6 +175,8 @@ def parser() -> argparse.ArgumentParser:
         "--hud", action=flag, default=True, help="fps, frame age, provider and faces in the corner"
     )
     group.add_argument("--quiet", action=flag, default=False, help="only results, no progress and no log")
+
+    add_window_options(made)
 
     group = made.add_argument_group("faces")
     group.add_argument(

@@ -16,11 +16,15 @@ import cv2
 
 from fkp_live import __version__
 from fkp_live.commands.options import Options
+from fkp_live.commands.painting import Painting
 from fkp_live.commands.progress import HudFigures, Progress, log
+from fkp_live.commands.recorder import Recorder
 from fkp_live.commands.signals import INTERRUPTED, Stops
 from fkp_live.commands.viewer import Viewer
+from fkp_live.commands.window_controls import controls, mirrored_at_first
+from fkp_live.commands.window_options import look_of
 from fkp_live.console import say
-from fkp_live.display.overlay import draw
+from fkp_live.display.look import Look
 from fkp_live.display.screen import screen_problem
 from fkp_live.errors import ExitCode, InputError, UsageError
 from fkp_live.inference.models import resolve_model
@@ -29,7 +33,7 @@ from fkp_live.sinks import VIDEO_FORMATS, CsvSink, JsonlSink, Sink, VideoSink, c
 from fkp_live.sources import Source, open_source
 from fkp_live.sources.spec import local_files
 from fkp_live.stats import RunStats
-from fkp_live.stream import Painter, process_stream, settled
+from fkp_live.stream import process_stream, settled
 from fkp_live.types import Frame, FrameResult, Picture, SourceInfo
 
 # What is added to the niceness of the inference where a file is encoded beside it.
@@ -62,19 +66,26 @@ def run(options: Options, stops: Stops) -> int:
         )
         stops.finish_files(source)
         stats = RunStats()
-        hud = HudFigures(stats, pipeline.engine.provider, live=source.info.live)
+        hud = HudFigures(
+            stats, pipeline.engine.provider, live=source.info.live, dropped=lambda: source.dropped
+        )
         sinks = [stack.enter_context(settled(sink)) for sink in _sinks(options, source.info, pipeline)]
-        viewer = _viewer(options, source.info, hud, no_screen, alone=not sinks)
+        look = look_of(options.layers, hud=options.hud)
+        viewer = _viewer(options, source.info, look, no_screen, alone=not sinks)
+        recorder = None
         if viewer is not None:
             stack.enter_context(viewer)
+            recorder = Recorder(source.info, viewer.say)
+            sinks.append(stack.enter_context(settled(recorder)))
+            viewer.controls = controls(source, pipeline, recorder)
         if stops.own_process and options.out is not None and not source.info.live:
             _step_back_behind_the_encoder()
         progress = stack.enter_context(Progress(source.info, options.max_frames, quiet=options.quiet))
 
         def on_frame(frame: Frame, result: FrameResult, painted: Picture | None) -> None:
-            if viewer is not None and painted is not None:
+            if viewer is not None:
                 with stats.stage("show"):
-                    viewer.show(frame, result, painted)
+                    viewer.show(frame)
             progress.advance()
 
         def between() -> None:
@@ -84,16 +95,15 @@ def run(options: Options, stops: Stops) -> int:
         def stop() -> bool:
             return stops.asked or (viewer is not None and viewer.done)
 
-        paints = viewer is not None or any(sink.wants_picture for sink in sinks)
-        paint = _painter(hud, shown=options.hud) if paints else None
+        painting = Painting(look, hud, sinks, viewer)
         try:
             process_stream(
-                source,
+                source if viewer is None else viewer.frames(source, lambda: stops.asked),
                 pipeline,
                 sinks,
                 on_frame=on_frame,
                 between=between,
-                paint=paint,
+                paint=painting if painting.needed else None,
                 stop=stop,
                 max_frames=options.max_frames,
                 stats=stats,
@@ -106,11 +116,12 @@ def run(options: Options, stops: Stops) -> int:
             raise InputError(
                 f"No frame came out of {source.info.name}.", "Check --start and --end, or play it."
             )
-    return _finish(options, source, sinks, viewer, stats, stops)
+    made = [*(viewer.snapshots if viewer else []), *(recorder.files if recorder else [])]
+    return _finish(options, source, sinks, made, stats, stops)
 
 
 def _viewer(
-    options: Options, info: SourceInfo, hud: HudFigures, no_screen: str | None, *, alone: bool
+    options: Options, info: SourceInfo, look: Look, no_screen: str | None, *, alone: bool
 ) -> Viewer | None:
     """The window, where it was asked for or helps; ``alone``: no file is written."""
     if options.headless or (options.headless is None and not info.live and not alone):
@@ -119,32 +130,31 @@ def _viewer(
         _note(options, f"No window: {no_screen}.")
         return None
     # A file that is only looked at plays at its own pace; one that is written, as fast as it can.
-    return Viewer(info, paced=alone and not info.live, hud=lambda: hud.current, hud_painted=options.hud)
-
-
-def _painter(hud: HudFigures, *, shown: bool) -> Painter:
-    def paint(frame: Frame, result: FrameResult) -> Picture:
-        figures = hud(result)
-        return draw(frame.picture.copy(), result.faces, figures if shown else None)
-
-    return paint
+    return Viewer(
+        info,
+        paced=alone and not info.live,
+        look=look,
+        mirror=mirrored_at_first(options.source, mirror=options.mirror),
+        size=options.window_size,
+        fullscreen=options.fullscreen,
+    )
 
 
 def _finish(
     options: Options,
     source: Source,
     sinks: list[Sink],
-    viewer: Viewer | None,
+    made: list[str],
     stats: RunStats,
     stops: Stops,
 ) -> int:
-    """Print notes and summary, once every file has its name."""
+    """Print notes and summary, once every file has its name; ``made``: by keys of the window."""
     for note in (source.note, *(sink.note for sink in sinks)):
         if note:
             _note(options, note)
     # Stopped before the first frame: a video without a picture is not kept, a table without a row is.
     written = [str(path) for option, path in options.outputs.items() if stats.frames or option != "--out"]
-    summary = stats.summary(dropped=source.dropped, outputs=[*written, *(viewer.snapshots if viewer else [])])
+    summary = stats.summary(dropped=source.dropped, outputs=[*written, *made])
     say(summary.table())
     for name in summary.outputs:
         say(f"written: {name}")

@@ -86,6 +86,10 @@ class Source:
             self._left -= 1
         return frame
 
+    def ready(self, seconds: float) -> bool:
+        """Whether the next frame, or the end, can be had at once, after a wait of up to ``seconds`` for it."""
+        return self._handoff.ready(seconds)
+
     def interrupt(self) -> None:
         """End the iteration, within 0.2 s where a frame is being waited for. Safe in a signal handler."""
         self._handoff.interrupt()
