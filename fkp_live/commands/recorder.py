@@ -23,6 +23,7 @@ class _Recording:
     def __init__(self, info: SourceInfo, first: FrameResult) -> None:
         self.stem = stamped(info, _ENDINGS)
         self.seconds = 0.0
+        self.complete: list[str] = []
         self._first, self._frames = first.time, 0
         # "Cut off at the front": then the file begins with its first picture, and not with a gap.
         info = replace(info, start=max(first.time - info.origin, 0.0))
@@ -39,16 +40,17 @@ class _Recording:
         self._table.write(replace(result, index=self._frames, time=self.seconds))
         self._frames += 1
 
-    def close(self) -> list[str]:
-        """Finish both files, the table also where the video fails; the names of those that are there."""
+    def close(self) -> None:
+        """Finish both files, the table also where the video fails."""
         try:
             self._video.close()
+            self.complete.append(self.stem + _VIDEO)
         finally:
             self._table.close()
-        return [self.stem + _VIDEO, self.stem + _TABLE]
+            self.complete.append(self.stem + _TABLE)
 
     def abort(self) -> list[str]:
-        """Stop after a failure; the names of what is kept."""
+        """Stop after a failure; the names of the parts that are kept."""
         self._video.abort()
         self._table.abort()
         return [str(sink.kept) for sink in (self._video, self._table) if sink.kept is not None]
@@ -151,12 +153,12 @@ class Recorder:
 
     def _finish(self, recording: _Recording) -> None:
         try:
-            names = recording.close()
+            recording.close()
         except (FkpError, OSError) as error:
             self._failed(error, recording.abort())
         else:
-            self.files += names
-            self._say(f"saved {names[0]}")
+            self._say(f"saved {recording.complete[0]}")
+        self.files += recording.complete
 
     def _failed(self, error: Exception, kept: list[str]) -> None:
         reason = error.message if isinstance(error, FkpError) else str(error)

@@ -234,7 +234,9 @@ class Viewer:
     def _look_up(self, wait_ms: int = 1) -> None:
         """Obey a key that comes within ``wait_ms``, and show what has changed without a new frame."""
         self._obey(self._window.wait(wait_ms))
-        if self._shown is not None and (self._image is None or self._words != self._current_words()):
+        if self.done or self._shown is None:
+            return
+        if self._image is None or self._words != self._current_words():
             self._render()
             self._put_up()
 
