@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fkp_live.display.canvas import DOTTED, FAR, Canvas, Colour, stroke_width
 from fkp_live.display.text import text_width
 from fkp_live.topology import CONTOURS, NOSE_TIP
-from fkp_live.types import Face, FloatArray, Measures, Pose
+from fkp_live.types import FloatArray, Measures, Pose
 
 DARK: Colour = (24, 20, 16)
 # So dark that the plates of texts on it do not show.
@@ -21,8 +21,9 @@ PANEL: Colour = (10, 8, 6)
 CORE: Colour = (255, 255, 255)
 
 # Points fade from white to dark as their confidence falls. In steps, so that all of a step are painted in one call.
-# Above the last limit are nine in ten points of faces that look at the camera.
+# Above the last limit lie nearly all points of faces that look at the camera.
 _LIMITS = (0.5, 0.7, 0.85)
+_LIMIT_ARRAY = np.array(_LIMITS, np.float32)
 _FADE: tuple[Colour, ...] = (DARK, (150, 150, 150), (205, 205, 205), CORE)
 # Space between the points and the box, as a fraction of the face, so that the box does not run along the jaw; length
 # of a side of its corners; and the grid that they and the id are placed on.
@@ -39,9 +40,13 @@ _SHUT: Colour = (60, 120, 255)
 _LINES = tuple(np.array((*numbers, numbers[0]) if closed else numbers) for _, numbers, closed in CONTOURS)
 
 
-def paint_box(canvas: Canvas, box: FloatArray, size: float, colour: Colour, scale: float) -> None:
-    """The corners of a box with air around the points."""
-    canvas.brackets(*corners(box, size), round(_CORNER * size), colour, stroke_width(size * scale))
+# x0, y0, x1, y1 in whole pixels.
+Box = tuple[int, int, int, int]
+
+
+def paint_box(canvas: Canvas, box: Box, size: float, colour: Colour, scale: float) -> None:
+    """The corners of the box of `box_around`."""
+    canvas.brackets(*box, round(_CORNER * size), colour, stroke_width(size * scale))
 
 
 def paint_contours(canvas: Canvas, points: FloatArray, size: float, colour: Colour) -> None:
@@ -52,20 +57,24 @@ def paint_contours(canvas: Canvas, points: FloatArray, size: float, colour: Colo
 def paint_points(canvas: Canvas, points: FloatArray, confidence: FloatArray, size: float) -> None:
     """All points, white where they are certain, darker the less they are, and smaller where they are guesses."""
     width = max(2, round(size / 75))
-    steps = np.searchsorted(_LIMITS, confidence, side="right")
-    for step in np.unique(steps).tolist():  # the certain ones last, on top
-        chosen, colour = points[steps == step], _FADE[step]
+    if confidence.min() >= _LIMITS[-1]:
+        groups = [(len(_LIMITS), points)]  # the usual case
+    else:
+        steps = _LIMIT_ARRAY.searchsorted(confidence, side="right")
+        # The certain ones last, on top.
+        groups = [(step, points[steps == step]) for step in np.flatnonzero(np.bincount(steps)).tolist()]
+    for step, chosen in groups:
+        colour = _FADE[step]
         if size < DOTTED:
             canvas.pixels(chosen, colour)
         else:
             canvas.dots(chosen, colour, width if step else max(2, width - 1))
 
 
-def paint_id(canvas: Canvas, face: Face, size: float, colour: Colour, scale: float) -> None:
+def paint_id(canvas: Canvas, number: int, box: Box, size: float, colour: Colour, scale: float) -> None:
     """The number of a track above the box."""
     height = _label_height(canvas, size / 10, scale)
-    x, y, _, _ = corners(face.box, size)
-    canvas.text(f"#{face.id}", x, round(y - 1.7 * height), height, colour)
+    canvas.text(f"#{number}", box[0], round(box[1] - 1.7 * height), height, colour)
 
 
 def paint_pose(canvas: Canvas, points: FloatArray, pose: Pose, size: float, scale: float) -> None:
@@ -88,7 +97,7 @@ def head_axes(pose: Pose) -> NDArray[np.float64]:
 
 
 def paint_measures(
-    canvas: Canvas, box: FloatArray, found: Measures, size: float, colour: Colour, scale: float
+    canvas: Canvas, found: Measures, box: Box, size: float, colour: Colour, scale: float
 ) -> None:
     """Three bars below the box: how far the eyes and the mouth are open. In a blink those of the eyes are orange."""
     eyes = _SHUT if found.blink else colour
@@ -101,7 +110,7 @@ def paint_measures(
     indent = max(text_width(label, height) for label, _, _ in bars)
     length = 6 * height
     row = canvas.row(height)
-    left, _, _, below = corners(box, size)
+    left, _, _, below = box
     # As one block into the picture, on even pixels: text begins there.
     x = max(0, min(left, canvas.width - indent - length)) // 2 * 2
     y = max(0, min(below + height // 2, canvas.height - 3 * row)) // 2 * 2
@@ -113,7 +122,7 @@ def paint_measures(
         y += row
 
 
-def corners(box: FloatArray, size: float) -> tuple[int, int, int, int]:
+def box_around(box: FloatArray, size: float) -> Box:
     """The box with air around it, on whole pixels of a coarse grid."""
     grid = max(1, round(_GRID * size))
     around = box + _AIR * size * np.array([-1, -1, 1, 1])

@@ -105,8 +105,9 @@ def draw(
     for order, face in enumerate(faces):
         colour = _PALETTE[(order if face.id is None else face.id - 1) % len(_PALETTE)]
         size = float(max(face.box[2] - face.box[0], face.box[3] - face.box[1]))
+        around = layers.box_around(face.box, size)
         if box:
-            layers.paint_box(canvas, face.box, size, colour, scale)
+            layers.paint_box(canvas, around, size, colour, scale)
         if contours:
             layers.paint_contours(canvas, face.points, size * scale, colour)
         if points:
@@ -114,9 +115,9 @@ def draw(
         if pose and face.pose is not None:
             layers.paint_pose(canvas, face.points, face.pose, size, scale)
         if ids and face.id is not None:
-            layers.paint_id(canvas, face, size, colour, scale)
+            layers.paint_id(canvas, face.id, around, size, colour, scale)
         if measures and face.measures is not None:
-            layers.paint_measures(canvas, face.box, face.measures, size, colour, scale)
+            layers.paint_measures(canvas, face.measures, around, size, colour, scale)
     if hud is not None:
         _paint_hud(canvas, hud, scale)
     return picture
