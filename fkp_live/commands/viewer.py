@@ -316,7 +316,7 @@ class Viewer:
                 self._mirror = not self._mirror
                 self.say("mirrored, in the window alone" if self._mirror else "not mirrored")
             case "fullscreen":
-                self._window.toggle_fullscreen()
+                self.say("full screen" if self._window.toggle_fullscreen() else "no full screen")
             case "layer":
                 self._look = self._look.switched(str(value))
                 self.say(f"{value} {'on' if value in self._look.layers else 'off'}")
