@@ -21,6 +21,8 @@ _KEY: Colour = (90, 220, 240)
 # Room for the red dot at the beginning of its row.
 _DOT_ROOM = "    "
 _MOST_ROWS = 6
+# Pixels of a side beyond which a picture is not enlarged: a strip has no room at any size.
+_LARGEST = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def _paint_keys(image: Image) -> Image:
         height = canvas.text_height()
         while height > canvas.least_text and not _fits(canvas, height):
             height -= 1
-        if _fits(canvas, height):
+        if _fits(canvas, height) or max(canvas.width, canvas.height) > _LARGEST:
             break
         image = np.asarray(cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR), np.uint8)
     row, (first, second) = canvas.row(height), _columns(height)
