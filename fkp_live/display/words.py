@@ -57,18 +57,14 @@ def paint_words(image: Image, words: Words) -> Image:
     pitch = canvas.row(height)
     x, y = height // 2, canvas.height - height // 2 - len(rows) * pitch
     for number, row in enumerate(rows):
+        # Readable also on what is painted of a face there.
+        canvas.fill(x, y, text_width(row, height), pitch, PANEL)
+        canvas.text(row, x, y, height, CORE)
         if number == 0 and words.mark:
-            _paint_mark(canvas, row, x, y, height)
-        else:
-            canvas.text(row, x, y, height, CORE)
+            middle = np.array([[x + 1.2 * height, max(y, 0) + pitch / 2]], np.float32)
+            canvas.dots(middle, _RED, max(3, height))
         y += pitch
     return image
-
-
-def _paint_mark(canvas: Canvas, row: str, x: int, y: int, height: int) -> None:
-    plate = canvas.text(row, x, y, height, CORE)
-    middle = np.array([[max(x, 0) + 1.2 * height, max(y, 0) + plate / 2]], np.float32)
-    canvas.dots(middle, _RED, max(3, height))
 
 
 def _paint_keys(image: Image) -> Image:
