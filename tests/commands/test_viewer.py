@@ -17,6 +17,7 @@ from ticking import Clock
 from fkp_live.commands import viewer as viewers
 from fkp_live.commands.cli import main
 from fkp_live.commands.viewer import Controls, Viewer
+from fkp_live.commands.window_controls import mirrored_at_first
 from fkp_live.display.keys import HINT
 from fkp_live.display.look import LAYERS, Look
 from fkp_live.display.overlay import Hud
@@ -573,3 +574,34 @@ def test_a_pause_and_the_pace_are_not_run_time(
     assert "31 frames in 0.00 s" in out
     (waited,) = re.findall(r"([\d.]+) s more were spent waiting", out)
     assert float(waited) == pytest.approx(11.0, abs=0.2)
+
+
+def test_a_pause_of_a_stream_loses_nothing_that_is_written(
+    run: Callable[..., FakeWindow], tmp_path: Path, mjpeg_server: Callable[..., Any]
+) -> None:
+    server = mjpeg_server(rate=60)
+    words = f"--video {server.url} --csv a.csv --jsonl a.jsonl --out a.mp4 --max-frames 20 --quiet"
+    window = run(words, NO_KEY, NO_KEY, SPACE)
+    lines = (tmp_path / "a.jsonl").read_text().splitlines()[1:]
+    assert len(lines) == len(samples_of(tmp_path / "a.mp4")) == 20
+    # Three pictures, and the third once more with the word on it; the others are the hint that went.
+    assert len(window.shown) <= 5
+
+
+@pytest.mark.parametrize(
+    ("source", "mirror", "expected"),
+    [
+        (0, False, True),
+        ("1", False, True),
+        (0, True, False),
+        ("clip.mp4", False, False),
+        ("rtsp://10.0.0.1/live", False, False),
+        (None, False, False),
+        ("", False, False),
+    ],
+)
+def test_a_camera_alone_is_mirrored_at_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: Any, mirror: bool, expected: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert mirrored_at_first(source, mirror=mirror) == expected
