@@ -80,8 +80,10 @@ def paint_id(canvas: Canvas, number: int, box: Box, size: float, colour: Colour,
 def paint_pose(canvas: Canvas, points: FloatArray, pose: Pose, size: float, scale: float) -> None:
     """Three axes at the tip of the nose: to the right (red), down (green), where the face looks (blue)."""
     ends = points[NOSE_TIP] + np.concatenate([np.zeros((1, 2)), _AXIS * size * head_axes(pose)])
+    # Wider than contours. On 4:2:0 pictures the lines of smaller faces have no colour, but axes are known by theirs.
+    stroke = max(1.5 * size * scale, DOTTED)
     for line, colour in zip(_AXIS_LINES, _AXES, strict=True):
-        canvas.lines(np.asarray(ends, np.float32), [line], colour, 1.5 * size * scale)
+        canvas.lines(np.asarray(ends, np.float32), [line], colour, stroke)
 
 
 def head_axes(pose: Pose) -> NDArray[np.float64]:

@@ -87,9 +87,10 @@ def test_points_move_by_fractions_of_a_pixel() -> None:
 def test_points_of_low_confidence_are_smaller_and_dark() -> None:
     parts = {"contours": False, "box": False, "ids": False}
     strong = draw(flat(128), [face(confidence=0.9)], **parts)
-    weak = draw(flat(128), [face(confidence=0.2)], **parts)
+    weak = draw(flat(128), [face(confidence=0.45)], **parts)
     assert (strong > 200).all(2).sum() > 68
     assert not (weak > 200).any()
+    assert (weak < 60).all(2).sum() > 68
     assert 0 < painted(weak, 128).sum() < painted(strong, 128).sum()
 
 
@@ -262,6 +263,15 @@ def test_both_forms_of_pictures_have_the_same_axes_and_bars() -> None:
         Yuv420Picture.from_bgr(flat(128), ColourSpace()), [shown], pose=True, measures=True, **BARE
     )
     assert np.abs(picture.bgr().astype(int) - image).mean() < 1.5
+
+
+@pytest.mark.parametrize("eyes", [20, 60])
+def test_axes_have_their_colours_on_small_faces_too(eyes: float) -> None:
+    picture = draw(
+        Yuv420Picture.from_bgr(flat(128), ColourSpace()), [whole_face(eyes=eyes)], pose=True, **BARE
+    )
+    spread = picture.bgr().astype(int)
+    assert (spread.max(2) - spread.min(2) > 60).sum() > eyes
 
 
 def test_scale_makes_all_that_is_drawn_larger() -> None:
