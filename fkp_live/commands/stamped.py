@@ -20,11 +20,8 @@ def stamped(info: SourceInfo, endings: Sequence[str]) -> str:
     NAME is that of the source: a file's without its extension, "camera-0", or host and path of a URL.
     """
     begin = f"{_name(info)}-{datetime.now():%Y%m%d-%H%M%S}"
-    for number in itertools.count(1):
-        stem = begin if number == 1 else f"{begin}-{number}"
-        if not any(os.path.lexists(stem + ending) for ending in endings):
-            return stem
-    raise AssertionError  # never reached
+    stems = itertools.chain([begin], (f"{begin}-{number}" for number in itertools.count(2)))
+    return next(stem for stem in stems if not any(os.path.lexists(stem + ending) for ending in endings))
 
 
 def _name(info: SourceInfo) -> str:

@@ -321,7 +321,7 @@ def test_the_written_picture_is_shown_as_it_is_while_the_window_looks_the_same(c
     assert (written.pixels == 7).all()
 
 
-@pytest.mark.parametrize(("number", "layer"), enumerate(LAYERS, 1))
+@pytest.mark.parametrize(("number", "layer"), list(enumerate(LAYERS, 1)))
 def test_a_number_switches_a_layer_of_the_window(clock: Clock, words: Seen, number: int, layer: str) -> None:
     key = ord(str(number))
     viewer, window = made(clock, key, key, paced=False)
@@ -359,8 +359,14 @@ def test_the_other_keys_reach_their_controls(clock: Clock, words: Seen) -> None:
     assert asked == [-1, 1]
     assert window.fullscreen
     assert recorder.mark == ""
-    said = [word.rows or word.mark for word in words]
-    assert said == [("smoothed -1",), ("smoothed 1",), ("nothing uses a neutral face yet",), "0:07"]
+    said = [word.mark or word.rows for word in words]
+    assert said == [
+        ("smoothed -1",),
+        ("smoothed 1",),
+        ("nothing uses a neutral face yet",),
+        ("full screen",),
+        "0:07",
+    ]
 
 
 def test_keys_without_a_meaning_do_nothing(clock: Clock, words: Seen) -> None:
