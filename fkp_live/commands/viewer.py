@@ -23,6 +23,7 @@ from fkp_live.display.overlay import Hud, draw_look, mirrored
 from fkp_live.display.window import Window
 from fkp_live.display.words import Words, paint_words
 from fkp_live.errors import FkpError
+from fkp_live.images.picture import BgrPicture
 from fkp_live.types import Frame, FrameResult, Image, Picture, SourceInfo
 
 # How long the window may sleep at a time: a stop is noticed no later than this.
@@ -159,10 +160,10 @@ class Viewer:
         self._painted_look = self._look = look
         self._mirror, self._keys_shown, self._paused = mirror, False, False
         self._said: deque[tuple[float, str]] = deque()
-        self._hinted_until: float | None = None
+        self._hinted_until = 0.0  # on the clock; set with the first frame
         self._shown: _Shown | None = None
-        # What is in the window, with these words; None where it must be painted anew.
-        self._image: Image | None = None
+        # What is in the window, and the words on it; None where it must be painted anew.
+        self._picture: Picture | None = None
         self._words = Words()
         # When the stream's time 0 was due, on our clock, and the time of the frame shown.
         self._zero: float | None = None
@@ -188,8 +189,10 @@ class Viewer:
         """
         if self._frozen:
             return
+        if self._shown is None:
+            self._hinted_until = self._clock() + _HINT_SECONDS
         self._shown = _Shown(result, clean, hud, painted)
-        self._render()
+        self._picture = self._painted(self._shown)
 
     def show(self, frame: Frame) -> None:
         """Show what `paint` made of a frame, and obey the key that was pressed."""
@@ -199,8 +202,8 @@ class Viewer:
             self._zero = now - self._time
         if self._frozen:
             self._look_up()
-        else:
-            self._put_up()
+        elif self._shown is not None:
+            self._put_up(self._shown)
 
     def wait(self, stopped: Callable[[], bool]) -> None:
         """Wait while a file is paused, and in a paced one until the frame shown is due; obey the keys."""
@@ -236,42 +239,39 @@ class Viewer:
         self._obey(self._window.wait(wait_ms))
         if self.done or self._shown is None:
             return
-        if self._image is None or self._words != self._current_words():
-            self._render()
-            self._put_up()
+        if self._picture is None or self._words != self._current_words():
+            self._put_up(self._shown)
 
-    def _put_up(self) -> None:
-        assert self._image is not None
+    def _put_up(self, shown: _Shown) -> None:
+        """Show a frame with its words, and obey the key that was pressed."""
+        if self._picture is None:
+            self._picture = self._painted(shown)
+        self._words = self._current_words()
+        image = self._picture.bgr()
+        if self._words:
+            image = paint_words(image.copy(), self._words)
         self._window.entitle(self._entitled())
-        self._obey(self._window.show(self._image))
+        self._obey(self._window.show(image))
 
     # ----- what is shown
 
-    def _render(self) -> None:
-        """Make the picture and its words."""
-        assert self._shown is not None
-        shown, words = self._shown, self._current_words()
+    def _painted(self, shown: _Shown) -> Picture:
+        """A frame in the look of the window, without words."""
         if self._mirror:
             width, _ = shown.clean.size
             image = np.asarray(cv2.flip(shown.clean.bgr(), 1), np.uint8)
             faces = [mirrored(face, width) for face in shown.result.faces]
-            draw_look(image, faces, shown.hud, self._look)
-        elif shown.painted is not None and self._look == self._painted_look:
-            image = shown.painted.bgr()
-        else:
-            image = self._overlaid(shown)
-        if words:
-            image = paint_words(image if image.flags.writeable else image.copy(), words)
-        self._image, self._words = image, words
+            return BgrPicture(draw_look(image, faces, shown.hud, self._look))
+        if shown.painted is not None and self._look == self._painted_look:
+            return shown.painted
+        return self._overlaid(shown)
 
-    def _overlaid(self, shown: _Shown) -> Image:
-        """The picture in the look of the window, not mirrored and without words."""
-        return draw_look(shown.clean.copy(), shown.result.faces, shown.hud, self._look).bgr()
+    def _overlaid(self, shown: _Shown) -> Picture:
+        """A copy of a frame in the look of the window, but not mirrored."""
+        return draw_look(shown.clean.copy(), shown.result.faces, shown.hud, self._look)
 
     def _current_words(self) -> Words:
         now = self._clock()
-        if self._hinted_until is None:
-            self._hinted_until = now + _HINT_SECONDS
         while self._said and self._said[0][0] <= now:
             self._said.popleft()
         rows = [self.controls.status(), "paused" if self._paused else "", *self._sayings()[-_MOST_SAID:]]
@@ -297,7 +297,7 @@ class Viewer:
             self.done = True
         elif (press := press_of(code)) is not None:
             self._do(press)
-            self._image = None
+            self._picture = None
 
     def _do(self, press: Press) -> None:
         value = press.value
@@ -338,7 +338,7 @@ class Viewer:
         if self._shown is None:
             return
         try:
-            names = save_pictures(self._info, self._overlaid(self._shown), self._shown.clean.bgr())
+            names = save_pictures(self._info, self._overlaid(self._shown).bgr(), self._shown.clean.bgr())
         except FkpError as error:
             self.say(f"not saved: {error.message}")
             log(f"Not saved: {error}")

@@ -15,6 +15,7 @@ from shapes import face_at
 from ticking import Clock
 
 from fkp_live.commands import viewer as viewers
+from fkp_live.commands.bench.scenes import demo_clip
 from fkp_live.commands.cli import main
 from fkp_live.commands.viewer import Controls, Viewer
 from fkp_live.commands.window_controls import mirrored_at_first
@@ -398,7 +399,7 @@ def test_the_window_stays_awake_while_no_frame_comes(clock: Clock, words: Seen) 
     viewer, window = made(clock, info=CAMERA, paced=False, controls=Controls(status=lambda: status))
     assert list(viewer.frames(source, never)) == []
     assert source.waits == 101
-    assert words[1:] == [Words((status,))]
+    assert words == [Words((status,))]
     source.waits, window.keys = 0, [NO_KEY, ord("m"), NO_KEY, ord("q")]
     assert list(viewer.frames(source, never)) == []
     assert viewer.done
@@ -537,6 +538,20 @@ def test_a_window_changes_nothing_in_the_files(
     assert (tmp_path / "shown.csv").read_bytes() == table
     # Painted in the planes of the video, not by way of BGR, which changes every sample a little.
     assert {type(picture) for picture in written} == {Yuv420Picture}
+
+
+def test_layers_are_those_of_the_file_too(
+    run: Callable[..., FakeWindow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Picture] = []
+    monkeypatch.setattr(VideoSink, "_write", lambda self, result, picture: written.append(picture))
+    words = "--demo --quiet --max-frames 2 --headless --out"
+    for number, look in enumerate(("--layers none --no-hud", "--no-hud", "--layers all --no-hud")):
+        run(f"{words} {number}.mp4 {look}")
+    with open_source(demo_clip()) as source:
+        clean = next(source).image
+    painted = [int((picture.bgr() != clean).any(2).sum()) for picture in written[::2]]
+    assert painted[0] == 0 < 2 * painted[1] < painted[2]
 
 
 def test_smoothing_is_changed_in_the_pipeline(
