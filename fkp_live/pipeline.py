@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import threading
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import TypeAlias, overload
@@ -154,7 +155,7 @@ class Pipeline:
 
     Attributes
     ----------
-    options, engine : as given, or the default ones
+    options, engine : as given, or the default ones; ``options.smooth`` is that of `set_smoothing`
     """
 
     def __init__(self, options: PipelineOptions | None = None, *, engine: Engine | None = None) -> None:
@@ -179,6 +180,17 @@ class Pipeline:
         self._blinks.reset()
         if self._places is not None:
             self._places.reset()
+
+    def set_smoothing(self, level: str) -> None:
+        """Smooth by another level from the next frame on, one of `SMOOTHING`; the filters start afresh.
+
+        Raises
+        ------
+        ValueError
+            If there is no such level.
+        """
+        self.options = replace(self.options, smooth=level)
+        self._smoother = LandmarkSmoother(level)
 
     def process_image(self, image: AnyImage, time: float) -> TrackedResult:
         """The faces of the next picture: (H, W, 3) uint8 BGR, with its time in seconds of the stream.

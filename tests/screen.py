@@ -8,12 +8,25 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+
+
+class _XImage(ctypes.Structure):
+    """The beginning of Xlib's structure."""
+
+    _fields_ = (
+        *((name, ctypes.c_int) for name in ("width", "height", "xoffset", "format")),
+        ("data", ctypes.c_void_p),
+        *((name, ctypes.c_int) for name in ("byte_order", "unit", "bit_order", "pad", "depth")),
+        ("bytes_per_line", ctypes.c_int),
+    )
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,43 @@ class Screen:
     def press(self, window: str, key: str) -> None:
         """Press a key with the focus on the window, which no window manager is there to give."""
         self._xdotool("windowfocus", "--sync", window, "key", key)
+
+    def press_until(
+        self, window: str, key: str, happened: Callable[[], bool], process: subprocess.Popen[str]
+    ) -> None:
+        """Press a key once, and wait until ``process`` has done what it asks for."""
+        self.press(window, key)
+        deadline = time.monotonic() + 60
+        while not happened():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline, f"{key} had no effect; the title is {self.title(window)!r}"
+            time.sleep(0.02)
+
+    def title(self, window: str) -> str:
+        """Text of the title bar."""
+        return self._xdotool("getwindowname", window)
+
+    def size(self, window: str) -> tuple[int, int]:
+        """Width and height of a window in pixels."""
+        words = dict(
+            line.split("=") for line in self._xdotool("getwindowgeometry", "--shell", window).splitlines()
+        )
+        return int(words["WIDTH"]), int(words["HEIGHT"])
+
+    def picture(self, window: str) -> NDArray[np.uint8]:
+        """(H, W, 3) BGR: what is on the screen in a window."""
+        width, height = self.size(window)
+        x11 = ctypes.CDLL(ctypes.util.find_library("X11"))
+        x11.XOpenDisplay.restype = ctypes.c_void_p
+        x11.XGetImage.restype = ctypes.POINTER(_XImage)
+        server = ctypes.c_void_p(x11.XOpenDisplay(self.display.encode()))
+        everything, by_pixel = ctypes.c_ulong(-1), 2
+        image = x11.XGetImage(server, ctypes.c_ulong(int(window)), 0, 0, width, height, everything, by_pixel)
+        assert image, "the window is not on the screen"
+        found = image.contents
+        pixels = np.frombuffer(ctypes.string_at(found.data, found.bytes_per_line * height), np.uint8)
+        x11.XCloseDisplay(server)
+        return pixels.reshape(height, found.bytes_per_line // 4, 4)[:, :width, :3]
 
     def press_close_button(self, window: str) -> None:
         """What a window manager sends when its close button is pressed: WM_DELETE_WINDOW."""

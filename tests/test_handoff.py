@@ -106,3 +106,25 @@ def test_handoff_error_comes_after_what_was_produced() -> None:
     with pytest.raises(FkpError, match="broken"):
         handoff.get()
     assert handoff.get() is None
+
+
+def test_ready_waits_until_get_would_not() -> None:
+    handoff: Handoff[int] = Handoff(2)
+    assert not handoff.ready(0.0)
+    thread = threading.Thread(target=handoff.put, args=(7,))
+    thread.start()
+    assert handoff.ready(60.0)
+    assert handoff.get() == 7
+    thread.join()
+    assert not handoff.ready(0.01)
+    handoff.finish()
+    assert handoff.ready(60.0)
+    assert handoff.get() is None
+
+
+@pytest.mark.parametrize("end", ["cancel", "interrupt"])
+def test_ready_ends_with_the_consumer(end: str) -> None:
+    handoff: Handoff[int] = Handoff(2)
+    getattr(handoff, end)()
+    assert handoff.ready(60.0)
+    assert handoff.get() is None

@@ -131,6 +131,24 @@ def test_a_lost_face_leaves_no_points_behind() -> None:
     assert [len(result.faces) for result in results] == [1] * 5 + [0] * 3
 
 
+def test_smoothing_can_be_changed_while_a_stream_runs() -> None:
+    world = World([face_at(300, 200)], noise=0.15)
+    pipeline = _pipeline(world, smooth="off")
+    begin = [pipeline.process(_frame(GREY, index)).faces[0] for index in range(5)]
+    assert all(np.array_equal(face.points, face.raw) for face in begin)
+    pipeline.set_smoothing("strong")
+    assert pipeline.options.smooth == "strong"
+    after = [pipeline.process(_frame(GREY, index)).faces[0] for index in range(5, 65)]
+    assert {face.id for face in after} == {begin[0].id}
+    smooth, raw = (
+        np.stack(points)[10:] for points in zip(*((face.points, face.raw) for face in after), strict=True)
+    )
+    assert smooth.std(0).mean() < 0.6 * raw.std(0).mean()
+    with pytest.raises(ValueError, match="smoothing is one of off, light"):
+        pipeline.set_smoothing("much")
+    assert pipeline.options.smooth == "strong"
+
+
 def test_a_face_that_comes_back_is_not_smoothed_towards_where_it_was() -> None:
     world = World()
     scenes = [[face_at(300, 200)]] * 5 + [[]] * 4 + [[face_at(330, 210)]] * 4

@@ -34,17 +34,19 @@ from fkp_live.choices import (
     PipelineOptions,
     check_range,
 )
+from fkp_live.commands.window_options import add_window_options, check_window
+from fkp_live.display.keys import keys_table
 from fkp_live.errors import UsageError
 from fkp_live.targets import Target, target
 
 _DESCRIPTION = "68 landmarks of every face of a camera or a video, frame by frame."
-_EPILOG = """\
+_EPILOG = f"""\
 commands:
   fkp-live bench ...     frames per second and latency, stage by stage (fkp-live bench --help)
   fkp-live doctor        what is installed, which providers really run, cameras, screen
 
 keys in the window:
-  q, Esc  quit      space  pause      h  HUD on and off      s  save the picture as PNG
+{keys_table()}
 
 examples:
   fkp-live 0
@@ -86,6 +88,7 @@ class Options:
     retry : seconds for which a live source that was lost is tried again
     quiet : neither progress nor log
     progress : one of `choices.PROGRESS`; None: the bar, unless ``quiet``
+    layers, fullscreen, window_size : what is painted of a face, and how the window is at first
     pipeline : how the stream is processed
     """
 
@@ -108,6 +111,9 @@ class Options:
     retry: float
     quiet: bool
     progress: str | None
+    layers: frozenset[str]
+    fullscreen: bool
+    window_size: tuple[int, int] | None
     pipeline: PipelineOptions
 
     @property
@@ -160,6 +166,7 @@ def _check(options: Options, *, camera: bool) -> None:
             "--start and --end are for files; --camera has no beginning.", "Use --max-frames instead."
         )
     check_range(options.start, options.end, options.max_frames)
+    check_window(headless=options.headless, fullscreen=options.fullscreen, size=options.window_size)
     if options.csv == options.jsonl == STDOUT:
         raise UsageError(
             "--csv - and --jsonl - cannot both have the standard output.", "Write one of them to a file."
@@ -255,6 +262,8 @@ def parser() -> argparse.ArgumentParser:
         choices=PROGRESS,
         help="on stderr: a bar, a JSON object for each update, or nothing (default: bar, off with --quiet)",
     )
+
+    add_window_options(made)
 
     group = made.add_argument_group("faces")
     group.add_argument(

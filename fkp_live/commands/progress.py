@@ -27,14 +27,17 @@ class HudFigures:
     stats : of the run; the frame rate is that of its time, so pauses and a file's pace are left out
     provider : execution provider that runs
     live : whether frames have an age to show; of a file it would be how far the decoder has read ahead
+    dropped : returns how many frames of a live source were dropped so far
 
     Attributes
     ----------
     current : the HUD of the last frame
     """
 
-    def __init__(self, stats: RunStats, provider: str, *, live: bool) -> None:
-        self._stats, self._provider, self._live = stats, provider, live
+    def __init__(
+        self, stats: RunStats, provider: str, *, live: bool, dropped: Callable[[], int] = int
+    ) -> None:
+        self._stats, self._provider, self._live, self._dropped = stats, provider, live, dropped
         self._rate, self._due = FrameRate(), 0.0
         self.current = Hud(0.0, None, provider, 0)
 
@@ -46,7 +49,8 @@ class HudFigures:
         if now >= self._due or not self.current.fps or len(result.faces) != self.current.faces:
             self._due = now + _HUD_SECONDS
             age = 1e3 * self._stats.age_of(result) if self._live else None
-            self.current = Hud(fps, age, self._provider, len(result.faces))
+            dropped = self._dropped() if self._live else None
+            self.current = Hud(fps, age, self._provider, len(result.faces), dropped=dropped)
         return self.current
 
 

@@ -18,11 +18,15 @@ from fkp_live import __version__
 from fkp_live.commands.cameras import drivers_silenced
 from fkp_live.commands.options import STDOUT, Options
 from fkp_live.commands.pace import Pace
+from fkp_live.commands.painting import Painting
 from fkp_live.commands.progress import HudFigures, log, progress_of
+from fkp_live.commands.recorder import Recorder
 from fkp_live.commands.signals import INTERRUPTED, Stops
 from fkp_live.commands.viewer import Viewer
+from fkp_live.commands.window_controls import controls, mirrored_at_first
+from fkp_live.commands.window_options import look_of
 from fkp_live.console import say, silence
-from fkp_live.display.overlay import draw
+from fkp_live.display.look import Look
 from fkp_live.display.screen import screen_problem
 from fkp_live.errors import ExitCode, InputError, SourceLostError, UsageError
 from fkp_live.inference.models import resolve_model
@@ -44,7 +48,7 @@ from fkp_live.sources import Source, open_source
 from fkp_live.sources.opening import check_asked, is_camera
 from fkp_live.sources.spec import local_files
 from fkp_live.stats import RunStats
-from fkp_live.stream import Painter, process_stream, settled
+from fkp_live.stream import process_stream, settled
 from fkp_live.types import Frame, FrameResult, Picture, SourceInfo
 
 # What is added to the niceness of the inference where a file is encoded beside it.
@@ -89,7 +93,9 @@ def run(options: Options, stops: Stops) -> int:
         if is_camera(spec):
             stack.enter_context(drivers_silenced())
         stats = RunStats()
-        hud = HudFigures(stats, pipeline.engine.provider, live=source.info.live)
+        hud = HudFigures(
+            stats, pipeline.engine.provider, live=source.info.live, dropped=lambda: source.dropped
+        )
         senders: list[Sender] = []
         for sender in _senders(options, source.info, pipeline):
             stack.enter_context(settled(sender))
@@ -98,10 +104,15 @@ def run(options: Options, stops: Stops) -> int:
             stack.enter_context(settled(sink)) for sink in _sinks(options, source.info, pipeline, stops)
         ]
         sinks: list[Sink] = [*records, *senders]
-        viewer = _viewer(options, source.info, hud, no_screen, alone=not records)
+        look = look_of(options.layers, hud=options.hud)
+        viewer = _viewer(options, source.info, look, no_screen, alone=not records)
+        recorder = None
         pace = Pace() if senders and not records and viewer is None and not source.info.live else None
         if viewer is not None:
             stack.enter_context(viewer)
+            recorder = Recorder(source.info, viewer.say)
+            sinks.append(stack.enter_context(settled(recorder)))
+            viewer.controls = controls(source, pipeline, recorder)
         if stops.own_process and options.out is not None and not source.info.live:
             _step_back_behind_the_encoder()
         progress = stack.enter_context(
@@ -110,9 +121,9 @@ def run(options: Options, stops: Stops) -> int:
         current = 0.0
 
         def on_frame(frame: Frame, result: FrameResult, painted: Picture | None) -> None:
-            if viewer is not None and painted is not None:
+            if viewer is not None:
                 with stats.stage("show"):
-                    viewer.show(frame, result, painted)
+                    viewer.show(frame)
             nonlocal current
             current = frame.time
             progress.advance(len(result.faces))
@@ -127,16 +138,15 @@ def run(options: Options, stops: Stops) -> int:
             gone = any(isinstance(sink, StreamSink) and sink.gone for sink in records)
             return stops.asked or gone or (viewer is not None and viewer.done)
 
-        paints = viewer is not None or any(sink.wants_picture for sink in sinks)
-        paint = _painter(hud, shown=options.hud) if paints else None
+        painting = Painting(look, hud, sinks, viewer)
         try:
             process_stream(
-                source,
+                source if viewer is None else viewer.frames(source, lambda: stops.asked),
                 pipeline,
                 sinks,
                 on_frame=on_frame,
                 between=between,
-                paint=paint,
+                paint=painting if painting.needed else None,
                 stop=stop,
                 max_frames=options.max_frames,
                 stats=stats,
@@ -152,14 +162,15 @@ def run(options: Options, stops: Stops) -> int:
             raise InputError(
                 f"No frame came out of {source.info.name}.", "Check --start and --end, or play it."
             )
-    code = _finish(options, source, [*records, *senders], senders, viewer, stats, stops, said=begins)
+    made = [*(viewer.snapshots if viewer else []), *(recorder.files if recorder else [])]
+    code = _finish(options, source, sinks, senders, made, stats, stops, said=begins)
     if lost is not None:
         raise lost
     return code
 
 
 def _viewer(
-    options: Options, info: SourceInfo, hud: HudFigures, no_screen: str | None, *, alone: bool
+    options: Options, info: SourceInfo, look: Look, no_screen: str | None, *, alone: bool
 ) -> Viewer | None:
     """The window, where it was asked for or helps; ``alone``: no file is written."""
     if options.headless or (options.headless is None and not info.live and not alone):
@@ -168,15 +179,14 @@ def _viewer(
         _note(options, f"No window: {no_screen}.")
         return None
     # A file that is only looked at plays at its own pace; one that is written, as fast as it can.
-    return Viewer(info, paced=alone and not info.live, hud=lambda: hud.current, hud_painted=options.hud)
-
-
-def _painter(hud: HudFigures, *, shown: bool) -> Painter[FrameResult]:
-    def paint(frame: Frame, result: FrameResult) -> Picture:
-        figures = hud(result)
-        return draw(frame.picture.copy(), result.faces, figures if shown else None)
-
-    return paint
+    return Viewer(
+        info,
+        paced=alone and not info.live,
+        look=look,
+        mirror=mirrored_at_first(options.source, mirror=options.mirror),
+        size=options.window_size,
+        fullscreen=options.fullscreen,
+    )
 
 
 def _finish(
@@ -184,13 +194,13 @@ def _finish(
     source: Source,
     sinks: list[Sink],
     senders: list[Sender],
-    viewer: Viewer | None,
+    made: list[str],
     stats: RunStats,
     stops: Stops,
     *,
     said: str,
 ) -> int:
-    """Print notes and summary, once every file has its name."""
+    """Print notes and summary, once every file has its name; ``made``: by keys of the window."""
     if any(isinstance(sink, StreamSink) and sink.gone for sink in sinks):
         # What is left in the buffer cannot be delivered, and the interpreter's end would fail on it.
         silence(sys.stdout)
@@ -201,7 +211,7 @@ def _finish(
     written = [str(path) for option, path in options.outputs.items() if stats.frames or option != "--out"]
     summary = stats.summary(
         dropped=source.dropped,
-        outputs=[*written, *(viewer.snapshots if viewer else [])],
+        outputs=[*written, *made],
         deliveries={sender.name: sender.delivery for sender in senders},
     )
     if not (options.fills_stdout and options.quiet):

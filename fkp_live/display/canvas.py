@@ -51,6 +51,23 @@ class Canvas:
         self.image = image
         self.height, self.width = image.shape[:2]
 
+    @property
+    def least_text(self) -> int:
+        """Height in pixels of the smallest text that can be read."""
+        return 8 if min(self.height, self.width) < 240 else 11
+
+    def text_height(self, scale: float = 1.0) -> int:
+        """Height in pixels of the usual text, times ``scale``."""
+        return max(self.least_text, round(scale * (min(self.height, self.width) // 38)))
+
+    def row(self, height: int) -> int:
+        """Pixels that the plate of a text is high."""
+        return int(text_mask("", height).shape[0])
+
+    def fill(self, x: int, y: int, width: int, height: int, colour: Colour) -> None:
+        """A rectangle of one colour, the part of it that lies in the picture."""
+        self.image[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)] = colour
+
     def lines(
         self, points: FloatArray, lines: Sequence[NDArray[np.intp]], colour: Colour, size: float
     ) -> None:
@@ -129,6 +146,13 @@ class _Yuv420Canvas(Canvas):
         halved = _brackets(x0 // 2, y0 // 2, x1 // 2, y1 // 2, length // 2)
         for plane, tint in zip(self._chroma, tints, strict=True):
             cv2.polylines(plane, halved, False, tint, (width + 1) // 2)
+
+    def fill(self, x: int, y: int, width: int, height: int, colour: Colour) -> None:
+        luma, *tints = _samples(self._space, colour)
+        x0, y0, x1, y1 = (max(edge, 0) for edge in (x, y, x + width, y + height))
+        self.image[y0:y1, x0:x1] = luma
+        for plane, tint in zip(self._chroma, tints, strict=True):
+            plane[y0 // 2 : (y1 + 1) // 2, x0 // 2 : (x1 + 1) // 2] = tint
 
     def _text(self, text: str, height: int, x: int, y: int, colour: Colour) -> None:
         luma, *tints = _samples(self._space, colour)

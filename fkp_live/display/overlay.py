@@ -1,4 +1,4 @@
-"""The overlay: points, contour lines, boxes, ids and the HUD, painted into a picture.
+"""The overlay: the layers of every face and the HUD, painted into a picture.
 
 Nothing here keeps state between pictures, and samples of a video are painted on in place, with no conversion. All
 strokes of a kind go to OpenCV in one call, and nothing is blended over the whole picture, so a face costs a fraction of
@@ -9,16 +9,17 @@ twice the bits), and of the box there are only corners, which rest while the fac
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fkp_live.display.canvas import DOTTED, FAR, Canvas, Colour, canvas_of, stroke_width
-from fkp_live.display.text import text_width
-from fkp_live.topology import CONTOURS
-from fkp_live.types import Face, FloatArray, Picture
+from fkp_live.display import layers
+from fkp_live.display.canvas import Canvas, Colour, canvas_of
+from fkp_live.display.look import Look
+from fkp_live.display.text import packed
+from fkp_live.types import Face, Picture, Pose
 
 # BGR. The colour of a face is that of its id, so that a change of id shows.
 _PALETTE: tuple[Colour, ...] = (
@@ -31,17 +32,6 @@ _PALETTE: tuple[Colour, ...] = (
     (200, 220, 60),
     (140, 140, 255),
 )
-_DARK: Colour = (24, 20, 16)
-_CORE: Colour = (255, 255, 255)
-
-# Points below this confidence are drawn smaller and dark.
-_WEAK = 0.5
-# Space between the points and the box, as a fraction of the face, so that the box does not run along the jaw; length
-# of a side of its corners; and the grid that they and the id are placed on.
-_AIR, _CORNER, _GRID = 0.06, 0.18, 0.011
-
-# Closed lines repeat their first point, so that one call draws closed and open ones.
-_LINES = tuple(np.array((*numbers, numbers[0]) if closed else numbers) for _, numbers, closed in CONTOURS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +45,7 @@ class Hud:
     provider : the execution provider that runs
     faces : number of faces in the frame
     note : anything else, such as "paused"
+    dropped : frames of a live source that a newer one replaced before they were read, None where it means nothing
     """
 
     fps: float
@@ -62,12 +53,15 @@ class Hud:
     provider: str
     faces: int
     note: str = ""
+    dropped: int | None = None
 
     def parts(self) -> list[str]:
         """The pieces of text, in reading order."""
         parts = [f"{self.fps:.1f} fps"]
         if self.age_ms is not None:
             parts.append(f"{self.age_ms:.0f} ms")
+        if self.dropped is not None:
+            parts.append(f"{self.dropped} dropped")
         parts.append(self.provider)
         parts.append("1 face" if self.faces == 1 else f"{self.faces} faces")
         if self.note:
@@ -87,6 +81,9 @@ def draw(
     contours: bool = True,
     box: bool = True,
     ids: bool = True,
+    pose: bool = False,
+    measures: bool = False,
+    scale: float = 1.0,
 ) -> Target:
     """Paint the faces and the HUD INTO ``picture`` and return it.
 
@@ -96,7 +93,10 @@ def draw(
         the clean one is still needed
     faces : as `FaceLandmarker` or `Pipeline` returned them, in pixels of this picture
     hud : text for the upper left corner, or None for none
-    points, contours, box, ids : which parts of a face to paint
+    points, contours, box, ids, pose, measures : which parts of a face to paint. Points are white where the network is
+        certain, and darker the less it is; pose is three axes at the tip of the nose: to the right (red), down (green),
+        where the face looks (blue); measures are bars for the openness of eyes and mouth
+    scale : of strokes, points and text; 1 is the usual size
 
     Example
     -------
@@ -106,67 +106,55 @@ def draw(
     for order, face in enumerate(faces):
         colour = _PALETTE[(order if face.id is None else face.id - 1) % len(_PALETTE)]
         size = float(max(face.box[2] - face.box[0], face.box[3] - face.box[1]))
-        corners = _corners(face.box, size)
+        around = layers.box_around(face.box, size)
         if box:
-            canvas.brackets(*corners, round(_CORNER * size), colour, stroke_width(size))
+            layers.paint_box(canvas, around, size, colour, scale)
         if contours:
-            canvas.lines(face.points, _LINES, colour, size)
+            layers.paint_contours(canvas, face.points, size * scale, colour)
         if points:
-            _paint_points(canvas, face.points, face.confidence, size)
+            layers.paint_points(canvas, face.points, face.confidence, size * scale)
+        if pose and face.pose is not None:
+            layers.paint_pose(canvas, face.points, face.pose, size, scale)
         if ids and face.id is not None:
-            _paint_id(canvas, face.id, corners[:2], colour, size)
+            layers.paint_id(canvas, face.id, around, size, colour, scale)
+        if measures and face.measures is not None:
+            layers.paint_measures(canvas, face.measures, around, size, colour, scale)
     if hud is not None:
-        _paint_hud(canvas, hud)
+        _paint_hud(canvas, hud, scale)
     return picture
 
 
-def _corners(box: FloatArray, size: float) -> tuple[int, int, int, int]:
-    """The box with air around it, on whole pixels of a coarse grid."""
-    grid = max(1, round(_GRID * size))
-    around = box + _AIR * size * np.array([-1, -1, 1, 1])
-    x0, y0, x1, y1 = (grid * np.rint(around / grid)).clip(-FAR, FAR).astype(int).tolist()
-    return x0, y0, x1, y1
+def draw_look(picture: Target, faces: Sequence[Face], hud: Hud, look: Look) -> Target:
+    """As `draw`, with the layers and the size of a look."""
+    shown = look.layers
+    return draw(
+        picture,
+        faces,
+        hud if "hud" in shown else None,
+        points="points" in shown,
+        contours="contours" in shown,
+        box="boxes" in shown,
+        ids="ids" in shown,
+        pose="pose" in shown,
+        measures="measures" in shown,
+        scale=look.scale,
+    )
 
 
-def _paint_points(canvas: Canvas, points: FloatArray, confidence: FloatArray, size: float) -> None:
-    sure = confidence >= _WEAK
-    if size < DOTTED:
-        canvas.pixels(points[~sure], _DARK)
-        canvas.pixels(points[sure], _CORE)
-        return
-    width = max(2, round(size / 75))
-    if not sure.all():
-        canvas.dots(points[~sure], _DARK, max(2, width - 1))
-    canvas.dots(points[sure], _CORE, width)
+def mirrored(face: Face, width: int) -> Face:
+    """The face as it is to be drawn on a picture ``width`` pixels wide that was turned left to right.
+
+    Right and left of its measures stay the person's own, and so does the order of the points.
+    """
+    x0, y0, x1, y1 = face.box.tolist()
+    points = np.asarray(face.points * (-1, 1) + (width - 1, 0), np.float32)
+    box = np.array([width - 1 - x1, y0, width - 1 - x0, y1], np.float32)
+    pose = face.pose and Pose(face.pose.pitch, -face.pose.yaw, -face.pose.roll)
+    return replace(face, points=points, box=box, pose=pose)
 
 
-def _paint_id(canvas: Canvas, number: int, corner: tuple[int, int], colour: Colour, size: float) -> None:
-    height = int(np.clip(size / 10, _smallest_text(canvas), _text_height(canvas)))
-    canvas.text(f"#{number}", corner[0], round(corner[1] - 1.7 * height), height, colour)
-
-
-def _paint_hud(canvas: Canvas, hud: Hud) -> None:
-    height = _text_height(canvas)
+def _paint_hud(canvas: Canvas, hud: Hud, scale: float) -> None:
+    height = canvas.text_height(scale)
     x = y = height // 2
-    for row in _rows(hud.parts(), height, canvas.width - height):
-        y += canvas.text(row, x, y, height, _CORE)
-
-
-def _rows(parts: Sequence[str], height: int, room: int) -> list[str]:
-    """Pack the parts into as few rows as fit into ``room`` pixels."""
-    rows = [parts[0]]
-    for part in parts[1:]:
-        longer = f"{rows[-1]}   {part}"
-        if text_width(longer, height) <= room:
-            rows[-1] = longer
-        else:
-            rows.append(part)
-    return rows
-
-
-def _text_height(canvas: Canvas) -> int:
-    return max(_smallest_text(canvas), min(canvas.height, canvas.width) // 38)
-
-
-def _smallest_text(canvas: Canvas) -> int:
-    return 8 if min(canvas.height, canvas.width) < 240 else 11
+    for row in packed(hud.parts(), height, canvas.width - height):
+        y += canvas.text(row, x, y, height, layers.CORE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import cv2
@@ -20,6 +21,18 @@ _SUPERSAMPLING = 4
 def text_width(text: str, height: int) -> int:
     """Pixels that the plate of a text is wide; a capital is about ``0.8 height`` high."""
     return sum(_glyph(char, height).shape[1] for char in f" {text} ")
+
+
+def packed(parts: Sequence[str], height: int, room: int, between: str = "   ") -> list[str]:
+    """Pack the parts, ``between`` them the space given, into as few rows as fit into ``room`` pixels."""
+    rows = list(parts[:1])
+    for part in parts[1:]:
+        longer = f"{rows[-1]}{between}{part}"
+        if text_width(longer, height) <= room:
+            rows[-1] = longer
+        else:
+            rows.append(part)
+    return rows
 
 
 @lru_cache(maxsize=64)

@@ -21,16 +21,26 @@ class Window:
 
     Parameters
     ----------
-    title : str
-        Text of the title bar.
-    size : (width, height) of the pictures in pixels
+    title : text of the title bar at first, and the window's name in OpenCV
+    pictures : (width, height) of the pictures in pixels
+    size : (width, height) of the window in pixels; None: that of the pictures, or smaller where they are large
+    fullscreen : whether it fills the screen at first
     """
 
-    def __init__(self, title: str, size: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        title: str,
+        pictures: tuple[int, int],
+        *,
+        size: tuple[int, int] | None = None,
+        fullscreen: bool = False,
+    ) -> None:
         self.title = title
         self._open = False
-        shrink = min(1.0, _LARGEST[0] / size[0], _LARGEST[1] / size[1])
-        self._size = (max(1, round(size[0] * shrink)), max(1, round(size[1] * shrink)))
+        self._titled = title
+        self._fullscreen = fullscreen
+        shrink = min(1.0, _LARGEST[0] / pictures[0], _LARGEST[1] / pictures[1])
+        self._size = size or (max(1, round(pictures[0] * shrink)), max(1, round(pictures[1] * shrink)))
 
     def show(self, image: Image, wait_ms: int = 1) -> int:
         """Show a (H, W, 3) uint8 BGR picture and handle the window's events for ``wait_ms``.
@@ -42,6 +52,8 @@ class Window:
             cv2.namedWindow(self.title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
             cv2.resizeWindow(self.title, *self._size)
             self._open = True
+            if self._fullscreen:
+                self._fill_screen()
         cv2.imshow(self.title, image)
         return self.wait(wait_ms)
 
@@ -49,6 +61,23 @@ class Window:
         """Handle events for ``wait_ms``, or until a key is pressed; returns the key as `show` does."""
         key = cv2.waitKey(max(1, wait_ms))
         return key if key == NO_KEY else key & 0xFF
+
+    def entitle(self, text: str) -> None:
+        """Change the text of the title bar."""
+        if self._open and text != self._titled:
+            self._titled = text
+            cv2.setWindowTitle(self.title, text)
+
+    def toggle_fullscreen(self) -> bool:
+        """Fill the screen, or go back to the window; whether it fills the screen now."""
+        self._fullscreen = not self._fullscreen
+        if self._open:
+            self._fill_screen()
+        return self._fullscreen
+
+    def _fill_screen(self) -> None:
+        kind = cv2.WINDOW_FULLSCREEN if self._fullscreen else cv2.WINDOW_NORMAL
+        cv2.setWindowProperty(self.title, cv2.WND_PROP_FULLSCREEN, kind)
 
     @property
     def closed(self) -> bool:

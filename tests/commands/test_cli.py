@@ -128,6 +128,14 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_screen: None) -> Pa
         ("a.mp4 --video b.mp4 --csv a.csv", "SOURCE"),
         ("a.mp4 b.mp4 --csv a.csv", "b.mp4"),
         ("--demo --csv", "--csv"),
+        ("--demo --csv a.csv --layers points,nose", "--layers: expected some of points,contours,boxes"),
+        ("--demo --csv a.csv --layers hud", "there is --hud"),
+        ("--demo --csv a.csv --layers ", "--layers"),
+        ("--demo --csv a.csv --window-size 1280", "--window-size: expected WIDTHxHEIGHT"),
+        ("--demo --csv a.csv --window-size 0x720", "--window-size"),
+        ("--demo --csv a.csv --window-size -1x720", "--window-size"),
+        ("--demo --csv a.csv --headless --fullscreen", "--fullscreen is for the window"),
+        ("--demo --csv a.csv --headless --window-size 640x480", "--window-size is for the window"),
     ],
 )
 def test_nonsense_is_refused_by_name(
@@ -155,6 +163,11 @@ def test_options_are_frozen_and_hold_what_was_given() -> None:
     assert given.outputs == {"--out": Path("a.mkv")}
     assert (given.mirror, given.hud, given.start, given.headless) == (True, False, 1.5, None)
     assert given.pipeline == PipelineOptions(max_faces=3, smooth="off")
+    assert (given.fullscreen, given.window_size) == (False, None)
+    assert given.layers == {"points", "contours", "boxes", "ids"}
+    more = parsed("--demo --layers pose,ids --window-size 1280x720 --fullscreen")
+    assert (more.layers, more.window_size, more.fullscreen) == ({"pose", "ids"}, (1280, 720), True)
+    assert (parsed("0 --layers none").layers, len(parsed("0 --layers all").layers)) == (frozenset(), 6)
     with pytest.raises(AttributeError):
         given.mirror = False  # type: ignore[misc]
     assert parsed("--camera 0 --csv a.csv").source == 0
@@ -598,19 +611,70 @@ def test_the_window_can_be_left(screen: Screen, tmp_path: Path, long_clip: Path,
     assert 0 < int(out.split(" frames")[0]) < 1200
 
 
-def test_space_pauses_and_s_saves_what_is_shown(screen: Screen, tmp_path: Path, long_clip: Path) -> None:
-    process = launched("--video", long_clip, cwd=tmp_path, env=screen.environment)
-    window = screen.wait_for_window("fkp-live: long.mp4", process)
-    screen.press(window, "space")
-    screen.press(window, "s")
+# Key for xdotool, and what the title bar says then, in a paused run.
+TITLED = [
+    *(("1", "points off"), ("2", "contours off"), ("3", "boxes off"), ("4", "ids off")),
+    *(("5", "pose on"), ("6", "measures on"), ("7", "hud off"), ("7", "hud on")),
+    *(("m", "mirrored"), ("m", "not mirrored"), ("plus", "size 1.4"), ("minus", "size 1")),
+    *(("bracketright", "smoothing strong"), ("bracketleft", "smoothing medium")),
+    *(("c", "neutral face"), ("f", "full screen"), ("f", "no full screen")),
+]
+
+
+def test_every_key_of_the_window(screen: Screen, tmp_path: Path) -> None:
+    """One run of the demo clip: what a key does is waited for in the title bar, the folder or the picture."""
+    words = ("--demo", "--window-size", "800x600", "--csv", "a.csv", "--no-headless")
+    process = launched(*words, cwd=tmp_path, env=screen.environment)
+    window = screen.wait_for_window("fkp-live: demo.mp4", process)
+
+    def press(key: str, happened: Callable[[], bool]) -> None:
+        screen.press_until(window, key, happened, process)
+
+    def titled(text: str) -> Callable[[], bool]:
+        return lambda: screen.title(window).endswith(text) or f" {text}" in screen.title(window)
+
+    def named(pattern: str) -> list[Path]:
+        return sorted(tmp_path.glob(pattern))
+
+    press("space", titled("paused"))
+    assert screen.size(window) == (800, 600)
+    for key, text in TITLED:
+        press(key, titled(text))
+    bright = screen.picture(window)[150:450, 100:700].mean()
+    press("h", lambda: bool(screen.picture(window)[150:450, 100:700].mean() < 0.6 * bright))
+    press("h", lambda: bool(screen.picture(window)[150:450, 100:700].mean() > 0.8 * bright))
+    press("s", lambda: len(named("demo-*-clean.png")) == 1)
+    press("r", titled("recording"))
+    press("space", lambda: len(named("demo-*.partial.mp4")) == 1)
+    press("r", lambda: len(named("demo-*[0-9].mp4")) == 1)
     screen.press(window, "q")
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    (saved,) = tmp_path.glob("*.png")
-    assert f"written: {saved.name}" in out
-    picture = cv2.imread(str(saved))
-    assert picture is not None
-    assert picture.shape == (96, 160, 3)
+
+    picture, clean = (cv2.imread(str(path)) for path in (*named("demo-*[0-9].png"), *named("*-clean.png")))
+    with open_source(demo_clip()) as source:
+        frames = {frame.time: frame.image.copy() for frame in source}
+    assert picture.shape == clean.shape == (480, 640, 3)
+    assert any(np.array_equal(clean, image) for image in frames.values())
+    # The layers as they were switched: pose and measures, neither points nor contours.
+    assert 0 < (picture != clean).any(2).mean() < 0.1
+    # The recording: frames of the clip, one after the other, at the same distances, and the table's rows.
+    (video,), (table,) = named("demo-*.mp4"), named("demo-*.csv")
+    with open_source(video) as source:
+        recorded = [(frame.time, frame.image) for frame in source]
+    rows, all_rows = rows_of(table), rows_of(tmp_path / "a.csv")
+    (first,) = (
+        n for n, row in enumerate(all_rows) if row["x_30"] == rows[0]["x_30"] and row["y_8"] == rows[0]["y_8"]
+    )
+    assert len(rows) == len(recorded)
+    for (seconds, image), row, whole in zip(recorded, rows, all_rows[first:], strict=False):
+        when = float(whole["timestamp"])
+        assert seconds == pytest.approx(when - float(all_rows[first]["timestamp"]), abs=0.001)
+        assert float(row["timestamp"]) == pytest.approx(seconds, abs=0.001)
+        source_image = frames[min(frames, key=lambda time, when=when: abs(time - when))]
+        assert np.abs(image[200:, :100].astype(int) - source_image[200:, :100]).mean() < 6
+    for path in named("demo-*"):
+        assert f"written: {path.name}" in out
 
 
 def test_a_file_in_the_window_plays_at_its_own_pace(screen: Screen, tmp_path: Path) -> None:

@@ -44,8 +44,18 @@ def test_another_number_of_faces_shows_at_once() -> None:
         assert figures(result(clock(), faces)).faces == faces
 
 
-def test_a_file_has_no_age_to_show() -> None:
-    assert HudFigures(RunStats(), "cpu", live=False)(result(0.0)).age_ms is None
+def test_a_file_has_neither_age_nor_drops_to_show() -> None:
+    hud = HudFigures(RunStats(), "cpu", live=False)(result(0.0))
+    assert (hud.age_ms, hud.dropped) == (None, None)
+
+
+def test_frames_of_a_live_source_that_were_dropped_are_counted() -> None:
+    clock, dropped = Clock(), [0]
+    figures = HudFigures(RunStats(clock), "cpu", live=True, dropped=lambda: dropped[0])
+    assert figures(result(clock())).dropped == 0
+    dropped[0] = 7
+    clock.pass_(0.3)
+    assert figures(result(clock())).dropped == 7
 
 
 def test_a_pause_is_neither_in_the_rate_nor_in_the_age() -> None:

@@ -23,6 +23,7 @@ STROKES: dict[str, Callable[[Canvas], object]] = {
     "lines": lambda canvas: canvas.lines(RING, CLOSED, YELLOW, 400.0),
     "dots": lambda canvas: canvas.dots(RING, YELLOW, 4),
     "pixels": lambda canvas: canvas.pixels(RING, YELLOW),
+    "fill": lambda canvas: canvas.fill(70, 40, 60, 30, YELLOW),
     "brackets": lambda canvas: canvas.brackets(70, 40, 131, 102, 20, YELLOW, 2),
 }
 

@@ -10,9 +10,15 @@ import numpy as np
 import pytest
 from shapes import face_at
 
-from fkp_live.display.overlay import Hud, draw
+from fkp_live import FaceLandmarker
+from fkp_live.colour import ColourSpace
+from fkp_live.display.layers import head_axes
+from fkp_live.display.look import LAYERS, Look
+from fkp_live.display.overlay import Hud, draw, draw_look, mirrored
 from fkp_live.geometry import box_of
-from fkp_live.types import Face, Image
+from fkp_live.images.picture import BgrPicture
+from fkp_live.images.yuv420 import Yuv420Picture
+from fkp_live.types import Face, Image, Measures, Pose
 
 HUD = Hud(fps=29.97, age_ms=12.4, provider="openvino", faces=2, note="paused")
 
@@ -22,6 +28,14 @@ def face(
 ) -> Face:
     points = face_at(x, y, eyes)
     return Face(points, np.full(68, confidence, np.float32), box_of(points), 0.9, number)
+
+
+AHEAD = Pose(0.0, 0.0, 0.0)
+
+
+def whole_face(pose: Pose = AHEAD, openness: float = 0.3, blink: bool = False, **more: Any) -> Face:
+    found = Measures(openness, openness, openness, blink, openness)
+    return replace(face(**more), pose=pose, measures=found)
 
 
 def flat(grey: int, height: int = 480, width: int = 640) -> Image:
@@ -73,10 +87,23 @@ def test_points_move_by_fractions_of_a_pixel() -> None:
 def test_points_of_low_confidence_are_smaller_and_dark() -> None:
     parts = {"contours": False, "box": False, "ids": False}
     strong = draw(flat(128), [face(confidence=0.9)], **parts)
-    weak = draw(flat(128), [face(confidence=0.2)], **parts)
+    weak = draw(flat(128), [face(confidence=0.45)], **parts)
     assert (strong > 200).all(2).sum() > 68
     assert not (weak > 200).any()
+    assert (weak < 60).all(2).sum() > 68
     assert 0 < painted(weak, 128).sum() < painted(strong, 128).sum()
+
+
+def test_points_fade_with_their_confidence() -> None:
+    parts = {"contours": False, "box": False, "ids": False}
+    shown = face()
+    confidence = np.linspace(0.05, 0.98, 68).astype(np.float32)
+    image = draw(flat(128), [replace(shown, confidence=confidence)], **parts)
+    cores = [int(image[y, x].mean()) for x, y in np.rint(shown.points).astype(int)]
+    assert cores[0] < 60
+    assert cores[-1] > 240
+    assert sum(a > b + 12 for a, b in itertools.pairwise(cores)) <= 2  # neighbours may cover one another
+    assert len({round(core, -1) for core in cores}) >= 4
 
 
 def test_one_weak_point_among_strong_ones() -> None:
@@ -96,6 +123,11 @@ def test_each_part_can_be_omitted() -> None:
         assert (draw(flat(128), [face()], **{**everything, part: False}) != whole).any(), part
     nothing = dict.fromkeys(everything, False)
     assert not painted(draw(flat(128), [face()], **nothing), 128).any()
+    # Axes and bars are painted only if they are asked for, and of what was computed.
+    for part in ("pose", "measures"):
+        assert (draw(flat(128), [whole_face()], **everything, **{part: True}) != whole).any(), part
+        assert np.array_equal(draw(flat(128), [whole_face()], **everything, **{part: False}), whole)
+        assert np.array_equal(draw(flat(128), [face()], **everything, **{part: True}), whole)
 
 
 def test_contours_run_along_the_face_only() -> None:
@@ -149,6 +181,145 @@ def test_a_face_without_id_has_no_text() -> None:
     assert not painted(draw(flat(128), [face(number=None)], **parts), 128).any()
 
 
+BARE = {"points": False, "contours": False, "box": False, "ids": False}
+RIGHT, UP = 0.5, 0.5
+
+
+@pytest.mark.parametrize(
+    ("pose", "nose", "chin", "side"),
+    [
+        (Pose(0, 0, 0), (0, 0), (0, 1), (1, 0)),
+        (Pose(0, RIGHT, 0), (np.sin(RIGHT), 0), (0, 1), (np.cos(RIGHT), 0)),
+        (Pose(UP, 0, 0), (0, -np.sin(UP)), (0, np.cos(UP)), (1, 0)),
+        # A head that lies on its side, clockwise in the picture: its chin points to the left, its own right side down.
+        (Pose(0, 0, np.pi / 2), (0, 0), (-1, 0), (0, 1)),
+        (Pose(UP, 0, np.pi / 2), (np.sin(UP), 0), (-np.cos(UP), 0), (0, 1)),
+    ],
+)
+def test_axes_point_where_the_head_does(pose: Pose, nose: Any, chin: Any, side: Any) -> None:
+    np.testing.assert_allclose(head_axes(pose), [side, chin, nose], atol=1e-9)
+
+
+def test_axes_are_painted_from_the_tip_of_the_nose() -> None:
+    shown = whole_face(Pose(0.0, 0.8, 0.0))
+    image = draw(flat(0), [shown], pose=True, **BARE)
+    x, y = np.rint(shown.points[30]).astype(int)
+    blue, green, red = (image[..., channel] > 150 for channel in range(3))
+    # To the right what is red and blue, below what is green.
+    assert (red | blue)[y, x + 20 : x + 60].all()
+    assert green[y + 30 : y + 60, x].all()
+    assert not painted(image, 0)[y, : x - 10].any()
+    assert not painted(image, 0)[: y - 10].any()
+    assert blue.any()
+
+
+def test_axes_of_a_real_face_point_as_it_looks(astronaut: Image) -> None:
+    (found,) = FaceLandmarker(provider="cpu")(astronaut)
+    assert found.pose is not None
+    side, chin, nose = head_axes(found.pose)
+    eyes = found.points[45] - found.points[36]
+    assert abs(np.arctan2(*(eyes[::-1])) - np.arctan2(*(side[::-1]))) < 0.12
+    assert chin[1] > 0.9
+    assert np.linalg.norm(nose) < 0.5
+
+
+def bar_lengths(image: Image, tint: Any) -> list[int]:
+    """Pixels of each bar, from top to bottom."""
+    rows = (np.abs(image.astype(int) - tint).max(2) < 4).sum(1)
+    return [int(row) for row, before in zip(rows[1:], rows, strict=False) if row and not before]
+
+
+def test_measures_are_bars_as_long_as_eyes_and_mouth_are_open() -> None:
+    open_, half, shut, blinking = (
+        draw(flat(128), [whole_face(openness=openness, blink=blink)], measures=True, **BARE)
+        for openness, blink in ((0.4, False), (0.2, False), (0.0, False), (0.2, True))
+    )
+    colour = (255, 200, 70)
+    wide, narrow = bar_lengths(open_, colour), bar_lengths(half, colour)
+    assert len(wide) == len(narrow) == 3
+    assert [a / b for a, b in zip(wide, narrow, strict=True)] == pytest.approx([2, 2, 2], rel=0.1)
+    assert bar_lengths(shut, colour) == []
+    # In a blink only the mouth's has the colour of the face.
+    assert len(bar_lengths(blinking, colour)) == 1
+    rows, columns = np.nonzero(painted(half, 128))
+    assert rows.min() > face().box[3]
+    assert columns.max() < 639
+
+
+@pytest.mark.parametrize("place", [(0, 0), (-100, 240), (640, 480), (320, -80), (320, 600)])
+@pytest.mark.parametrize("yuv", [False, True])
+def test_measures_stay_whole_in_the_picture(place: tuple[float, float], yuv: bool) -> None:
+    def of(x: float, y: float) -> Any:
+        target = Yuv420Picture.from_bgr(flat(128), ColourSpace()) if yuv else BgrPicture(flat(128))
+        return painted(draw(target, [whole_face(x=x, y=y)], measures=True, **BARE).bgr(), 128).sum()
+
+    assert of(*place) == pytest.approx(of(320, 200), rel=0.02)
+
+
+def test_both_forms_of_pictures_have_the_same_axes_and_bars() -> None:
+    shown = whole_face(Pose(0.3, 0.6, 0.2))
+    image = draw(flat(128), [shown], pose=True, measures=True, **BARE)
+    picture = draw(
+        Yuv420Picture.from_bgr(flat(128), ColourSpace()), [shown], pose=True, measures=True, **BARE
+    )
+    assert np.abs(picture.bgr().astype(int) - image).mean() < 1.5
+
+
+@pytest.mark.parametrize("eyes", [20, 60])
+def test_axes_have_their_colours_on_small_faces_too(eyes: float) -> None:
+    picture = draw(
+        Yuv420Picture.from_bgr(flat(128), ColourSpace()), [whole_face(eyes=eyes)], pose=True, **BARE
+    )
+    spread = picture.bgr().astype(int)
+    assert (spread.max(2) - spread.min(2) > 60).sum() > eyes
+
+
+def test_scale_makes_all_that_is_drawn_larger() -> None:
+    parts = ("points", "contours", "box", "ids", "pose", "measures")
+    for part in parts:
+        only = {**dict.fromkeys(parts, False), part: True}
+        small, usual, large = (
+            painted(draw(flat(0), [whole_face(eyes=200)], scale=scale, **only), 0).sum()
+            for scale in (0.5, 1.0, 2.0)
+        )
+        assert small <= usual < large, part
+    assert painted(draw(flat(0), [], HUD, scale=2.0), 0).sum() > 2 * painted(draw(flat(0), [], HUD), 0).sum()
+
+
+def test_a_mirrored_face_lies_on_the_mirrored_picture() -> None:
+    shown = replace(whole_face(Pose(0.1, 0.5, 0.2)), points=face_at(250, 200, 100, roll=0.3))
+    shown = replace(shown, box=box_of(shown.points))
+    straight = draw(flat(128), [shown], ids=False)
+    turned = draw(flat(128), [mirrored(shown, 640)], ids=False)
+    difference = np.abs(straight[:, ::-1].astype(int) - turned).max(2) > 60
+    assert difference.sum() < 0.1 * painted(turned, 128).sum()
+    again = mirrored(mirrored(shown, 640), 640)
+    np.testing.assert_allclose(again.points, shown.points)
+    np.testing.assert_allclose(again.box, shown.box, atol=1e-3)
+    assert again.pose == shown.pose
+    assert mirrored(shown, 640).pose == Pose(0.1, -0.5, -0.2)
+    assert mirrored(face(), 640).pose is None
+
+
+def test_a_look_paints_its_layers() -> None:
+    shown = [whole_face()]
+    everything = Look(frozenset(LAYERS))
+    whole = draw_look(flat(128), shown, HUD, everything)
+    for layer in LAYERS:
+        assert (draw_look(flat(128), shown, HUD, everything.switched(layer)) != whole).any(), layer
+    assert np.array_equal(draw_look(flat(128), shown, HUD, Look()), draw(flat(128), shown, HUD))
+    assert not painted(draw_look(flat(128), shown, HUD, Look(frozenset())), 128).any()
+
+
+def test_sizes_go_up_and_down_and_end() -> None:
+    look = Look()
+    assert look.switched("pose").switched("pose") == look
+    up = [look.resized(steps).scale for steps in range(-9, 10)]
+    assert up == sorted(up)
+    assert (up[0], up[9], up[-1]) == (0.5, 1.0, 4.0)
+    assert look.resized(2).resized(-2) == look
+
+
 @pytest.mark.parametrize("place", [(0, 0), (-100, 240), (640, 480), (320, -80)])
 def test_a_face_over_the_edge_is_the_visible_part_of_the_whole_face(place: tuple[float, float]) -> None:
     x, y = place
@@ -170,6 +341,7 @@ def test_of_a_face_far_outside_only_the_id_is_painted(place: tuple[float, float]
 
 def test_the_hud_shows_fps_age_provider_and_faces() -> None:
     assert HUD.parts() == ["30.0 fps", "12 ms", "openvino", "2 faces", "paused"]
+    assert replace(HUD, dropped=3).parts()[2] == "3 dropped"
     assert replace(HUD, faces=1, age_ms=None, note="").parts() == ["30.0 fps", "openvino", "1 face"]
 
 

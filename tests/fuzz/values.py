@@ -146,6 +146,7 @@ def runs(draw: st.DrawFn) -> list[str]:
         "--max-faces": ["1", "9" * 30],
         "--min-face": ["0.001", "1", "10", "39.5", "1e9", "1e300"],
         "--smooth": list(SMOOTHING),
+        "--layers": ["all", "none", "pose,measures", "points,points"],
         "--threads": ["1", "2"],
         "--model": ["fkp68-tiny", "fkp68", "yunet", "a" * 300, "clip.mp4"],
     }

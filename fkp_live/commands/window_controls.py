@@ -1,0 +1,33 @@
+"""What the keys of the window reach in a run: recorder, smoothing, the state of the source."""
+
+from __future__ import annotations
+
+from fkp_live.choices import SMOOTHING
+from fkp_live.commands.viewer import Controls, Recording
+from fkp_live.pipeline import Pipeline
+from fkp_live.sources import Source
+from fkp_live.sources.opening import is_camera
+
+
+def controls(source: Source, pipeline: Pipeline, recorder: Recording) -> Controls:
+    """The controls of a run."""
+    return Controls(
+        recorder,
+        smooth=lambda steps: smooth(pipeline, steps),
+        # A source that can lose its device says so in `state`.
+        status=lambda: getattr(source, "state", ""),
+    )
+
+
+def smooth(pipeline: Pipeline, steps: int) -> str:
+    """Smooth more (1) or less (-1), as far as levels go; the words to show."""
+    place = SMOOTHING.index(pipeline.options.smooth) + steps
+    level = SMOOTHING[min(max(place, 0), len(SMOOTHING) - 1)]
+    if level != pipeline.options.smooth:
+        pipeline.set_smoothing(level)
+    return f"smoothing {level}"
+
+
+def mirrored_at_first(source: int | str | None, *, mirror: bool) -> bool:
+    """Whether the window begins mirrored: for a camera, unless all of it is mirrored already by ``--mirror``."""
+    return source is not None and not mirror and is_camera(source)
