@@ -9,6 +9,7 @@ from fkp_live.errors import UsageError
 
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt", "openvino", "coreml", "directml")
 SMOOTHING = ("off", "light", "medium", "strong")
+COVERS = ("blur", "pixelate", "black")
 # 16,384 x 16,384, the largest side of H.264: more than any phone's picture, and 800 MB as BGR.
 MAX_PIXELS = 1 << 28
 

@@ -14,6 +14,7 @@ from typing import Any
 from fkp_live import __version__
 from fkp_live.arguments import MOST_THREADS, Help, Parser, file_path, filled, positive, seconds, whole_number
 from fkp_live.choices import MAX_PIXELS, PROVIDERS, SMOOTHING, PipelineOptions, check_range
+from fkp_live.commands.picture_edits import EditOptions, add_edit_options, edit_options
 from fkp_live.errors import UsageError
 
 _DESCRIPTION = "68 landmarks of every face of a camera or a video, frame by frame."
@@ -30,6 +31,7 @@ examples:
   fkp-live input.mp4 --out annotated.mp4
   fkp-live --video input.mp4 --csv points.csv --jsonl points.jsonl --headless
   fkp-live --demo --out annotated.mp4
+  fkp-live input.mp4 --background blur --out covered.mp4
 
 exit codes:
   0 ok, 1 failure, 2 usage, 3 input cannot be opened, 4 model missing or not ours,
@@ -54,6 +56,7 @@ class Options:
     max_pixels : refuse larger pictures by their header
     quiet : neither progress nor log
     pipeline : how the stream is processed
+    edits : how its pictures are changed
     """
 
     source: int | str | None
@@ -70,6 +73,7 @@ class Options:
     max_pixels: int
     quiet: bool
     pipeline: PipelineOptions
+    edits: EditOptions
 
     @property
     def outputs(self) -> dict[str, Path]:
@@ -97,7 +101,10 @@ def parse(arguments: Sequence[str]) -> Options:
     given = vars(parser().parse_args(arguments))
     camera, video, source, _, _ = (given.pop(name) for name in ("camera", "video", "source", "demo", "debug"))
     pipeline = PipelineOptions(**{field.name: given.pop(field.name) for field in fields(PipelineOptions)})
-    options = Options(source=(source or video) if camera is None else camera, pipeline=pipeline, **given)
+    edits = edit_options(given)
+    options = Options(
+        source=(source or video) if camera is None else camera, pipeline=pipeline, edits=edits, **given
+    )
     _check(options, camera=camera is not None)
     return options
 
@@ -192,6 +199,8 @@ def parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--smooth", choices=SMOOTHING, default=default.smooth, help="more smoothing: less jitter, more lag"
     )
+
+    add_edit_options(made)
 
     group = made.add_argument_group("inference")
     group.add_argument(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib import resources
 from pathlib import Path
@@ -16,6 +16,7 @@ import cv2
 
 from fkp_live import __version__
 from fkp_live.commands.options import Options
+from fkp_live.commands.picture_edits import EditOptions, edited, read_sticker
 from fkp_live.commands.progress import HudFigures, Progress, log
 from fkp_live.commands.signals import INTERRUPTED, Stops
 from fkp_live.commands.viewer import Viewer
@@ -29,7 +30,7 @@ from fkp_live.sinks import VIDEO_FORMATS, CsvSink, JsonlSink, Sink, VideoSink, c
 from fkp_live.sources import Source, open_source
 from fkp_live.sources.spec import local_files
 from fkp_live.stats import RunStats
-from fkp_live.stream import Painter, process_stream, settled
+from fkp_live.stream import Painter, Processor, process_stream, settled
 from fkp_live.types import Frame, FrameResult, Picture, SourceInfo
 
 # What is added to the niceness of the inference where a file is encoded beside it.
@@ -47,6 +48,7 @@ def run(options: Options, stops: Stops) -> int:
     spec = _demo_clip() if options.source is None else options.source
     _check_outputs(options, spec)
     no_screen = _check_screen(options)
+    sticker = read_sticker(options.edits)
     with ExitStack() as stack:
         stack.enter_context(_opencv_settings())
         pipeline = Pipeline(options.pipeline)
@@ -85,11 +87,15 @@ def run(options: Options, stops: Stops) -> int:
             return stops.asked or (viewer is not None and viewer.done)
 
         paints = viewer is not None or any(sink.wants_picture for sink in sinks)
-        paint = _painter(hud, shown=options.hud) if paints else None
+        paint = _painter(hud, options.edits, shown=options.hud) if paints else None
+        frames: Iterable[Frame] = source
+        processor: Processor = pipeline
+        if paints and options.edits.any:
+            frames = processor = edited(options.edits, sticker, source, pipeline, live=source.info.live)
         try:
             process_stream(
-                source,
-                pipeline,
+                frames,
+                processor,
                 sinks,
                 on_frame=on_frame,
                 between=between,
@@ -119,13 +125,20 @@ def _viewer(
         _note(options, f"No window: {no_screen}.")
         return None
     # A file that is only looked at plays at its own pace; one that is written, as fast as it can.
-    return Viewer(info, paced=alone and not info.live, hud=lambda: hud.current, hud_painted=options.hud)
+    return Viewer(
+        info,
+        paced=alone and not info.live,
+        hud=lambda: hud.current,
+        hud_painted=options.hud and options.edits.hud,
+    )
 
 
-def _painter(hud: HudFigures, *, shown: bool) -> Painter:
+def _painter(hud: HudFigures, edits: EditOptions, *, shown: bool) -> Painter:
     def paint(frame: Frame, result: FrameResult) -> Picture:
         figures = hud(result)
-        return draw(frame.picture.copy(), result.faces, figures if shown else None)
+        return draw(
+            frame.picture.copy(), result.faces, figures if shown and edits.hud else None, **edits.parts
+        )
 
     return paint
 
