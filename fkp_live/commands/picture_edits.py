@@ -45,7 +45,8 @@ class EditOptions:
     @property
     def parts(self) -> dict[str, bool]:
         """Which parts of a face `display.overlay.draw` is to paint."""
-        shown = self.overlay if self.overlay is not None else not (self.background or self.sticker)
+        default = self.only_points or not (self.background or self.sticker)
+        shown = default if self.overlay is None else self.overlay
         rest = shown and (self.overlay is True or not self.only_points)
         return {"points": shown, "contours": rest, "box": rest, "ids": rest}
 

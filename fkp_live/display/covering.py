@@ -31,7 +31,7 @@ _CROWN = 1.2
 # a head as a share of that height, for heads that are turned.
 _LEAST_HEIGHT, _LEAST_WIDTH = 0.7, 1.15
 # Added all around, as a share of the distance from the middle.
-_MARGIN = 0.1
+_MARGIN = 0.12
 # A detector's box ends at the brows; the outline reaches this share of its height above it, and this far beyond all
 # sides.
 _FOREHEAD, _BOX_MARGIN = 0.6, 0.12
