@@ -1,6 +1,6 @@
 """What ``--background`` leaves uncovered, and what it costs.
 
-    python -m benchmarks.covering VIDEO ... [--style pixelate] [--sheet FOLDER]
+    python -m benchmarks.covering VIDEO ... [--entering] [--style pixelate] [--sheet FOLDER]
 
 The detector looks at every frame of a film, which is more than a run does, with a score of 0.7 or more: once before and
 once after covering. Of each way to cover (faces of the results alone; with further heads that the detector finds; with
@@ -20,8 +20,9 @@ covered frames (every Nth one), and of the open ones.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -32,11 +33,14 @@ import numpy as np
 from benchmarks.script import run
 from fkp_live.arguments import whole_number
 from fkp_live.choices import COVERS
+from fkp_live.commands.bench.scenes import demo_clip
 from fkp_live.display.cover_tracks import HOLD, FaceCover
 from fkp_live.display.covering import cover
 from fkp_live.display.overlay import draw
 from fkp_live.engine import Engine
+from fkp_live.errors import UsageError
 from fkp_live.faces.shared_detector import SharedDetector
+from fkp_live.images.picture import BgrPicture
 from fkp_live.look_ahead import LookAhead
 from fkp_live.pipeline import Pipeline
 from fkp_live.sources import open_source
@@ -123,15 +127,32 @@ def share_in(mask: Image, find: FaceBox) -> float:
     return float((face & mask).sum() / visible) if visible else 1.0
 
 
-def watched(path: Path, style: str, detects: bool, seconds: float) -> Watch:
+def frames_of(path: Path) -> Iterator[Frame]:
+    """The frames of a film."""
+    with open_source(path) as source:
+        yield from source
+
+
+def entering(step: float, sign: int) -> Iterator[Frame]:
+    """The demo clip's first picture, sliding in over grey by ``step`` pixels a frame, from the left or the right."""
+    with open_source(demo_clip()) as source:
+        image = next(source).image
+    height, width = image.shape[:2]
+    for index in range(round(1.6 * width / step)):
+        place = sign * max(1.5 * width - step * index, 0.0)
+        matrix = np.array([[1.0, 0.0, place], [0.0, 1.0, 0.0]])
+        shifted = cv2.warpAffine(image, matrix, (width, height), borderValue=(120, 120, 120))
+        yield Frame(BgrPicture(np.asarray(shifted, np.uint8)), index, index / 30, perf_counter())
+
+
+def watched(frames: Iterable[Frame], style: str, detects: bool, seconds: float) -> Watch:
     """A film covered in one way."""
     pipeline = Pipeline(engine=Engine("cpu"))
     detector = SharedDetector(pipeline.engine.detector)
     watch = Watch(FaceCover(style, detect=detector if detects else None), style, pipeline.engine.detector)
-    with open_source(path) as source:
-        ahead = LookAhead(source, pipeline, [watch], seconds=seconds)
-        for frame in ahead:
-            ahead.process(frame)
+    ahead = LookAhead(frames, pipeline, [watch], seconds=seconds)
+    for frame in ahead:
+        ahead.process(frame)
     return watch
 
 
@@ -153,30 +174,41 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("videos", type=Path, nargs="+")
+    parser.add_argument("videos", type=Path, nargs="*")
+    parser.add_argument(
+        "--entering", action="store_true", help="also faces that slide in, made from the demo clip"
+    )
     parser.add_argument("--style", choices=COVERS, default="pixelate")
     parser.add_argument("--ways", type=whole_number(1, len(WAYS)), help="only way N, 1 to 3")
     parser.add_argument("--sheet", type=Path, metavar="FOLDER", help="write contact sheets of the last way")
     parser.add_argument("--nth", type=whole_number(1), default=8, help="frames of the sheet: every Nth one")
     args = parser.parse_args()
+    films: dict[str, Callable[[], Iterator[Frame]]] = {
+        path.stem: partial(frames_of, path) for path in args.videos
+    }
+    if args.entering:
+        for step, sign in ((9, 1), (13, -1), (20, 1)):
+            films[f"entering, {step} px"] = partial(entering, step, sign)
+    if not films:
+        raise UsageError("There is nothing to cover.", "Name a film, or give --entering.")
     ways = WAYS if args.ways is None else WAYS[args.ways - 1 : args.ways]
     head = f"{'film':<20}{'way':<18}{'frames':>7}{'faces':>7}{'open':>6}{'found':>7}{'in cover':>10}{'cover/draw':>12}"
     print(f"{args.style}\n{head}")
-    for path in args.videos:
+    for film, frames in films.items():
         for name, detects, seconds in ways:
-            watch = watched(path, args.style, detects, seconds)
+            watch = watched(frames(), args.style, detects, seconds)
             ratio = float(np.median(watch.ratios)) if watch.ratios else float("nan")
             print(
-                f"{path.stem:<20}{name:<18}{len(watch.shares):>7}{watch.faces:>7}{len(watch.open):>6}"
+                f"{film:<20}{name:<18}{len(watch.shares):>7}{watch.faces:>7}{len(watch.open):>6}"
                 f"{watch.found:>7}{watch.taken:>10}{ratio:>12.2f}",
                 flush=True,
             )
         if args.sheet:
             for number, begin in enumerate(range(0, len(watch.pictures), 48 * args.nth)):
                 part = watch.pictures[begin : begin + 48 * args.nth : args.nth]
-                sheet(part, args.sheet / f"{path.stem}_{number}.jpg")
+                sheet(part, args.sheet / f"{film}_{number}.jpg")
             if watch.open:
-                sheet([watch.pictures[i] for i in watch.open[:48]], args.sheet / f"{path.stem}_open.jpg")
+                sheet([watch.pictures[i] for i in watch.open[:48]], args.sheet / f"{film}_open.jpg")
 
 
 if __name__ == "__main__":
