@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from fkp_live.arguments import filled, whole_number
@@ -26,14 +26,14 @@ class EditOptions:
     ----------
     background : what covers every face: one of `choices.COVERS`, None for nothing
     only_points : black pictures with nothing but the points
-    except_ids : faces that stay uncovered
+    except_id : ids of the faces that stay uncovered
     sticker : "glasses", or a PNG file to lay on the eyes; None for none
     overlay : whether points, contours, boxes, ids and HUD are painted; None: unless faces are covered or have stickers
     """
 
     background: str | None = None
     only_points: bool = False
-    except_ids: tuple[int, ...] = ()
+    except_id: tuple[int, ...] = ()
     sticker: str | None = None
     overlay: bool | None = None
 
@@ -99,10 +99,9 @@ def edit_options(given: dict[str, Any]) -> EditOptions:
     UsageError
         For a combination that makes no sense.
     """
-    names = {"background", "only_points", "sticker", "overlay"}
-    taken = {name: given.pop(name) for name in names}
-    options = EditOptions(except_ids=tuple(dict.fromkeys(given.pop("except_id"))), **taken)
-    if options.except_ids and not options.background:
+    taken = {field.name: given.pop(field.name) for field in fields(EditOptions)}
+    options = EditOptions(**taken | {"except_id": tuple(dict.fromkeys(taken["except_id"]))})
+    if options.except_id and not options.background:
         raise UsageError(
             "--except-id without --background: no face is covered.", "Add --background blur, or omit it."
         )
@@ -148,7 +147,7 @@ def edited(
         detector = pipeline.engine.detector = SharedDetector(pipeline.engine.detector)
         every = min(EVERY, pipeline.options.detect_every)
         edits.append(
-            FaceCover(options.background, except_ids=options.except_ids, detect=detector, every=every)
+            FaceCover(options.background, except_ids=options.except_id, detect=detector, every=every)
         )
         seconds = 0.0 if live else HOLD
     if options.only_points:

@@ -103,7 +103,7 @@ def test_what_the_overlay_paints(words: str, painted: set[str]) -> None:
 
 def test_ids_may_be_repeated() -> None:
     words = ["--demo", "--csv", "a.csv", "--background", "blur", "--except-id", "3", "--except-id", "1"]
-    assert parse([*words, "--except-id", "3"]).edits.except_ids == (3, 1)
+    assert parse([*words, "--except-id", "3"]).edits.except_id == (3, 1)
 
 
 # ----- files
