@@ -73,7 +73,6 @@ def add_edit_options(parser: argparse.ArgumentParser) -> None:
         "--except-id",
         type=whole_number(1),
         action="append",
-        default=[],
         metavar="N",
         help="with --background: leave the face with this id as it is; may be repeated",
     )
@@ -100,7 +99,7 @@ def edit_options(given: dict[str, Any]) -> EditOptions:
         For a combination that makes no sense.
     """
     taken = {field.name: given.pop(field.name) for field in fields(EditOptions)}
-    options = EditOptions(**taken | {"except_id": tuple(dict.fromkeys(taken["except_id"]))})
+    options = EditOptions(**taken | {"except_id": tuple(dict.fromkeys(taken["except_id"] or ()))})
     if options.except_id and not options.background:
         raise UsageError(
             "--except-id without --background: no face is covered.", "Add --background blur, or omit it."

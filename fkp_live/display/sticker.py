@@ -24,6 +24,7 @@ from fkp_live.types import Face, FloatArray, Frame, FrameResult, Image, Picture
 GLASSES = "glasses"
 # Longest side of a sticker in pixels.
 MOST_SIDE = 4096
+_MOST_BYTES = 2 * 4 * MOST_SIDE**2
 _PNG, _RGBA = b"\x89PNG\r\n\x1a\n", 6
 _KINDS = {0: "grey", 2: "RGB without transparency", 3: "a palette", 4: "grey with transparency"}
 _CURE = "Save it as a PNG with 8-bit RGBA colours."
@@ -51,11 +52,13 @@ def load_sticker(name: str | Path) -> Image:
     if name == GLASSES:
         return _decoded(resources.files("fkp_live").joinpath("assets/glasses.png").read_bytes(), GLASSES)
     path = Path(name)
+    if path.exists() and not path.is_file():
+        raise InputError(f"The sticker {path} is not a file.", _CURE)
     try:
         with path.open("rb") as file:
             head = file.read(33)
             _check_header(head, path)
-            return _decoded(head + file.read(), str(path))
+            return _decoded(head + file.read(_MOST_BYTES), str(path))
     except FileNotFoundError:
         raise InputError(
             f"There is no sticker {path}.", f"Name a PNG file, or {GLASSES} for those in the package."

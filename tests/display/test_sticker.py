@@ -179,7 +179,8 @@ def test_files_that_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.png").write_bytes(b"")
     cases = {
         tmp_path / "nothing.png": "no sticker",
-        tmp_path: "cannot be read",
+        tmp_path: "not a file",
+        Path("/dev/null"): "not a file" if Path("/dev/null").exists() else "no sticker",
         written("rgb.png", plain()[..., :3]): "without transparency",
         written("grey.png", plain()[..., 0]): "grey",
         written("deep.png", plain().astype(np.uint16)): "16-bit",
