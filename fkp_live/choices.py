@@ -14,6 +14,7 @@ SMOOTHING = ("off", "light", "medium", "strong")
 ID_ORDERS = ("appearance", "left-right")
 PROGRESS = ("bar", "jsonl", "off")
 CSV_COLUMN_SETS = ("all", "openface")
+COVERS = ("blur", "pixelate", "black")
 # 16,384 x 16,384, the largest side of H.264: more than any phone's picture, and 800 MB as BGR.
 MAX_PIXELS = 1 << 28
 

@@ -27,7 +27,10 @@ FLOORS = (
 )
 FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 # Root modules that are not vocabulary.
-ROOT_ROOMS = {"engine": "pipeline", "pipeline": "pipeline", "stream": "pipeline", "__main__": "commands"}
+ROOT_ROOMS = {
+    **dict.fromkeys(("engine", "pipeline", "stream", "look_ahead"), "pipeline"),
+    "__main__": "commands",
+}
 # Where a package may be imported; nowhere for an empty tuple.
 HOMES = {
     "onnxruntime": ("inference/",),

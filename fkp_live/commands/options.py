@@ -34,6 +34,7 @@ from fkp_live.choices import (
     PipelineOptions,
     check_range,
 )
+from fkp_live.commands.picture_edits import EditOptions, add_edit_options, edit_options
 from fkp_live.commands.window_options import add_window_options, check_window
 from fkp_live.display.keys import keys_table
 from fkp_live.errors import UsageError
@@ -55,6 +56,7 @@ examples:
   fkp-live --demo --out annotated.mp4
   fkp-live 0 --jsonl - --headless | your-program
   fkp-live 0 --send osf://127.0.0.1 --send lsl://face
+  fkp-live input.mp4 --background blur --out covered.mp4
 
 exit codes:
   0 ok, 1 failure, 2 usage, 3 input cannot be opened, 4 model missing or not ours,
@@ -90,6 +92,7 @@ class Options:
     progress : one of `choices.PROGRESS`; None: the bar, unless ``quiet``
     layers, fullscreen, window_size : what is painted of a face, and how the window is at first
     pipeline : how the stream is processed
+    edits : how its pictures are changed
     """
 
     source: int | str | None
@@ -115,6 +118,7 @@ class Options:
     fullscreen: bool
     window_size: tuple[int, int] | None
     pipeline: PipelineOptions
+    edits: EditOptions
 
     @property
     def outputs(self) -> dict[str, Path]:
@@ -155,7 +159,10 @@ def parse(arguments: Sequence[str]) -> Options:
     named = f"camera://{number}" if isinstance(number, str) else number
     given["send"] = tuple(given["send"] or ())
     pipeline = PipelineOptions(**{field.name: given.pop(field.name) for field in fields(PipelineOptions)})
-    options = Options(source=(source or video) if named is None else named, pipeline=pipeline, **given)
+    edits = edit_options(given)
+    options = Options(
+        source=(source or video) if named is None else named, pipeline=pipeline, edits=edits, **given
+    )
     _check(options, camera=number is not None)
     return options
 
@@ -296,6 +303,7 @@ def parser() -> argparse.ArgumentParser:
         help="ids in the order in which faces appear, or by place from left to right for people who sit side by side: "
         "a place keeps its number when it is left; a new one between others shifts those to its right",
     )
+    add_edit_options(made)
 
     group = made.add_argument_group("inference")
     group.add_argument(

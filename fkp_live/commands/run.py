@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib import resources
 from pathlib import Path
@@ -19,12 +19,12 @@ from fkp_live.commands.cameras import drivers_silenced
 from fkp_live.commands.options import STDOUT, Options
 from fkp_live.commands.pace import Pace
 from fkp_live.commands.painting import Painting
+from fkp_live.commands.picture_edits import edited, read_sticker
 from fkp_live.commands.progress import HudFigures, log, progress_of
 from fkp_live.commands.recorder import Recorder
 from fkp_live.commands.signals import INTERRUPTED, Stops
 from fkp_live.commands.viewer import Viewer
 from fkp_live.commands.window_controls import controls, mirrored_at_first
-from fkp_live.commands.window_options import look_of
 from fkp_live.console import say, silence
 from fkp_live.display.look import Look
 from fkp_live.display.screen import screen_problem
@@ -48,7 +48,7 @@ from fkp_live.sources import Source, open_source
 from fkp_live.sources.opening import check_asked, is_camera
 from fkp_live.sources.spec import local_files
 from fkp_live.stats import RunStats
-from fkp_live.stream import process_stream, settled
+from fkp_live.stream import Processor, process_stream, settled
 from fkp_live.types import Frame, FrameResult, Picture, SourceInfo
 
 # What is added to the niceness of the inference where a file is encoded beside it.
@@ -70,6 +70,7 @@ def run(options: Options, stops: Stops) -> int:
         check_target(to)
     lost: SourceLostError | None = None
     no_screen = _check_screen(options)
+    sticker = read_sticker(options.edits)
     with ExitStack() as stack:
         stack.enter_context(_opencv_settings())
         pipeline = Pipeline(options.pipeline)
@@ -104,7 +105,7 @@ def run(options: Options, stops: Stops) -> int:
             stack.enter_context(settled(sink)) for sink in _sinks(options, source.info, pipeline, stops)
         ]
         sinks: list[Sink] = [*records, *senders]
-        look = look_of(options.layers, hud=options.hud)
+        look = Look(options.edits.layers(options.layers, hud=options.hud))
         viewer = _viewer(options, source.info, look, no_screen, alone=not records)
         recorder = None
         pace = Pace() if senders and not records and viewer is None and not source.info.live else None
@@ -139,10 +140,14 @@ def run(options: Options, stops: Stops) -> int:
             return stops.asked or gone or (viewer is not None and viewer.done)
 
         painting = Painting(look, hud, sinks, viewer)
+        frames: Iterable[Frame] = source if viewer is None else viewer.frames(source, lambda: stops.asked)
+        processor: Processor[FrameResult] = pipeline
+        if painting.needed and options.edits.any:
+            frames = processor = edited(options.edits, sticker, frames, pipeline, live=source.info.live)
         try:
             process_stream(
-                source if viewer is None else viewer.frames(source, lambda: stops.asked),
-                pipeline,
+                frames,
+                processor,
                 sinks,
                 on_frame=on_frame,
                 between=between,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fkp_live.choices import SMOOTHING
 from fkp_live.commands.viewer import Controls, Recording
+from fkp_live.errors import InputError
 from fkp_live.pipeline import Pipeline
 from fkp_live.sources import Source
 from fkp_live.sources.opening import is_camera
@@ -30,4 +31,9 @@ def smooth(pipeline: Pipeline, steps: int) -> str:
 
 def mirrored_at_first(source: int | str | None, *, mirror: bool) -> bool:
     """Whether the window begins mirrored: for a camera, unless all of it is mirrored already by ``--mirror``."""
-    return source is not None and not mirror and is_camera(source)
+    if source is None or mirror:
+        return False
+    try:
+        return is_camera(source)
+    except InputError:
+        return False  # opening it says what is wrong

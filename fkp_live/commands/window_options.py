@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 
-from fkp_live.display.look import FACE_LAYERS, USUAL_LAYERS, Look
+from fkp_live.display.look import FACE_LAYERS, USUAL_LAYERS
 from fkp_live.errors import UsageError
 
 _SMALLEST, _LARGEST = 16, 16_384  # pixels of a side of the window
@@ -52,11 +52,6 @@ def window_size(text: str) -> tuple[int, int]:
             f"expected WIDTHxHEIGHT from {_SMALLEST} to {_LARGEST}, such as 1280x720, got {text!r}"
         )
     return size
-
-
-def look_of(layers: frozenset[str], *, hud: bool) -> Look:
-    """The look of pictures that are written, and of the window at first."""
-    return Look(layers | {"hud"} if hud else layers)
 
 
 def check_window(*, headless: bool | None, fullscreen: bool, size: tuple[int, int] | None) -> None:

@@ -204,8 +204,9 @@ def test_help_names_every_option_of_the_contract(capsys: pytest.CaptureFixture[s
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
     given = parsed("--demo --csv a")
-    names = {field.name for field in (*dataclasses.fields(given), *dataclasses.fields(given.pipeline))}
-    for option in (names - {"source", "pipeline"}) | {"camera", "video", "demo", "version"}:
+    parts = (given, given.pipeline, given.edits)
+    names = {field.name for part in parts for field in dataclasses.fields(part)}
+    for option in (names - {"source", "pipeline", "edits"}) | {"camera", "video", "demo", "version"}:
         assert re.search(rf"--{option.replace('_', '-')}\b", text), option
     for word in ("--no-overwrite", "bench", "doctor", "130"):
         assert word in text

@@ -1,0 +1,213 @@
+"""--background, --only-points, --except-id, --sticker and --overlay, from words to files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from fkp_live.commands.cli import main
+from fkp_live.commands.options import parse
+from fkp_live.engine import Engine
+from fkp_live.errors import UsageError
+from fkp_live.pipeline import Pipeline
+from fkp_live.sources import open_source
+from fkp_live.types import Frame, FrameResult, Picture
+
+FRAMES = 12
+DEMO = Path(__file__).parents[2] / "fkp_live" / "assets" / "demo.mp4"
+
+
+def run(folder: Path, *words: str) -> list[Frame]:
+    """The frames of the file that the command writes of the demo."""
+    out = folder / "out.mp4"
+    common = [
+        "--demo",
+        "--out",
+        str(out),
+        "--headless",
+        "--quiet",
+        "--overwrite",
+        "--max-frames",
+        str(FRAMES),
+    ]
+    assert main([*common, *words]) == 0
+    with open_source(out) as source:
+        return list(source)
+
+
+@pytest.fixture(scope="module")
+def clean() -> list[Frame]:
+    with open_source(DEMO, max_frames=FRAMES) as source:
+        return list(source)
+
+
+@pytest.fixture(scope="module")
+def masks(clean: list[Frame]) -> list[np.ndarray]:
+    """(H, W) bool of each frame: inside of the points' hull."""
+    pipeline = Pipeline(engine=Engine("cpu"))
+    found = []
+    for frame in clean:
+        mask = np.zeros(frame.picture.size[::-1], np.uint8)
+        hull = cv2.convexHull(pipeline.process(frame).faces[0].points)
+        found.append(cv2.fillConvexPoly(mask, np.rint(hull).astype(np.int32), 1) > 0)
+    return found
+
+
+def difference(a: Frame, b: Frame) -> np.ndarray:
+    return np.abs(a.image.astype(int) - b.image).max(2)
+
+
+# ----- words
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("--background smear", "--background"),
+        ("--background", "--background"),
+        ("--background blur --only-points", "--only-points"),
+        ("--except-id 1", "--except-id"),
+        ("--only-points --except-id 1", "--except-id"),
+        ("--background blur --except-id 0", "--except-id"),
+        ("--background blur --except-id one", "--except-id"),
+        ("--only-points --no-overlay", "--no-overlay"),
+        ("--sticker=", "--sticker"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(words: str, named: str) -> None:
+    with pytest.raises(UsageError, match=named):
+        parse(["--demo", "--csv", "a.csv", *words.split()])
+
+
+@pytest.mark.parametrize(
+    ("words", "painted"),
+    [
+        ("", {"points", "contours", "boxes", "ids", "hud"}),
+        ("--no-overlay", set()),
+        ("--background blur", set()),
+        ("--sticker glasses", set()),
+        ("--background blur --overlay", {"points", "contours", "boxes", "ids", "hud"}),
+        ("--background blur --overlay --layers pose --no-hud", {"pose"}),
+        ("--only-points", {"points"}),
+        ("--only-points --sticker glasses", {"points"}),
+        ("--only-points --overlay", {"points", "contours", "boxes", "ids", "hud"}),
+    ],
+)
+def test_what_the_overlay_paints(words: str, painted: set[str]) -> None:
+    options = parse(["--demo", "--csv", "a.csv", *words.split()])
+    assert options.edits.layers(options.layers, hud=options.hud) == painted
+
+
+def test_ids_may_be_repeated() -> None:
+    words = ["--demo", "--csv", "a.csv", "--background", "blur", "--except-id", "3", "--except-id", "1"]
+    assert parse([*words, "--except-id", "3"]).edits.except_id == (3, 1)
+
+
+# ----- files
+
+
+@pytest.mark.parametrize("style", ["blur", "pixelate", "black"])
+def test_every_face_is_covered_and_the_rest_is_as_it_was(
+    tmp_path: Path, clean: list[Frame], masks: list[np.ndarray], style: str
+) -> None:
+    frames = run(tmp_path, "--background", style)
+    assert [frame.time for frame in frames] == [frame.time for frame in clean]
+    for before, after, mask in zip(clean, frames, masks, strict=True):
+        assert (difference(before, after)[mask] > 8).mean() > 0.5
+        # Far from the face, and where the HUD would be.
+        assert np.median(difference(before, after)[:40, :120]) <= 4
+        assert np.abs(np.diff(after.image[..., 1].astype(int), axis=1))[mask[:, 1:]].mean() < (
+            np.abs(np.diff(before.image[..., 1].astype(int), axis=1))[mask[:, 1:]].mean()
+        )
+
+
+def test_an_excepted_face_is_left_as_it_was(
+    tmp_path: Path, clean: list[Frame], masks: list[np.ndarray]
+) -> None:
+    frames = run(tmp_path, "--background", "black", "--except-id", "1")
+    for before, after, mask in zip(clean, frames, masks, strict=True):
+        assert np.median(difference(before, after)[mask]) <= 6
+
+
+def test_only_the_points_remain(tmp_path: Path, clean: list[Frame], masks: list[np.ndarray]) -> None:
+    for after, mask in zip(run(tmp_path, "--only-points"), masks, strict=True):
+        around = cv2.dilate(mask.astype(np.uint8), np.ones((25, 25), np.uint8)) > 0
+        assert after.image[~around].max() < 12
+        assert 0.005 < (after.image[around] > 128).mean() < 0.2
+        # Grey points on black: no colour of the picture.
+        assert np.ptp(after.image.astype(int), axis=2).mean() < 3
+
+
+def test_the_sticker_is_on_the_eyes(tmp_path: Path, clean: list[Frame], masks: list[np.ndarray]) -> None:
+    frames = run(tmp_path, "--sticker", "glasses")
+    pipeline = Pipeline(engine=Engine("cpu"))
+    for before, after in zip(clean, frames, strict=True):
+        points = pipeline.process(before).faces[0].points
+        right, left, mouth = (
+            points[numbers].mean(0) for numbers in (range(36, 42), range(42, 48), range(48, 68))
+        )
+        for x, y in np.rint([right, left]).astype(int):
+            assert difference(before, after)[y - 4 : y + 5, x - 4 : x + 5].mean() > 10
+        x, y = np.rint(mouth).astype(int)
+        assert difference(before, after)[y - 4 : y + 5, x - 4 : x + 5].mean() < 8
+
+
+def test_a_bad_sticker_ends_with_3_before_anything_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("opened")
+
+    monkeypatch.setattr("fkp_live.commands.run.Pipeline", never)
+    monkeypatch.setattr("fkp_live.commands.run.open_source", never)
+    out = tmp_path / "a.mp4"
+    words = ["--demo", "--headless", "--out", str(out), "--sticker", str(tmp_path / "none.png")]
+    assert main(words) == 3
+    assert "none.png" in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("words", [["--background", "blur"], ["--only-points"], ["--sticker", "glasses"]])
+def test_the_numbers_stay_the_same(tmp_path: Path, words: list[str]) -> None:
+    common = ["--demo", "--headless", "--quiet", "--max-frames", "20", "--provider", "cpu"]
+    plain, edited = tmp_path / "plain.csv", tmp_path / "edited.csv"
+    assert main([*common, "--csv", str(plain)]) == 0
+    assert main([*common, "--csv", str(edited), "--out", str(tmp_path / "a.mp4"), *words]) == 0
+    assert edited.read_bytes() == plain.read_bytes()
+
+
+def test_nothing_uncovered_reaches_the_window_and_its_clean_frames(
+    monkeypatch: pytest.MonkeyPatch, clean: list[Frame], masks: list[np.ndarray], tmp_path: Path
+) -> None:
+    shown: list[tuple[Picture, Picture]] = []
+
+    class Viewer:
+        """Keeps what the window is given: the clean frame and the painted picture."""
+
+        def __init__(self, *_: Any, **__: Any) -> None:
+            self.done, self.snapshots = False, []
+
+        def __enter__(self) -> Viewer:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def show(self, frame: Frame, result: FrameResult, painted: Picture) -> None:
+            shown.append((frame.picture, painted))
+            assert (frame.index, frame.time) == (result.index, result.time)
+
+        def wait(self, stopped: Any) -> None:
+            pass
+
+    monkeypatch.setattr("fkp_live.commands.run.Viewer", Viewer)
+    monkeypatch.setattr("fkp_live.commands.run.screen_problem", lambda: None)
+    assert main(["--demo", "--background", "black", "--quiet", "--max-frames", str(FRAMES)]) == 0
+    assert len(shown) == FRAMES
+    for pictures, mask in zip(shown, masks, strict=True):
+        for picture in pictures:
+            assert picture.bgr()[mask].max() <= 1
