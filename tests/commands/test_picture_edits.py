@@ -8,14 +8,16 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from written import frames_in
 
 from fkp_live.commands.cli import main
 from fkp_live.commands.options import parse
+from fkp_live.display.window import NO_KEY
 from fkp_live.engine import Engine
 from fkp_live.errors import UsageError
 from fkp_live.pipeline import Pipeline
 from fkp_live.sources import open_source
-from fkp_live.types import Frame, FrameResult, Picture
+from fkp_live.types import Frame, Image
 
 FRAMES = 12
 DEMO = Path(__file__).parents[2] / "fkp_live" / "assets" / "demo.mp4"
@@ -180,34 +182,45 @@ def test_the_numbers_stay_the_same(tmp_path: Path, words: list[str]) -> None:
     assert edited.read_bytes() == plain.read_bytes()
 
 
-def test_nothing_uncovered_reaches_the_window_and_its_clean_frames(
-    monkeypatch: pytest.MonkeyPatch, clean: list[Frame], masks: list[np.ndarray], tmp_path: Path
+def test_nothing_uncovered_reaches_the_window_and_what_it_saves(
+    monkeypatch: pytest.MonkeyPatch, masks: list[np.ndarray], tmp_path: Path
 ) -> None:
-    shown: list[tuple[Picture, Picture]] = []
+    shown: list[Image] = []
 
-    class Viewer:
-        """Keeps what the window is given: the clean frame and the painted picture."""
+    class FakeWindow:
+        """Keeps what it is shown; its keys begin a recording with the first frame and save a picture of the sixth."""
+
+        closed = False
 
         def __init__(self, *_: Any, **__: Any) -> None:
-            self.done, self.snapshots = False, []
-
-        def __enter__(self) -> Viewer:
-            return self
-
-        def __exit__(self, *_: object) -> None:
             pass
 
-        def show(self, frame: Frame, result: FrameResult, painted: Picture) -> None:
-            shown.append((frame.picture, painted))
-            assert (frame.index, frame.time) == (result.index, result.time)
+        def show(self, image: Image, wait_ms: int = 1) -> int:
+            shown.append(image.copy())
+            return {1: ord("r"), 6: ord("s")}.get(len(shown), NO_KEY)
 
-        def wait(self, stopped: Any) -> None:
+        def wait(self, wait_ms: int) -> int:
+            return NO_KEY
+
+        def entitle(self, text: str) -> None:
             pass
 
-    monkeypatch.setattr("fkp_live.commands.run.Viewer", Viewer)
+        def close(self) -> None:
+            pass
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("fkp_live.commands.viewer.Window", FakeWindow)
     monkeypatch.setattr("fkp_live.commands.run.screen_problem", lambda: None)
     assert main(["--demo", "--background", "black", "--quiet", "--max-frames", str(FRAMES)]) == 0
     assert len(shown) == FRAMES
-    for pictures, mask in zip(shown, masks, strict=True):
-        for picture in pictures:
-            assert picture.bgr()[mask].max() <= 1
+    for image, mask in zip(shown, masks, strict=True):
+        assert image[mask].max() <= 1
+    saved = [cv2.imread(str(path)) for path in tmp_path.glob("*.png")]
+    assert len(saved) == 2
+    assert all(np.asarray(image)[masks[5]].max() <= 1 for image in saved)
+    (recording,) = tmp_path.glob("*.mp4")
+    recorded = frames_in(recording)
+    assert len(recorded) == FRAMES - 1
+    for frame, mask in zip(recorded, masks[1:], strict=True):
+        inside = cv2.erode(mask.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+        assert frame.image[inside].max() <= 12  # coded with losses

@@ -21,7 +21,7 @@ from fkp_live.commands.cli import main
 from fkp_live.commands.recorder import Recorder
 from fkp_live.commands.stamped import stamped
 from fkp_live.pipeline import Pipeline
-from fkp_live.sinks import CsvSink
+from fkp_live.sinks import CsvFormat
 from fkp_live.sinks import encoder as encoders
 from fkp_live.sinks.encoder import Encoder
 from fkp_live.types import Frame, FrameResult, SourceInfo
@@ -148,7 +148,7 @@ def test_a_full_disk_ends_the_recording_and_not_the_run(
         write(recorder, index, index / 25)
     owner, name = {
         "encoder": (recorders.VideoSink, "_write"),
-        "table": (CsvSink, "_lines"),
+        "table": (CsvFormat, "lines"),
         "end": (encoders, "check_video"),
     }[where]
     with monkeypatch.context() as patch:
