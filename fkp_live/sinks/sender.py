@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,7 @@ from fkp_live.types import FrameResult, Picture
 Report = Callable[[str], object]
 
 _QUEUED = 4  # results that wait; the oldest gives way to a new one
+_MOMENT = 0.0004  # seconds
 _LAST_SECONDS = 2.0  # that `close` waits for what is still queued
 
 
@@ -90,6 +92,9 @@ class Sender:
     def _work(self) -> None:
         try:
             while (item := self._results.get()) is not None:
+                # Begun at once, it would keep the interpreter from the thread that prepares the next frame (0.3 ms a
+                # frame and sender); a moment later that one is in the network, which needs no interpreter.
+                time.sleep(_MOMENT)
                 try:
                     was_sent = self._send(*item)  # it may correct the count of earlier ones
                     self._sent += was_sent
