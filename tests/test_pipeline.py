@@ -144,7 +144,7 @@ def test_smoothing_can_be_changed_while_a_stream_runs() -> None:
         np.stack(points)[10:] for points in zip(*((face.points, face.raw) for face in after), strict=True)
     )
     assert smooth.std(0).mean() < 0.6 * raw.std(0).mean()
-    with pytest.raises(ValueError, match="smoothing is one of off, light"):
+    with pytest.raises(ValueError, match="smooth is 'much', expected one of off, light"):
         pipeline.set_smoothing("much")
     assert pipeline.options.smooth == "strong"
 

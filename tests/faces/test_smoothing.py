@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from shapes import FRONTAL, face_at
 
+from benchmarks.stability import jitter, lag
 from fkp_live.choices import SMOOTHING
 from fkp_live.faces import smoothing
 from fkp_live.faces.smoothing import LandmarkSmoother, OneEuro, OneEuroOptions
-from fkp_live.metrics import jitter, lag
 from fkp_live.topology import LEFT_EYE_LIDS, RIGHT_EYE_LIDS
 
 SIZE = 100.0  # eye distance in pixels

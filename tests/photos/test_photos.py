@@ -7,12 +7,13 @@ import pytest
 from photos import photographs
 
 from benchmarks import make_demo_clip
+from benchmarks.stability import lag
 from fkp_live import geometry
 from fkp_live.commands.bench.scenes import demo_clip
 from fkp_live.engine import Engine
 from fkp_live.faces.head_pose import head_pose
 from fkp_live.faces.openness import measures
-from fkp_live.metrics import lag, nme, nme_by_region
+from fkp_live.metrics import nme, nme_by_region
 from fkp_live.pipeline import FaceLandmarker, Pipeline
 from fkp_live.sources import open_source
 from fkp_live.types import Face, Measures
