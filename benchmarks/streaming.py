@@ -380,10 +380,10 @@ def send(seconds: float = 20.0) -> list[Promise]:
 _FIRST_PICTURE = """
 import os
 import sys
-import fkp_live.commands.run
+import fkp_live.commands.painting
 from fkp_live.commands.cli import main
 
-draw = fkp_live.commands.run.draw
+draw = fkp_live.commands.painting.draw_look
 
 
 def first(*words, **more):
@@ -391,7 +391,7 @@ def first(*words, **more):
     os._exit(0)
 
 
-fkp_live.commands.run.draw = first
+fkp_live.commands.painting.draw_look = first
 sys.exit(main(sys.argv[1:]))
 """
 
