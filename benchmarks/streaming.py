@@ -13,9 +13,6 @@ WHAT is one or more of these, all by default:
     live      p95 age of the frames of a 30 fps MJPEG camera whose consumer needs 60 ms a frame, after 60 s (under
               130 ms, not growing, drops counted); the age is given twice: as the product counts it, and from the
               moment when the camera sent the picture
-    send      --send: p50 and p95 from the arrival of a frame, 30 a second, to its JSON datagram in a program that
-              listens (p95 under 50 ms), and p50 of the time of a frame in memory with three senders (udp, osf,
-              vmc) over that without, stretches of 15 frames in turn (at most 1 / 0.97)
     startup   from process start to the first annotated frame of the demo clip, over
               ``python -c 'import cv2, numpy, onnxruntime, av'`` (at most 2), and ``--version`` over
               ``python -c pass`` (at most 3); medians of 7, in turn
@@ -28,14 +25,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -43,7 +37,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.script import result_file, run
+from benchmarks.script import Promise, report, result_file, run
 from fkp_live.choices import PipelineOptions
 from fkp_live.commands.bench.scenes import RATE, FaceWall, demo_clip
 from fkp_live.faces.crop_follower import level_matrix
@@ -52,22 +46,11 @@ from fkp_live.images.picture import BgrPicture
 from fkp_live.inference.models import resolve_model, stream_model
 from fkp_live.inference.session import open_session
 from fkp_live.pipeline import Pipeline
-from fkp_live.sinks import Sender, open_sender
 from fkp_live.sources import open_source
 from fkp_live.types import Frame, Image
 
 ROOT = Path(__file__).resolve().parents[1]
 WARM_UP = 30
-
-
-@dataclass(frozen=True)
-class Promise:
-    """A figure, the most it may be, and what it was made of."""
-
-    name: str
-    value: float
-    bar: float
-    detail: dict[str, Any]
 
 
 def one() -> list[Promise]:
@@ -285,98 +268,6 @@ def live(seconds: float = 60.0) -> list[Promise]:
     ]
 
 
-def listen() -> None:
-    """Three UDP sockets on loopback, read until stdin is closed, in a process of its own.
-
-    Prints the ports, and in the end for each frame of the first socket when its JSON object came, in seconds of
-    CLOCK_MONOTONIC.
-    """
-    import selectors
-    import socket
-
-    came: dict[int, float] = {}
-    number = re.compile(rb'"frame": (\d+)')
-    with selectors.DefaultSelector() as waiting:
-        sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(3)]
-        for made in sockets:
-            made.bind(("127.0.0.1", 0))
-            waiting.register(made, selectors.EVENT_READ)
-        waiting.register(sys.stdin, selectors.EVENT_READ)
-        print(json.dumps([made.getsockname()[1] for made in sockets]), flush=True)
-        while True:
-            for key, _ in waiting.select():
-                if key.fileobj is sys.stdin:
-                    print(json.dumps(came), flush=True)
-                    return
-                data = key.fileobj.recv(1 << 16)  # type: ignore[union-attr]
-                if key.fileobj is sockets[0] and (found := number.search(data[:40])):
-                    came[int(found[1])] = time.monotonic()
-
-
-def send(seconds: float = 20.0) -> list[Promise]:
-    """Latency to a receiver, and what three senders cost."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.streaming", "--listen"],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdin is not None
-    ports = json.loads(process.stdout.readline())
-    with open_source(demo_clip()) as source:
-        info, images = source.info, [frame.image for frame in source]
-    pipelines = [Pipeline(PipelineOptions(provider="cpu", threads=1)) for _ in range(2)]
-    arrived: dict[int, float] = {}
-    with ExitStack() as stack:
-        senders = [
-            stack.enter_context(open_sender(f"{scheme}://127.0.0.1:{port}", info))
-            for scheme, port in zip(("udp", "osf", "vmc"), ports, strict=True)
-        ]
-
-        def step(number: int, to: Sequence[Sender]) -> None:
-            picture = BgrPicture(images[number % len(images)])
-            frame = Frame(picture, number, number / RATE, time.perf_counter())
-            arrived[number] = time.monotonic()
-            result = pipelines[bool(to)].process(frame)
-            for sender in to:
-                sender.write(result)
-
-        begun = time.monotonic()
-        live = round(seconds * RATE)
-        for number in range(live):
-            time.sleep(max(begun + number / RATE - time.monotonic(), 0.0))
-            step(number, senders)
-        costs: dict[bool, list[float]] = {False: [], True: []}
-        spent = dict.fromkeys(costs, 0.0)
-        for stretch in range(60):
-            for with_senders in (False, True) if stretch % 2 else (True, False):
-                processor = time.process_time()
-                for number in range(live + 15 * stretch, live + 15 * (stretch + 1)):
-                    begun = time.perf_counter()
-                    step(number, senders if with_senders else ())
-                    if number >= live + WARM_UP:
-                        costs[with_senders].append(1e3 * (time.perf_counter() - begun))
-                spent[with_senders] += time.process_time() - processor
-    delivered = {f"{sender.name[:3]}_sent": float(sender.delivery.sent) for sender in senders}
-    process.stdin.close()
-    came = {int(number): moment for number, moment in json.loads(process.stdout.read()).items()}
-    process.wait()
-    waits = [came[number] - arrived[number] for number in range(WARM_UP, live) if number in came]
-    p50, p95 = (1e3 * float(np.quantile(waits, share)) for share in (0.5, 0.95))
-    ratio = median(costs[True]) / median(costs[False])
-    detail = {"latency_p50_ms": p50, "received": len(waits), "of": live - WARM_UP, **delivered}
-    each = {
-        **{f"p50_ms_{name}": median(costs[name == "with"]) for name in ("without", "with")},
-        **{f"processor_ms_{name}": 1e3 * spent[name == "with"] / (60 * 15) for name in ("without", "with")},
-    }
-    return [
-        Promise("send, p95 ms from arrival to receipt", p95, 50.0, detail),
-        Promise("send, p50 with three senders / without", ratio, 1 / 0.97, each),
-    ]
-
-
 _FIRST_PICTURE = """
 import os
 import sys
@@ -439,7 +330,6 @@ MEASURES: dict[str, Callable[[], list[Promise]]] = {
     "startup": startup,
     "memory": memory,
     "live": live,
-    "send": send,
 }
 
 
@@ -451,28 +341,13 @@ def main() -> int:
     parser.add_argument("what", nargs="*", metavar="WHAT", help=f"of {', '.join(MEASURES)}")
     parser.add_argument("--json", type=result_file)
     parser.add_argument("--camera", type=float, help=argparse.SUPPRESS)
-    parser.add_argument("--listen", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.camera:
         camera(arguments.camera)
         return 0
-    if arguments.listen:
-        listen()
-        return 0
     if unknown := set(arguments.what) - set(MEASURES):
         parser.error(f"WHAT is of {', '.join(MEASURES)}, not {', '.join(unknown)}")
-    promises = []
-    for what in arguments.what or MEASURES:
-        for promise in MEASURES[what]():
-            promises.append(promise)
-            kept = "kept" if promise.value <= promise.bar else "MISSED"
-            print(f"{promise.name:<42}{promise.value:>9.3f}   at most {promise.bar:<7g}{kept}", flush=True)
-            for name, value in promise.detail.items():
-                print(f"    {name:<38}{value:>9.3f}")
-    if arguments.json:
-        record = [vars(promise) | {"kept": promise.value <= promise.bar} for promise in promises]
-        arguments.json.write_text(json.dumps(record, indent=1) + "\n")
-    return int(any(promise.value > promise.bar for promise in promises))
+    return report([MEASURES[what] for what in arguments.what or MEASURES], arguments.json)
 
 
 if __name__ == "__main__":
