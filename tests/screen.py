@@ -65,13 +65,31 @@ class Screen:
     def press_until(
         self, window: str, key: str, happened: Callable[[], bool], process: subprocess.Popen[str]
     ) -> None:
-        """Press a key once, and wait until ``process`` has done what it asks for."""
-        self.press(window, key)
-        deadline = time.monotonic() + 60
-        while not happened():
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline, f"{key} had no effect; the title is {self.title(window)!r}"
-            time.sleep(0.02)
+        """Press a key, and wait until ``process`` has done what it asks for.
+
+        A window that has just appeared may lose a key: without an effect for ten seconds it is pressed again.
+        """
+        for _ in range(6):
+            self.press(window, key)
+            again = time.monotonic() + 10
+            while time.monotonic() < again:
+                if happened():
+                    return
+                assert process.poll() is None, process.communicate()
+                time.sleep(0.02)
+        raise AssertionError(f"{key} had no effect; the title is {self.title(window)!r}")
+
+    def press_until_it_ends(self, window: str, key: str, process: subprocess.Popen[str]) -> None:
+        """Press a key that quits, again where it was lost, until ``process`` has ended."""
+        for _ in range(6):
+            self.press(window, key)
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                continue
+            return
+        process.kill()
+        raise AssertionError(f"{key} did not end it: {process.communicate()}")
 
     def title(self, window: str) -> str:
         """Text of the title bar."""

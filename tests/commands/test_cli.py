@@ -35,11 +35,21 @@ DEMO_FRAMES = 180
 
 def launched(*words: object, **more: Any) -> subprocess.Popen[str]:
     """``python -m fkp_live`` with these words, wherever it is started from."""
-    environment = {**os.environ, **more.pop("env", {}), "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, **more.pop("env", {}), "PYTHONPATH": str(ROOT), "PYTHONFAULTHANDLER": "1"}
     line = [sys.executable, "-m", "fkp_live", *map(str, words)]
     return subprocess.Popen(
         line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more
     )
+
+
+def ended(process: subprocess.Popen[str], seconds: float = 60.0) -> tuple[str, str]:
+    """What a process wrote when it has ended; where its threads are if it does not."""
+    try:
+        return process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        _, err = process.communicate(timeout=30)
+        raise AssertionError(f"still running after {seconds} s:\n{err}") from None
 
 
 def call(words: str, *more: str) -> int:
@@ -258,7 +268,7 @@ def test_a_run_loads_nothing_that_only_training_needs(tmp_path: Path) -> None:
 
 def test_the_module_is_the_command() -> None:
     process = launched("--version")
-    assert process.communicate(timeout=60) == (f"fkp-live {__version__}\n", "")
+    assert ended(process) == (f"fkp-live {__version__}\n", "")
     assert process.returncode == 0
 
 
@@ -281,7 +291,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("demo")
     words = ("--demo", "--out", "a.mp4", "--csv", "a.csv", "--jsonl", "a.jsonl", "--headless")
     process = launched(*words, cwd=folder)
-    out, err = process.communicate(timeout=120)
+    out, err = ended(process, 120)
     return Run(folder, process.returncode, out, err)
 
 
@@ -505,7 +515,7 @@ def test_a_closed_stderr_does_no_harm(here: Path) -> None:
     process = launched("--demo", "--max-frames", 60, "--csv", "a.csv", "--headless")
     assert process.stderr is not None
     process.stderr.close()
-    out, _ = process.communicate(timeout=60)
+    out, _ = ended(process)
     assert "written: a.csv" in out
     assert process.returncode == 0
 
@@ -564,7 +574,7 @@ def test_names_that_cannot_be_printed_are_written_all_the_same(here: Path, encod
     (here / "日本").mkdir()
     words = ("--video", clip, "--jsonl", "日本/n.jsonl", "--max-frames", 2, "--headless")
     process = launched(*words, env={"PYTHONIOENCODING": encoding})
-    out, err = process.communicate(timeout=120)
+    out, err = ended(process, 120)
     assert process.returncode == 0, err
     assert "Traceback" not in err
     assert ("written: 日本/n.jsonl" if encoding == "utf-8" else "written: \\u65e5\\u672c/n.jsonl") in out
@@ -606,8 +616,8 @@ def test_the_window_can_be_left(screen: Screen, tmp_path: Path, long_clip: Path,
     elif how == "Ctrl-C":
         process.send_signal(signal.SIGINT)
     else:
-        screen.press(window, how)
-    out, err = process.communicate(timeout=30)
+        screen.press_until_it_ends(window, how, process)
+    out, err = ended(process, 30)
     assert process.returncode == (130 if how == "Ctrl-C" else 0), err
     assert 0 < int(out.split(" frames")[0]) < 1200
 
@@ -648,8 +658,8 @@ def test_every_key_of_the_window(screen: Screen, tmp_path: Path) -> None:
     press("r", titled("recording"))
     press("space", lambda: len(named("demo-*.partial.mp4")) == 1)
     press("r", lambda: len(named("demo-*[0-9].mp4")) == 1)
-    screen.press(window, "q")
-    out, err = process.communicate(timeout=60)
+    screen.press_until_it_ends(window, "q", process)
+    out, err = ended(process)
     assert process.returncode == 0, err
 
     picture, clean = (cv2.imread(str(path)) for path in (*named("demo-*[0-9].png"), *named("*-clean.png")))
@@ -680,7 +690,7 @@ def test_every_key_of_the_window(screen: Screen, tmp_path: Path) -> None:
 
 def test_a_file_in_the_window_plays_at_its_own_pace(screen: Screen, tmp_path: Path) -> None:
     process = launched("--demo", "--max-frames", 45, cwd=tmp_path, env=screen.environment)
-    out, err = process.communicate(timeout=60)
+    out, err = ended(process)
     assert process.returncode == 0, err
     (busy,) = re.findall(r"45 frames in ([\d.]+) s", out)
     # Absent where this machine is too slow to wait at all.
@@ -691,7 +701,7 @@ def test_a_file_in_the_window_plays_at_its_own_pace(screen: Screen, tmp_path: Pa
 def test_window_and_file_together(screen: Screen, tmp_path: Path) -> None:
     words = ("--demo", "--out", "a.mp4", "--no-headless", "--max-frames", 90)
     process = launched(*words, cwd=tmp_path, env=screen.environment)
-    out, err = process.communicate(timeout=60)
+    out, err = ended(process)
     assert process.returncode == 0, err
     assert "\nshow " in out
     assert frames_of(tmp_path / "a.mp4") == 90
@@ -699,7 +709,7 @@ def test_window_and_file_together(screen: Screen, tmp_path: Path) -> None:
 
 def test_a_written_file_opens_no_window_of_itself(screen: Screen, tmp_path: Path) -> None:
     process = launched("--demo", "--max-frames", 30, "--csv", "a.csv", cwd=tmp_path, env=screen.environment)
-    out, err = process.communicate(timeout=60)
+    out, err = ended(process)
     assert process.returncode == 0, err
     assert "\nshow " not in out
 
