@@ -28,13 +28,14 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 
-# train/ and export/ need torch, whose lowest version is a download of gigabytes: the product's own tests only.
+# train/ and export/ need torch, whose lowest version is a download of gigabytes: the own tests of the product only, and the
+# fuzz suite, which asks nothing of versions, once.
 test-lowest: RESOLUTION := lowest-direct
 test-newest: RESOLUTION := highest
 test-lowest test-newest: $(VENV)/uv.stamp
 	$(BIN)/uv venv --quiet --allow-existing --seed --python $(PYTHON) .venv-$(@:test-%=%)
 	$(BIN)/uv pip install --quiet --python .venv-$(@:test-%=%)/bin/python --resolution $(RESOLUTION) -e '.[dev]'
-	.venv-$(@:test-%=%)/bin/python -m pytest -n auto --ignore tests/train --ignore tests/export --ignore tests/benchmarks
+	.venv-$(@:test-%=%)/bin/python -m pytest -n auto $(foreach part,train export benchmarks fuzz mutants,--ignore tests/$(part))
 
 mutants: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.mutants

@@ -19,7 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from conftest import numbered
+from conftest import numbered, until
 from screen import Screen, virtual_screen
 
 from fkp_live import PipelineOptions, __version__, pipeline
@@ -647,13 +647,18 @@ def test_every_key_of_the_window(screen: Screen, tmp_path: Path) -> None:
     def named(pattern: str) -> list[Path]:
         return sorted(tmp_path.glob(pattern))
 
+    def middle() -> float:
+        return float(screen.picture(window)[150:450, 100:700].mean())
+
     press("space", titled("paused"))
     assert screen.size(window) == (800, 600)
     for key, text in TITLED:
         press(key, titled(text))
-    bright = screen.picture(window)[150:450, 100:700].mean()
-    press("h", lambda: bool(screen.picture(window)[150:450, 100:700].mean() < 0.6 * bright))
-    press("h", lambda: bool(screen.picture(window)[150:450, 100:700].mean() > 0.8 * bright))
+    # The window has its size again, and its picture, a moment after it has left the full screen.
+    until(lambda: screen.size(window) == (800, 600) and middle() == middle() > 40)
+    bright = middle()
+    press("h", lambda: middle() < 0.6 * bright)
+    press("h", lambda: middle() > 0.8 * bright)
     press("s", lambda: len(named("demo-*-clean.png")) == 1)
     press("r", titled("recording"))
     press("space", lambda: len(named("demo-*.partial.mp4")) == 1)

@@ -46,7 +46,7 @@ def show_window(screen: Screen) -> subprocess.Popen[str]:
 @pytest.mark.parametrize(("key", "code"), [("q", ord("q")), ("Escape", ESCAPE), ("space", ord(" "))])
 def test_a_key_pressed_is_returned(screen: Screen, key: str, code: int) -> None:
     process = show_window(screen)
-    screen.press(screen.wait_for_window("fkp-live test", process), key)
+    screen.press_until_it_ends(screen.wait_for_window("fkp-live test", process), key, process)
     out, err = process.communicate(timeout=60)
     assert out.split("\n")[:2] == [f"key {code} closed False", "gone False"], err
     assert process.returncode == 0
