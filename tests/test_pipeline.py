@@ -31,7 +31,7 @@ from fkp_live.inference.models import stream_model
 from fkp_live.pipeline import FaceLandmarker, Pipeline
 from fkp_live.sources import open_source
 from fkp_live.topology import CHIN, MIRROR, NOSE_TIP, REGIONS
-from fkp_live.types import FaceBox, Frame, FrameResult, Image
+from fkp_live.types import FaceBox, Frame, FrameResult, Image, Picture
 
 GREY = np.full((480, 640, 3), 100, np.uint8)
 # Middles of the eyes of scikit-image's astronaut, read off the picture.
@@ -347,6 +347,32 @@ def test_a_pipeline_is_for_one_thread_at_a_time() -> None:
         leave.set()
         assert first.result().faces == ()
     assert pipeline.process(_frame(GREY, 1)).index == 1
+
+
+def test_a_picture_that_is_refused_changes_nothing() -> None:
+    """A time that goes back begins a new stream, but not for a thread that has to stay outside."""
+    world, inside, leave = World(), Event(), Event()
+    world.faces = [face_at(320, 240)]
+
+    def detect(picture: Picture) -> list[FaceBox]:
+        inside.set()
+        assert leave.wait(30)
+        return world.detector(picture)
+
+    pipeline = Pipeline(PipelineOptions(detect_every=1), engine=Engine(detector=detect, network=world))
+    leave.set()
+    assert [face.id for face in pipeline.process_image(GREY, 5.0).faces] == [1]
+    inside.clear()
+    leave.clear()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(pipeline.process_image, GREY, 5.04)
+        assert inside.wait(30)
+        with pytest.raises(RuntimeError, match="at work in another thread"):
+            pipeline.process_image(GREY, 1.0)
+        leave.set()
+        assert [face.id for face in first.result().faces] == [1]
+    # No warning, which would be an error here: the stream is where it was.
+    assert pipeline.process_image(GREY, 5.08).index == 2
 
 
 def test_a_failure_does_not_leave_the_pipeline_taken() -> None:
