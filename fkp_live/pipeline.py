@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fkp_live import geometry
-from fkp_live.choices import PipelineOptions
+from fkp_live.choices import PipelineOptions, check_count
 from fkp_live.clock import CLOCK_JUMP
 from fkp_live.engine import Engine
 from fkp_live.faces.crop_follower import level_matrix
@@ -72,8 +72,8 @@ class FaceLandmarker:
 
     Raises
     ------
-    ValueError
-        If ``max_faces`` is less than 1.
+    ValueError, TypeError
+        If ``max_faces`` is not a whole number from 1 up.
     ModelError, ProviderError
         See `runtime.open_session`.
     """
@@ -88,8 +88,8 @@ class FaceLandmarker:
         min_face: float | None = USUAL_FACE,
         engine: Engine | None = None,
     ) -> None:
-        if max_faces is not None and max_faces < 1:
-            raise ValueError(f"max_faces is {max_faces}, expected 1 or more, or None")
+        if max_faces is not None:
+            check_count("max_faces", max_faces, ", or None")
         self.engine = engine or Engine(provider, model, threads, min_face=min_face)
         self.max_faces = max_faces
 

@@ -416,6 +416,9 @@ def test_a_time_that_is_not_finite_is_refused_from_a_frame_too(time: float) -> N
         ({"max_faces": True}, TypeError, "max_faces is True"),
         ({"min_face": float("nan")}, ValueError, "min_face is nan"),
         ({"min_face": -1}, ValueError, "min_face is -1"),
+        ({"min_face": "40"}, TypeError, "min_face is '40', expected a number of pixels"),
+        ({"min_face": True}, TypeError, "min_face is True"),
+        ({"model": 5}, TypeError, "model is 5, expected a name, a path, or None"),
         ({"threads": 0}, ValueError, "threads is 0"),
     ],
 )
@@ -426,10 +429,17 @@ def test_options_are_checked_when_they_are_made(
         PipelineOptions(**options)
 
 
-@pytest.mark.parametrize("most", [0, -1])
-def test_less_than_one_face_is_refused(most: int) -> None:
+def test_options_may_be_numbers_of_numpy() -> None:
+    assert PipelineOptions(min_face=np.float32(40), max_faces=np.int64(2)).max_faces == 2  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("most", "error"),
+    [(0, ValueError), (-1, ValueError), (2.5, TypeError), ("3", TypeError), (True, TypeError)],
+)
+def test_what_is_no_number_of_faces_is_refused(most: Any, error: type[Exception]) -> None:
     world = World()
-    with pytest.raises(ValueError, match=f"max_faces is {most}"):
+    with pytest.raises(error, match=f"max_faces is {most!r}"):
         FaceLandmarker(max_faces=most, engine=Engine(detector=world.detector, network=world))
 
 
