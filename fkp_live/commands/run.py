@@ -167,6 +167,8 @@ def run(options: Options, stops: Stops) -> int:
             raise InputError(
                 f"No frame came out of {source.info.name}.", "Check --start and --end, or play it."
             )
+    if lost is None:
+        progress.done()
     made = [*(viewer.snapshots if viewer else []), *(recorder.files if recorder else [])]
     code = _finish(options, source, sinks, senders, made, stats, stops, said=begins)
     if lost is not None:
