@@ -25,10 +25,10 @@ from fkp_live.commands.recorder import Recorder
 from fkp_live.commands.signals import INTERRUPTED, Stops
 from fkp_live.commands.viewer import Viewer
 from fkp_live.commands.window_controls import controls, mirrored_at_first
-from fkp_live.console import say, silence
+from fkp_live.console import say, silence, was_closed
 from fkp_live.display.look import Look
 from fkp_live.display.screen import screen_problem
-from fkp_live.errors import ExitCode, InputError, SourceLostError, UsageError
+from fkp_live.errors import ExitCode, InputError, OutputError, SourceLostError, UsageError
 from fkp_live.inference.models import resolve_model
 from fkp_live.pipeline import Pipeline
 from fkp_live.sinks import (
@@ -264,6 +264,8 @@ def _step_back_behind_the_encoder() -> None:
 
 
 def _check_outputs(options: Options, spec: int | str) -> None:
+    if options.fills_stdout and was_closed(sys.stdout):
+        raise OutputError("Standard output is closed, and --csv - or --jsonl - writes to it.", "Name a file.")
     inputs = local_files(spec)
     if options.pipeline.model is not None:
         inputs.append(resolve_model(options.pipeline.model))
