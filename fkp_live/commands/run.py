@@ -181,6 +181,8 @@ def _viewer(
 ) -> Viewer | None:
     """The window, where it was asked for or helps; ``alone``: no file is written."""
     if options.headless or (options.headless is None and not info.live and not alone):
+        if options.fullscreen or options.window_size is not None:
+            _note(options, "No window, because the results are written; --no-headless insists on one.")
         return None
     if no_screen:
         _note(options, f"No window: {no_screen}.")
