@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from operator import index
 from pathlib import Path
 from typing import SupportsIndex
@@ -55,14 +56,24 @@ class PipelineOptions:
             if (chosen := getattr(self, name)) not in known:
                 raise ValueError(f"{name} is {chosen!r}, expected one of {', '.join(known)}")
         for name in ("detect_every", "threads"):
-            _check_count(name, getattr(self, name), "")
+            check_count(name, getattr(self, name))
         if self.max_faces is not None:
-            _check_count("max_faces", self.max_faces, ", or None")
+            check_count("max_faces", self.max_faces, ", or None")
+        if not isinstance(self.model, str | Path | None):
+            raise TypeError(f"model is {self.model!r}, expected a name, a path, or None")
+        if not isinstance(self.min_face, Real | None) or isinstance(self.min_face, bool):
+            raise TypeError(f"min_face is {self.min_face!r}, expected a number of pixels, or None")
         if self.min_face is not None and not 0 < self.min_face < float("inf"):
             raise ValueError(f"min_face is {self.min_face}, expected a positive number of pixels, or None")
 
 
-def _check_count(name: str, count: object, otherwise: str) -> None:
+def check_count(name: str, count: object, otherwise: str = "") -> None:
+    """Refuse what is no whole number from 1 up; ``otherwise`` is what else the message allows.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
     if not isinstance(count, SupportsIndex) or isinstance(count, bool):
         raise TypeError(f"{name} is {count!r}, expected a whole number{otherwise}")
     if index(count) < 1:

@@ -71,6 +71,15 @@ def silence(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+# Those of stdout and stderr that were closed when the program began.
+_closed: list[TextIO] = []
+
+
+def was_closed(stream: TextIO) -> bool:
+    """Whether a stream was closed when the program began, so that nobody gets what is printed to it."""
+    return any(stream is one for one in _closed)
+
+
 def open_closed_streams() -> None:
     """Open what was closed of stdin, stdout and stderr before Python began (``>&-``) to the null device.
 
@@ -81,7 +90,8 @@ def open_closed_streams() -> None:
     os.close(number)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+            _closed.append(open(os.devnull, "w"))  # noqa: SIM115
+            setattr(sys, name, _closed[-1])
 
 
 def report_failure(error: Exception, name: str, *, debug: bool) -> int:

@@ -15,7 +15,7 @@ class Handoff(Generic[T]):
     """A queue from a producer's thread to a consumer's: bounded, in order, or only the newest item.
 
     Neither side waits for ever: `finish` (producer) and `cancel` (consumer) wake the other side at once, and
-    `interrupt` ends the consumer's wait within 0.2 s.
+    `interrupt` ends the wait of both within 0.2 s.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Handoff(Generic[T]):
         ValueError : after `finish`; nobody would take the item
         """
         with self._changed:
-            while not (self._cancelled or self._finished) and len(self._items) >= self._capacity:
+            while not (self._left or self._finished) and len(self._items) >= self._capacity:
                 if self._newest_only:
                     self._items.popleft()
                     self.dropped += 1
@@ -52,18 +52,18 @@ class Handoff(Generic[T]):
                     self._changed.wait(_POLL)
             if self._finished:
                 raise ValueError("put() on a finished Handoff")
-            if not self._cancelled:
+            if not self._left:
                 self._items.append(item)
                 self._changed.notify_all()
-            return not self._cancelled
+            return not self._left
 
     def get(self) -> T | None:
         """The next item, None at the end. Raises the producer's error after the items that came before it."""
         with self._changed:
-            while not (self._items or self._finished or self._cancelled or self._interrupted):
+            while not (self._items or self._finished or self._left):
                 # With a timeout, for `interrupt`, and because Ctrl-C cannot end a bare wait on Windows.
                 self._changed.wait(_POLL)
-            if self._cancelled or self._interrupted:
+            if self._left:
                 return None
             if self._items:
                 item = self._items.popleft()
@@ -78,7 +78,7 @@ class Handoff(Generic[T]):
         """Whether `get` would return at once, after a wait of up to ``seconds`` for that."""
 
         def answers() -> bool:
-            return bool(self._items or self._finished or self._cancelled or self._interrupted)
+            return bool(self._items or self._finished or self._left)
 
         with self._changed:
             return self._changed.wait_for(answers, seconds)
@@ -97,11 +97,16 @@ class Handoff(Generic[T]):
             self._changed.notify_all()
 
     def interrupt(self) -> None:
-        """End the consumer's side from a signal handler: `get` returns None, a waiting one within 0.2 s.
+        """End the consumer's side from a signal handler: `get` returns None and `put` False, waiting ones in 0.2 s.
 
         It takes no lock, because the thread that the signal interrupts may hold it.
         """
         self._interrupted = True
+
+    @property
+    def _left(self) -> bool:
+        """Whether the consumer is gone."""
+        return self._cancelled or self._interrupted
 
     @property
     def interrupted(self) -> bool:

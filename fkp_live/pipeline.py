@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -17,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fkp_live import geometry
-from fkp_live.choices import PipelineOptions
+from fkp_live.choices import PipelineOptions, check_count
 from fkp_live.clock import CLOCK_JUMP
 from fkp_live.engine import Engine
 from fkp_live.faces.crop_follower import level_matrix
@@ -70,8 +72,8 @@ class FaceLandmarker:
 
     Raises
     ------
-    ValueError
-        If ``max_faces`` is less than 1.
+    ValueError, TypeError
+        If ``max_faces`` is not a whole number from 1 up.
     ModelError, ProviderError
         See `runtime.open_session`.
     """
@@ -86,8 +88,8 @@ class FaceLandmarker:
         min_face: float | None = USUAL_FACE,
         engine: Engine | None = None,
     ) -> None:
-        if max_faces is not None and max_faces < 1:
-            raise ValueError(f"max_faces is {max_faces}, expected 1 or more, or None")
+        if max_faces is not None:
+            check_count("max_faces", max_faces, ", or None")
         self.engine = engine or Engine(provider, model, threads, min_face=min_face)
         self.max_faces = max_faces
 
@@ -204,8 +206,9 @@ class Pipeline:
         RuntimeError
             If another thread is in this pipeline.
         """
-        frame = Frame(as_picture(image), self._images, time, perf_counter())
-        if math.isfinite(time):
+        picture = as_picture(image)
+        _check_time(time)
+        with self._one_thread():
             if time < self._image_time - CLOCK_JUMP:
                 warnings.warn(
                     f"the time went back from {self._image_time:.3f} to {time:.3f} s: a new stream begins",
@@ -214,9 +217,9 @@ class Pipeline:
                 )
                 self.reset()
             self._image_time = time
-        result = self.process(frame)
-        self._images += 1
-        return result
+            result = self._process(Frame(picture, self._images, time, perf_counter()))
+            self._images += 1
+            return result
 
     def process(self, frame: Frame) -> TrackedResult:
         """The faces of the next frame, largest first.
@@ -228,14 +231,19 @@ class Pipeline:
         RuntimeError
             If another thread is in this pipeline.
         """
-        if not math.isfinite(frame.time):
-            raise ValueError(f"the time is {frame.time}, expected seconds")
+        _check_time(frame.time)
+        with self._one_thread():
+            return self._process(frame)
+
+    @contextmanager
+    def _one_thread(self) -> Iterator[None]:
+        """Keep other threads out. RuntimeError, and nothing has changed, if one is in already."""
         if not self._busy.acquire(blocking=False):
             raise RuntimeError(
                 "this Pipeline is at work in another thread: use one for each stream, on one Engine if you like"
             )
         try:
-            return self._process(frame)
+            yield
         finally:
             self._busy.release()
 
@@ -297,6 +305,11 @@ class Pipeline:
 
 
 _NOBODY = Landmarks(np.empty((0, 68, 2), np.float32), np.empty((0, 68), np.float32))
+
+
+def _check_time(time: float) -> None:
+    if not math.isfinite(time):
+        raise ValueError(f"the time is {time}, expected seconds")
 
 
 def _area(face: Face) -> float:

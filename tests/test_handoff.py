@@ -90,6 +90,17 @@ def test_interrupt_ends_a_waiting_get() -> None:
     assert handoff.get() is None
 
 
+def test_interrupt_ends_a_waiting_put() -> None:
+    handoff: Handoff[int] = Handoff(1)
+    put: list[bool] = [handoff.put(1)]
+    producer = threading.Thread(target=lambda: put.append(handoff.put(2)), daemon=True)
+    producer.start()
+    handoff.interrupt()
+    producer.join(10)
+    assert put == [True, False]
+    assert handoff.get() is None
+
+
 def test_interrupt_takes_no_lock() -> None:
     """The thread that a signal interrupts may hold it."""
     handoff: Handoff[int] = Handoff(3)

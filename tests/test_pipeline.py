@@ -31,7 +31,7 @@ from fkp_live.inference.models import stream_model
 from fkp_live.pipeline import FaceLandmarker, Pipeline
 from fkp_live.sources import open_source
 from fkp_live.topology import CHIN, MIRROR, NOSE_TIP, REGIONS
-from fkp_live.types import FaceBox, Frame, FrameResult, Image
+from fkp_live.types import FaceBox, Frame, FrameResult, Image, Picture
 
 GREY = np.full((480, 640, 3), 100, np.uint8)
 # Middles of the eyes of scikit-image's astronaut, read off the picture.
@@ -349,6 +349,32 @@ def test_a_pipeline_is_for_one_thread_at_a_time() -> None:
     assert pipeline.process(_frame(GREY, 1)).index == 1
 
 
+def test_a_picture_that_is_refused_changes_nothing() -> None:
+    """A time that goes back begins a new stream, but not for a thread that has to stay outside."""
+    world, inside, leave = World(), Event(), Event()
+    world.faces = [face_at(320, 240)]
+
+    def detect(picture: Picture) -> list[FaceBox]:
+        inside.set()
+        assert leave.wait(30)
+        return world.detector(picture)
+
+    pipeline = Pipeline(PipelineOptions(detect_every=1), engine=Engine(detector=detect, network=world))
+    leave.set()
+    assert [face.id for face in pipeline.process_image(GREY, 5.0).faces] == [1]
+    inside.clear()
+    leave.clear()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(pipeline.process_image, GREY, 5.04)
+        assert inside.wait(30)
+        with pytest.raises(RuntimeError, match="at work in another thread"):
+            pipeline.process_image(GREY, 1.0)
+        leave.set()
+        assert [face.id for face in first.result().faces] == [1]
+    # No warning, which would be an error here: the stream is where it was.
+    assert pipeline.process_image(GREY, 5.08).index == 2
+
+
 def test_a_failure_does_not_leave_the_pipeline_taken() -> None:
     def detect(_: object) -> list[FaceBox]:
         raise OSError("the detector")
@@ -390,6 +416,9 @@ def test_a_time_that_is_not_finite_is_refused_from_a_frame_too(time: float) -> N
         ({"max_faces": True}, TypeError, "max_faces is True"),
         ({"min_face": float("nan")}, ValueError, "min_face is nan"),
         ({"min_face": -1}, ValueError, "min_face is -1"),
+        ({"min_face": "40"}, TypeError, "min_face is '40', expected a number of pixels"),
+        ({"min_face": True}, TypeError, "min_face is True"),
+        ({"model": 5}, TypeError, "model is 5, expected a name, a path, or None"),
         ({"threads": 0}, ValueError, "threads is 0"),
     ],
 )
@@ -400,10 +429,17 @@ def test_options_are_checked_when_they_are_made(
         PipelineOptions(**options)
 
 
-@pytest.mark.parametrize("most", [0, -1])
-def test_less_than_one_face_is_refused(most: int) -> None:
+def test_options_may_be_numbers_of_numpy() -> None:
+    assert PipelineOptions(min_face=np.float32(40), max_faces=np.int64(2)).max_faces == 2  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("most", "error"),
+    [(0, ValueError), (-1, ValueError), (2.5, TypeError), ("3", TypeError), (True, TypeError)],
+)
+def test_what_is_no_number_of_faces_is_refused(most: Any, error: type[Exception]) -> None:
     world = World()
-    with pytest.raises(ValueError, match=f"max_faces is {most}"):
+    with pytest.raises(error, match=f"max_faces is {most!r}"):
         FaceLandmarker(max_faces=most, engine=Engine(detector=world.detector, network=world))
 
 

@@ -180,6 +180,11 @@ def _check(options: Options, *, camera: bool) -> None:
         )
     if len({str(to) for to in options.send}) < len(options.send):
         raise UsageError("--send names a target twice.", "Name each target once.")
+    if options.edits.except_id and options.pipeline.id_order == "left-right":
+        raise UsageError(
+            "--except-id with --id-order left-right: a place may become another person's, who would be uncovered.",
+            "Omit --id-order; the numbers by place can come from a run of their own.",
+        )
     if options.headless and not options.has_output:
         raise UsageError(
             "--headless without --out, --csv, --jsonl and --send: nothing would come out.",

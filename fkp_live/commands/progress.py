@@ -60,6 +60,9 @@ class Progress(Protocol):
     def advance(self, faces: int) -> None:
         """One more frame is done, with this number of faces."""
 
+    def done(self) -> None:
+        """The run has ended well, and its files are whole."""
+
     def __enter__(self) -> Self: ...
 
     def __exit__(
@@ -101,11 +104,12 @@ class ProgressLines:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self._say(done=True)
+    def __exit__(self, *_: object) -> None:
+        """Nothing is left open."""
+
+    def done(self) -> None:
+        """The last object."""
+        self._say(done=True)
 
     def advance(self, faces: int) -> None:
         """One more frame is done: an object, if one is due."""
@@ -152,6 +156,9 @@ class ProgressBar:
         """One more frame."""
         if self._bar is not None:
             self._attempt(self._bar.update)
+
+    def done(self) -> None:
+        """Nothing more is shown."""
 
     def _open(self) -> None:
         from tqdm import tqdm

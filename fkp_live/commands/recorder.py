@@ -29,7 +29,8 @@ class _Recording:
         info = replace(info, start=max(first.time - info.origin, 0.0))
         self._video = VideoSink(self.stem + _VIDEO, info)
         try:
-            self._table = CsvSink(self.stem + _TABLE)
+            # Of a folder every picture comes, and from the first one on each has its name.
+            self._table = CsvSink(self.stem + _TABLE, files=info.pictures[first.index :])
         except BaseException:
             self._video.abort()
             raise

@@ -25,10 +25,10 @@ from fkp_live.commands.recorder import Recorder
 from fkp_live.commands.signals import INTERRUPTED, Stops
 from fkp_live.commands.viewer import Viewer
 from fkp_live.commands.window_controls import controls, mirrored_at_first
-from fkp_live.console import say, silence
+from fkp_live.console import say, silence, was_closed
 from fkp_live.display.look import Look
 from fkp_live.display.screen import screen_problem
-from fkp_live.errors import ExitCode, InputError, SourceLostError, UsageError
+from fkp_live.errors import ExitCode, InputError, OutputError, SourceLostError, UsageError
 from fkp_live.inference.models import resolve_model
 from fkp_live.pipeline import Pipeline
 from fkp_live.sinks import (
@@ -167,6 +167,8 @@ def run(options: Options, stops: Stops) -> int:
             raise InputError(
                 f"No frame came out of {source.info.name}.", "Check --start and --end, or play it."
             )
+    if lost is None:
+        progress.done()
     made = [*(viewer.snapshots if viewer else []), *(recorder.files if recorder else [])]
     code = _finish(options, source, sinks, senders, made, stats, stops, said=begins)
     if lost is not None:
@@ -179,6 +181,8 @@ def _viewer(
 ) -> Viewer | None:
     """The window, where it was asked for or helps; ``alone``: no file is written."""
     if options.headless or (options.headless is None and not info.live and not alone):
+        if options.fullscreen or options.window_size is not None:
+            _note(options, "No window, because the results are written; --no-headless insists on one.")
         return None
     if no_screen:
         _note(options, f"No window: {no_screen}.")
@@ -262,6 +266,8 @@ def _step_back_behind_the_encoder() -> None:
 
 
 def _check_outputs(options: Options, spec: int | str) -> None:
+    if options.fills_stdout and was_closed(sys.stdout):
+        raise OutputError("Standard output is closed, and --csv - or --jsonl - writes to it.", "Name a file.")
     inputs = local_files(spec)
     if options.pipeline.model is not None:
         inputs.append(resolve_model(options.pipeline.model))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fkp_live.display.covering import cover, grown, outline_of_box, outline_of_points
+from fkp_live.display.covering import check_style, cover, grown, outline_of_box, outline_of_points
 from fkp_live.geometry import iou
 from fkp_live.types import Face, FaceBox, FloatArray, Frame, FrameResult, Picture
 
@@ -138,6 +138,7 @@ class FaceCover:
         detect: Callable[[Picture], Sequence[FaceBox]] | None = None,
         every: int = EVERY,
     ) -> None:
+        check_style(style)
         if every < 1:
             raise ValueError(f"every is {every}, expected 1 or more")
         self._style, self._except, self._detect, self._every = style, frozenset(except_ids), detect, every

@@ -102,11 +102,16 @@ def cover(picture: Picture, outlines: Iterable[FloatArray], style: str) -> None:
     ValueError
         For another style.
     """
-    if style not in COVERS:
-        raise ValueError(f"the style is {style!r}, expected one of {', '.join(COVERS)}")
+    check_style(style)
     planes = _planes(picture)
     for outline in outlines:
         _cover_one(planes, picture.size, outline, style)
+
+
+def check_style(style: str) -> None:
+    """Refuse what is no style of `cover`: ValueError."""
+    if style not in COVERS:
+        raise ValueError(f"the style is {style!r}, expected one of {', '.join(COVERS)}")
 
 
 def blacken(picture: Picture) -> None:

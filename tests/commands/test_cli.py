@@ -557,6 +557,15 @@ def test_files_are_whole_whatever_becomes_of_the_streams(here: Path, how: str, c
         assert b"Standard output does not take the results: No space left" in done.stderr
 
 
+@pytest.mark.skipif(os.name != "posix", reason="closes streams in a shell")
+@pytest.mark.parametrize("lines", ["--csv -", "--jsonl -"])
+def test_lines_for_a_closed_stdout_are_a_failure(here: Path, lines: str) -> None:
+    done = through_shell(f"--demo --max-frames 2 --out a.mp4 --headless {lines}", ">&-")
+    assert done.returncode == 6
+    assert b"Standard output is closed" in done.stderr
+    assert not list(here.iterdir())
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("words", ["--version", "--help", "bench --help", "doctor --help"])

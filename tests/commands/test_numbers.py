@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pytest
 
 from fkp_live.commands.cli import main
 from fkp_live.commands.pace import Pace
+from fkp_live.sinks import VideoSink
 from fkp_live.sinks.csv import CSV_COLUMNS, OPENFACE_COLUMNS
 from fkp_live.types import Image
 
@@ -166,6 +168,33 @@ def test_progress_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert last["fps"] == pytest.approx(5 / last["seconds"], rel=0.05)
     counts = [state["frames"] for state in states]
     assert counts == sorted(counts)
+
+
+def test_progress_is_done_only_where_the_run_ended_well(
+    here: Path, mjpeg_server: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = mjpeg_server(count=5)
+    words = [server.url, "--retry", "0", "--csv", "a.csv", "--headless", "--progress", "jsonl", "--quiet"]
+    assert main(words) == 3
+    lines = capsys.readouterr().err.splitlines()
+    states = [json.loads(line) for line in lines if line.startswith("{")]
+    assert states
+    assert not any(state["done"] for state in states)
+    assert (here / "a.csv").exists()
+
+
+def test_progress_is_done_when_the_files_are_whole(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    close = VideoSink.close
+
+    def look(sink: VideoSink) -> None:
+        assert '"done": true' not in capsys.readouterr().err
+        close(sink)
+
+    monkeypatch.setattr(VideoSink, "close", look)
+    assert main(["--demo", "--max-frames", "3", "--out", "a.mp4", "--progress", "jsonl", "--quiet"]) == 0
+    assert json.loads(capsys.readouterr().err.splitlines()[-1])["done"]
 
 
 def test_progress_can_be_switched_off_and_insisted_on(capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,6 +76,7 @@ def difference(a: Frame, b: Frame) -> np.ndarray:
         ("--only-points --except-id 1", "--except-id"),
         ("--background blur --except-id 0", "--except-id"),
         ("--background blur --except-id one", "--except-id"),
+        ("--background blur --except-id 1 --id-order left-right", "--except-id with --id-order"),
         ("--only-points --no-overlay", "--no-overlay"),
         ("--sticker=", "--sticker"),
     ],

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,17 @@ def test_video_and_table_have_the_same_frames_at_their_exact_times(here: Path) -
     assert [float(row["timestamp"]) for row in rows] == pytest.approx(expected, abs=0.001)
     assert [row["frame"] for row in rows] == ["1", "2", "3", "4", "5", "6"]
     assert {row["face_id"] for row in rows} == {"3"}
+
+
+def test_pictures_of_a_folder_have_their_names_in_the_table(here: Path) -> None:
+    recorder, _ = made(replace(info(), pictures=tuple(f"{number}.png" for number in range(5))))
+    for index in range(5):
+        if index in (2, 4):
+            recorder.toggle()
+        write(recorder, index, index / 25)
+    recorder.close()
+    rows = rows_of(here / recorder.files[1])
+    assert [(row["file"], row["frame"]) for row in rows] == [("2.png", "1"), ("3.png", "2")]
 
 
 def test_a_part_of_a_file_begins_at_0(here: Path) -> None:

@@ -203,3 +203,11 @@ def test_a_file_that_cannot_be_finished_is_named_and_the_others_are_whole(
     assert "Make room on the disk" in err
     assert f"What was written until then is in {tmp_path / 'out.partial.mp4'}" in err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "out.partial.mp4"]
+
+
+@pytest.mark.parametrize("words", [["--fullscreen"], ["--window-size", "320x240"], []])
+def test_options_of_a_window_that_does_not_come_are_not_passed_over(
+    tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--demo", "--max-frames", "1", "--csv", str(tmp_path / "a.csv"), *words]) == 0
+    assert ("No window" in capsys.readouterr().err) == bool(words)

@@ -190,6 +190,8 @@ def test_tiny_pictures_are_covered(size: tuple[int, int], style: str) -> None:
 def test_other_styles_and_pictures_are_refused() -> None:
     with pytest.raises(ValueError, match="blur, pixelate, black"):
         cover(BgrPicture(noise()), [], "smear")
+    with pytest.raises(ValueError, match="'smear', expected one of blur, pixelate, black"):
+        FaceCover("smear")
     with pytest.raises(TypeError, match="ndarray"):
         cover(noise(), [], "blur")  # type: ignore[arg-type]
 

@@ -107,14 +107,17 @@ def test_a_waiting_reader_sees_the_end(live: bool) -> None:
     assert seen == []
 
 
-def test_closing_frees_a_pusher_that_waits() -> None:
+@pytest.mark.parametrize("end", ["close", "interrupt"])
+def test_the_end_frees_a_pusher_that_waits(end: str) -> None:
     source = PushSource(live=False)
     results: list[bool] = []
-    thread = threading.Thread(target=lambda: results.extend(source.push(numbered(0), i) for i in range(5)))
+    thread = threading.Thread(
+        target=lambda: results.extend(source.push(numbered(0), i) for i in range(5)), daemon=True
+    )
     thread.start()
     until(lambda: len(results) == 4)
-    source.close()
-    thread.join(5)
+    getattr(source, end)()
+    thread.join(10)
     assert results == [True] * 4 + [False]
 
 
