@@ -68,7 +68,7 @@ class PipelineOptions:
 
 
 def check_count(name: str, count: object, otherwise: str = "") -> None:
-    """Refuse what is no whole number from 1 up; ``otherwise`` is what else the message allows.
+    """Refuse anything but a whole number from 1 up; ``otherwise`` is what else the message allows.
 
     Raises
     ------

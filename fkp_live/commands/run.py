@@ -268,6 +268,10 @@ def _step_back_behind_the_encoder() -> None:
 def _check_outputs(options: Options, spec: int | str) -> None:
     if options.fills_stdout and was_closed(sys.stdout):
         raise OutputError("Standard output is closed, and --csv - or --jsonl - writes to it.", "Name a file.")
+    if options.fills_stdout and not hasattr(sys.stdout, "buffer"):
+        raise OutputError(
+            "Standard output takes text only here, and --csv - or --jsonl - writes bytes.", "Name a file."
+        )
     inputs = local_files(spec)
     if options.pipeline.model is not None:
         inputs.append(resolve_model(options.pipeline.model))

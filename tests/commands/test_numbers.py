@@ -248,3 +248,9 @@ def test_the_pace_is_the_file_s_own() -> None:
     assert clock.now == pytest.approx(late + 0.04)
     pace.wait(1e9, lambda: True)
     assert clock.now == pytest.approx(late + 0.04)
+
+
+def test_a_standard_output_of_text_alone_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a notebook has one."""
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert main(["--demo", "--max-frames", "2", "--csv", "-", "--headless"]) == 6
