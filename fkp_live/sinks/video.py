@@ -22,6 +22,7 @@ from fkp_live.types import FrameResult, Image, Picture, SourceInfo
 # 1 % more frames a second at 720p); but of large ones only as many as fit into these bytes.
 _QUEUED, _LEAST_QUEUED, _QUEUED_BYTES = 16, 4, 48 << 20
 _DEFAULT_RATE = Fraction(30)
+_HIGHEST_RATE = Fraction(10_000)
 _LARGEST_SIDE = 16_384  # pixels that x264 takes
 
 
@@ -72,6 +73,8 @@ class VideoSink(FileSink):
         self._colour = info.colour or ColourSpace()
         self._clock = VideoClock(info, TIME_UNITS.get(format_of(self._file)))
         rate = Fraction(info.fps or _DEFAULT_RATE).limit_denominator(10_000) or _DEFAULT_RATE
+        # A single picture lasts one step of it, and one of a microsecond is no time at all in MP4.
+        rate = min(rate, _HIGHEST_RATE)
         fitting = _QUEUED_BYTES // (self._size[0] * self._size[1] * 3 // 2)
         try:
             self._encoder = Encoder(

@@ -319,3 +319,10 @@ def test_a_wild_time_costs_nothing_but_a_note(tmp_path: Path, suffix: str, at: i
     frames = frames_in(out)
     assert [number_of(f.image) for f in frames] == list(range(24))
     assert [f.time for f in frames] == pytest.approx(np.arange(24) / 25, abs=1e-3)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_a_single_picture_of_a_source_of_any_rate_is_there(tmp_path: Path, suffix: str) -> None:
+    with VideoSink(tmp_path / f"o{suffix}", info(fps=1e6)) as sink:
+        write_numbered(sink, 1)
+    assert len(frames_in(tmp_path / f"o{suffix}")) == 1
