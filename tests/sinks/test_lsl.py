@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from written import face, info, result_of
 
 from fkp_live.choices import PipelineOptions
 from fkp_live.sinks import open_sender
-from fkp_live.sinks.sender import Sender
+from fkp_live.sinks.lsl import LslSender
 from fkp_live.types import Face, FrameResult, Measures, Pose
 
 pytestmark = [pytest.mark.usefixtures("no_thread_left"), pytest.mark.timeout(120)]
@@ -37,14 +37,17 @@ def lsl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 class Inlet:
-    """What a recorder gets of a stream."""
+    """What a recorder gets of a stream of ``sender``."""
 
-    def __init__(self, lsl: Any, name: str) -> None:
+    def __init__(self, lsl: Any, sender: LslSender, name: str) -> None:
         found = lsl.resolve_byprop("name", name, 1, 30.0)
         assert found, f"the stream {name} was not found"
         self._inlet = lsl.StreamInlet(found[0])
         self.info = self._inlet.info(30.0)
         self._inlet.open_stream(30.0)
+        # The stream is open here a moment before the outlet keeps its samples for it.
+        (outlet,) = (one for one in (*sender._outlets, sender._markers) if one.get_info().name() == name)
+        assert outlet.wait_for_consumers(30.0), f"the stream {name} did not see its reader"
 
     def __call__(self) -> tuple[list[Any], float]:
         """The next sample and its time stamp."""
@@ -61,15 +64,27 @@ def stamped(index: int, *faces: Face, age: float = 0.0) -> FrameResult:
     return FrameResult(index, index / 25, (160, 96), faces, arrived=time.perf_counter() - age)
 
 
-def opened(name: str, *, live: bool = True, **options: Any) -> Sender:
-    return open_sender(f"lsl://{name}", info(live=live), options=PipelineOptions(**options))
+@pytest.fixture
+def opened(lsl: Any) -> Iterator[Callable[..., LslSender]]:
+    """Opens senders: ``opened(name, live=True, **options)``; all are closed afterwards."""
+    senders: list[LslSender] = []
+
+    def start(name: str, *, live: bool = True, **options: Any) -> LslSender:
+        sender = open_sender(f"lsl://{name}", info(live=live), options=PipelineOptions(**options))
+        assert isinstance(sender, LslSender)
+        senders.append(sender)
+        return sender
+
+    yield start
+    for sender in senders:
+        sender.close()
 
 
-def test_samples_have_labels_and_the_time_of_capture(lsl: Any) -> None:
+def test_samples_have_labels_and_the_time_of_capture(lsl: Any, opened: Callable[..., LslSender]) -> None:
     measures = Measures(0.3, 0.31, 0.1, False, 0.3)
     seen = face(id=4, pose=Pose(0.1, -0.2, 0.3), measures=measures)
     sender = opened("one face")
-    inlet = Inlet(lsl, "one face")
+    inlet = Inlet(lsl, sender, "one face")
     before = lsl.local_clock()
     sender.write(stamped(7, seen, age=2.0))
     sender.write(stamped(8))
@@ -102,9 +117,9 @@ def test_samples_have_labels_and_the_time_of_capture(lsl: Any) -> None:
     assert sender.delivery.sent == 2
 
 
-def test_a_stream_for_each_face_which_keeps_it(lsl: Any) -> None:
+def test_a_stream_for_each_face_which_keeps_it(lsl: Any, opened: Callable[..., LslSender]) -> None:
     sender = opened("pair", max_faces=2)
-    inlets = [Inlet(lsl, name) for name in ("pair", "pair-1")]
+    inlets = [Inlet(lsl, sender, name) for name in ("pair", "pair-1")]
     sender.write(stamped(0, face(id=5), face(id=6)))
     sender.write(stamped(1, face(id=6), face(id=5)))
     sender.write(stamped(2, face(id=6)))
@@ -115,9 +130,9 @@ def test_a_stream_for_each_face_which_keeps_it(lsl: Any) -> None:
     assert ids == [[5, 5, -1], [6, 6, 6]]
 
 
-def test_by_place_the_stream_is_the_place(lsl: Any) -> None:
+def test_by_place_the_stream_is_the_place(lsl: Any, opened: Callable[..., LslSender]) -> None:
     sender = opened("places", max_faces=2, id_order="left-right")
-    inlets = [Inlet(lsl, name) for name in ("places", "places-1")]
+    inlets = [Inlet(lsl, sender, name) for name in ("places", "places-1")]
     sender.write(stamped(0, face(id=2)))
     ids = [inlet()[0][1] for inlet in inlets]
     sender.close()
@@ -126,20 +141,20 @@ def test_by_place_the_stream_is_the_place(lsl: Any) -> None:
     assert ids == [-1, 2]
 
 
-def test_more_faces_open_more_streams(lsl: Any) -> None:
+def test_more_faces_open_more_streams(lsl: Any, opened: Callable[..., LslSender]) -> None:
     sender = opened("crowd")
     sender.write(stamped(0, face(id=1), face(id=2)))
-    inlet = Inlet(lsl, "crowd-1")
+    inlet = Inlet(lsl, sender, "crowd-1")
     sender.write(stamped(1, face(id=1), face(id=2)))
     assert inlet()[0][:2] == [1, 2]
     sender.close()
     inlet.close()
 
 
-def test_markers_are_appear_vanish_and_blink(lsl: Any) -> None:
+def test_markers_are_appear_vanish_and_blink(lsl: Any, opened: Callable[..., LslSender]) -> None:
     shut, wide = Measures(0.1, 0.1, 0.1, True, 0.1), Measures(0.3, 0.3, 0.1, False, 0.3)
     sender = opened("marked")
-    inlet = Inlet(lsl, "marked-markers")
+    inlet = Inlet(lsl, sender, "marked-markers")
     for index, faces in enumerate(
         [
             [face(id=1, measures=wide)],
@@ -156,9 +171,9 @@ def test_markers_are_appear_vanish_and_blink(lsl: Any) -> None:
     assert events == ["appear 1", "appear 2", "blink 1", "vanish 1"]
 
 
-def test_a_file_has_its_own_times(lsl: Any) -> None:
+def test_a_file_has_its_own_times(lsl: Any, opened: Callable[..., LslSender]) -> None:
     sender = opened("film", live=False)
-    inlet = Inlet(lsl, "film")
+    inlet = Inlet(lsl, sender, "film")
     # Read ahead: all arrived at once.
     for index in range(3):
         sender.write(stamped(index))
@@ -168,9 +183,9 @@ def test_a_file_has_its_own_times(lsl: Any) -> None:
     assert np.diff(stamps) == pytest.approx(1 / 25, abs=1e-6)
 
 
-def test_the_last_samples_arrive(lsl: Any) -> None:
+def test_the_last_samples_arrive(lsl: Any, opened: Callable[..., LslSender]) -> None:
     sender = opened("last")
-    inlet = Inlet(lsl, "last")
+    inlet = Inlet(lsl, sender, "last")
     for index in range(4):
         sender.write(result_of(index))
     sender.close()
