@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 
 from fkp_live.commands.signals import INTERRUPTED, Stops
 from fkp_live.console import flush, open_closed_streams, report_failure, say, silence
@@ -15,6 +16,9 @@ from fkp_live.console import flush, open_closed_streams, report_failure, say, si
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+# Module of each command beside the run itself: its ``main(arguments, stops)`` returns the exit code.
+_COMMANDS = {"bench": "bench.command", "doctor": "doctor"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,16 +76,10 @@ def _dispatch(words: list[str], stops: Stops) -> int:
 
         say(f"fkp-live {__version__}")
         return 0
-    if words[:1] == ["bench"]:
-        from fkp_live.commands.bench.command import main as bench
-
-        # Its trials are processes of their own, which it ends itself.
-        stops.raise_interrupt()
-        return bench(words[1:])
-    if words[:1] == ["doctor"]:
-        from fkp_live.commands.doctor import main as doctor
-
-        return doctor(words[1:])
+    if words and words[0] in _COMMANDS:
+        command = import_module(f"fkp_live.commands.{_COMMANDS[words[0]]}")
+        code: int = command.main(words[1:], stops)
+        return code
     if "--list-cameras" in words and not {"-h", "--help"} & {*words}:
         from fkp_live.commands.cameras import main as cameras
 

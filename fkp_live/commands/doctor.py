@@ -36,7 +36,7 @@ _VARIANTS = (
 _SENDERS = {"vmc": "python-osc", "lsl": "pylsl", "camera": "pyvirtualcam"}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, _: object = None) -> int:
     """Print the report and return the exit code: 0, or 1 where a necessary part is broken."""
     Parser(
         prog="fkp-live doctor",

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from fkp_live.commands.bench.options import parse
 from fkp_live.commands.bench.report import comparison, read_report, table, write_report
+from fkp_live.commands.signals import Stops
 from fkp_live.console import say
 from fkp_live.errors import ExitCode
 from fkp_live.sinks.files import check_output
 
 
-def main(words: Sequence[str]) -> int:
+def main(words: Sequence[str], stops: Stops | None = None) -> int:
     """Carry out ``fkp-live bench`` with these words and return the exit code.
 
     Raises
@@ -20,6 +21,9 @@ def main(words: Sequence[str]) -> int:
         For wrong options, a source, model or provider that does not work, an old report that cannot be read, or an
         output that cannot be written; where possible before the first trial.
     """
+    if stops is not None:
+        # The trials are processes of their own, which are ended here.
+        stops.raise_interrupt()
     options = parse(words)
     # Not at the top: OpenCV and onnxruntime take longer to load than --help or a mistyped option needs.
     from fkp_live.commands.bench.measure import measure

@@ -1,0 +1,1 @@
+"""Archives: many films and pictures, on one machine or many."""

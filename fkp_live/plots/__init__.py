@@ -1,0 +1,1 @@
+"""What recordings say, for people: rows, timelines, reports."""
