@@ -1,9 +1,10 @@
-"""Where results go: H.264 video, CSV and JSON lines, and programs that listen (`open_sender`)."""
+"""Where results go: H.264 video, CSV, JSON lines and Parquet, and programs that listen (`open_sender`)."""
 
 from fkp_live.sinks.csv import CsvFormat, CsvSink
 from fkp_live.sinks.files import check_output
 from fkp_live.sinks.jsonl import JsonlFormat, JsonlSink
 from fkp_live.sinks.opening import check_target, open_sender
+from fkp_live.sinks.parquet import ParquetSink
 from fkp_live.sinks.sender import Sender
 from fkp_live.sinks.sink import Sink
 from fkp_live.sinks.text import StreamSink
@@ -15,6 +16,7 @@ __all__ = [
     "CsvSink",
     "JsonlFormat",
     "JsonlSink",
+    "ParquetSink",
     "Sender",
     "Sink",
     "StreamSink",

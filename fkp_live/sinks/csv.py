@@ -8,23 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from fkp_live.choices import CSV_COLUMN_SETS
+from fkp_live.recorded import CSV_COLUMNS, OPENFACE_COLUMNS
 from fkp_live.sinks.text import TextSink
 from fkp_live.topology import N_POINTS
 from fkp_live.types import Face, FloatArray, FrameResult
 
-OPENFACE_COLUMNS: tuple[str, ...] = (
-    *("frame", "face_id", "timestamp", "confidence", "success"),
-    *("pose_Rx", "pose_Ry", "pose_Rz"),
-    *(f"x_{i}" for i in range(N_POINTS)),
-    *(f"y_{i}" for i in range(N_POINTS)),
-)
-CSV_COLUMNS: tuple[str, ...] = (
-    *OPENFACE_COLUMNS,
-    *("score", "box_x0", "box_y0", "box_x1", "box_y1"),
-    *("right_eye_open", "left_eye_open", "mouth_open", "blink"),
-    *(f"raw_x_{i}" for i in range(N_POINTS)),
-    *(f"raw_y_{i}" for i in range(N_POINTS)),
-)
 _POINTS_FORMAT = ",".join(["%.2f"] * (2 * N_POINTS))
 _NO_POINTS = "," * (2 * N_POINTS - 1)
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fkp_live.recorded import SCHEMA
 from fkp_live.sinks.text import TextSink
 from fkp_live.topology import N_POINTS
 from fkp_live.types import Face, FrameResult
 
-SCHEMA = "fkp-live/1"
 _PAIRS_FORMAT = f"[{', '.join(['[%.2f, %.2f]'] * N_POINTS)}]"
 _CONFIDENCE_FORMAT = f"[{', '.join(['%.3f'] * N_POINTS)}]"
 _BOX_FORMAT = "[%.2f, %.2f, %.2f, %.2f]"

@@ -15,7 +15,7 @@ from written import frames_in, info, names, numbered_picture, partial, result_wi
 
 from fkp_live.errors import OutputError
 from fkp_live.images.picture import BgrPicture
-from fkp_live.sinks import CsvSink, JsonlSink, VideoSink, files
+from fkp_live.sinks import CsvSink, JsonlSink, ParquetSink, VideoSink, files
 from fkp_live.sinks.sink import FileSink
 from fkp_live.sources import open_source
 
@@ -23,16 +23,20 @@ Make = Callable[..., FileSink]
 KINDS: dict[str, Make] = {
     "o.csv": CsvSink,
     "o.jsonl": lambda path, **more: JsonlSink(path, {}, **more),
+    "o.parquet": lambda path, **more: ParquetSink(path, {}, **more),
     "o.mp4": lambda path, **more: VideoSink(path, info(), **more),
     "o.mov": lambda path, **more: VideoSink(path, info(), **more),
     "o.mkv": lambda path, **more: VideoSink(path, info(), **more),
 }
+NUMBERS = (".csv", ".jsonl", ".parquet")
 OLD = "what was here before"
 pytestmark = [pytest.mark.usefixtures("no_thread_left"), pytest.mark.timeout(60)]
 
 
 @pytest.fixture(params=list(KINDS))
 def name(request: pytest.FixtureRequest) -> str:
+    if request.param == "o.parquet":
+        pytest.importorskip("pyarrow")
     return str(request.param)
 
 
@@ -54,6 +58,13 @@ def results_in(path: Path) -> int:
         start = "{},3," if path.suffix == ".csv" else '{{"frame": {}, '
         assert all(line.startswith(start.format(first + i)) for i, line in enumerate(lines[1:]))
         return len(lines) - 1
+    if path.suffix == ".parquet":
+        from pyarrow import parquet
+
+        with parquet.ParquetFile(path) as file:
+            frames = file.read(["frame"])["frame"].to_pylist()
+        assert frames == list(range(1, len(frames) + 1))
+        return len(frames)
     numbers = [number_of(frame.image) for frame in frames_in(path)]
     assert numbers == list(range(len(numbers)))
     return len(numbers)
@@ -184,11 +195,11 @@ def test_abort_before_the_first_result_leaves_nothing(path: Path, make: Make) ->
     assert sink.kept is None
 
 
-def test_only_text_is_a_file_without_a_result(path: Path, make: Make) -> None:
+def test_only_numbers_are_a_file_without_a_result(path: Path, make: Make) -> None:
     make(path).close()
-    text = path.suffix in (".csv", ".jsonl")
-    assert names(path.parent) == ([path.name] if text else [])
-    assert not text or results_in(path) == 0
+    numbers = path.suffix in NUMBERS
+    assert names(path.parent) == ([path.name] if numbers else [])
+    assert not numbers or results_in(path) == 0
 
 
 def test_a_full_disk_ends_with_its_own_message(path: Path, make: Make) -> None:
@@ -209,7 +220,7 @@ def test_a_full_disk_ends_with_its_own_message(path: Path, make: Make) -> None:
     assert caught.value.exit_code == 6
     assert "disk" not in caught.value.hint  # there is room; it is the file that may not grow
     assert names(path.parent) == [partial(path).name]
-    if path.suffix not in (".csv", ".jsonl"):
+    if path.suffix not in NUMBERS:
         with open_source(partial(path)) as source:
             assert next(source).image.shape == noise.shape
 
