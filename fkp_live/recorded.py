@@ -50,10 +50,10 @@ def as_recorded(face: Face) -> Face:
     if pose is not None:
         pose = Pose(*(round(float(angle), ANGLE_DECIMALS) for angle in (pose.pitch, pose.yaw, pose.roll)))
     if m is not None:
-        openness = (
-            round(float(v), SHARE_DECIMALS) for v in (m.right_eye_open, m.left_eye_open, m.mouth_open)
+        right, left, mouth = (
+            round(float(value), SHARE_DECIMALS) for value in (m.right_eye_open, m.left_eye_open, m.mouth_open)
         )
-        m = Measures(*openness, m.blink, m.eyes_open)
+        m = Measures(right, left, mouth, m.blink, m.eyes_open)
     return replace(
         face,
         points=rounded(face.points, PIXEL_DECIMALS),

@@ -1,0 +1,154 @@
+"""Recordings in tables, a row for each face and frame: from rows of numbers to results, for CSV and Parquet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fkp_live.errors import InputError
+from fkp_live.geometry import box_of
+from fkp_live.recorded import CSV_COLUMNS
+from fkp_live.sources.recording import Recording
+from fkp_live.topology import N_POINTS
+from fkp_live.types import Face, FloatArray, FrameResult, Measures, Pose
+
+_PLACE = {name: place for place, name in enumerate(CSV_COLUMNS)}
+_POSE = slice(_PLACE["pose_Rx"], _PLACE["pose_Rz"] + 1)
+_POINTS = slice(_PLACE["x_0"], _PLACE["x_0"] + 2 * N_POINTS)
+_BOX = slice(_PLACE["box_x0"], _PLACE["box_x0"] + 4)
+_MEASURES = slice(_PLACE["right_eye_open"], _PLACE["blink"] + 1)
+_RAW = slice(_PLACE["raw_x_0"], _PLACE["raw_x_0"] + 2 * N_POINTS)
+_FRAME, _ID, _TIME, _CONFIDENCE, _SUCCESS = range(5)
+_SCORE = _PLACE["score"]
+
+_NEEDED = ("frame", "timestamp", *CSV_COLUMNS[_POINTS])
+_MOST_FRAMES = 1 << 53
+
+Rows = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """One row.
+
+    Attributes
+    ----------
+    file : name of the picture, empty where the table has no such column
+    values : (289,) float64, one for each of `CSV_COLUMNS`, NaN where there is none
+    where : for messages, such as "line 7"
+    """
+
+    file: str
+    values: Rows
+    where: str
+
+
+class TableRecording(Recording):
+    """A recording of rows.
+
+    A table lacks some of what JSONL has, and what stands in for it is: for the confidence of each point the mean of
+    all; for ``detected`` True; for a missing box the one around the points, for a missing score the confidence; and
+    NaN for ``eyes_open``. Rows with ``success`` 0 have no face, whatever else they hold (OpenFace leaves old points
+    there). An ``id`` is the ``face_id``; in OpenFace's own files it counts from 0.
+
+    Parameters
+    ----------
+    path : the file
+    header : of the run, empty where the table has none
+    names : of its columns
+
+    Raises
+    ------
+    InputError : it lacks a column that is needed
+    """
+
+    def __init__(self, path: Path, header: dict[str, Any], names: Sequence[str]) -> None:
+        super().__init__(path, header)
+        missing = [name for name in _NEEDED if name not in names]
+        if missing:
+            raise InputError(
+                f"{path} is no recording of 68 points: it has no column {missing[0]}"
+                f"{f' and {len(missing) - 1} more are missing' if len(missing) > 1 else ''}.",
+                "Give a file of --jsonl, --csv or fkp-live batch, or a CSV of OpenFace.",
+            )
+        # Version 0.1 wrote its own columns too, but neither raw points nor rows of frames without a face.
+        self.whole = "score" not in names or "raw_x_0" in names
+
+    def named(self) -> Iterator[tuple[str, FrameResult]]:
+        """Each result with the file name of its picture, see `Recording`."""
+        self.note = ""
+        now: tuple[str, int] | None = None
+        time, faces = 0.0, list[Face]()
+        for row in self._rows():
+            try:
+                of = row.file, _index(row.values)
+                if now is not None and of[0] == now[0] and of[1] < now[1]:
+                    raise ValueError(f"frame {of[1] + 1} comes after frame {now[1] + 1}")
+                if of != now:
+                    if now is not None:
+                        yield now[0], self._result(now[1], time, faces)
+                    now, time, faces = of, _time(row.values), []
+                if (face := _face(row.values)) is not None:
+                    faces.append(face)
+            except ValueError as error:
+                raise InputError(f"{self.path} is damaged: {row.where} is no result ({error}).") from error
+        if now is not None:
+            yield now[0], self._result(now[1], time, faces)
+
+    def _rows(self) -> Iterator[Row]:
+        """The rows in order. Raises InputError where the file is damaged."""
+        raise NotImplementedError
+
+    def _result(self, index: int, time: float, faces: Sequence[Face]) -> FrameResult:
+        return FrameResult(index, time, (self.info.width, self.info.height), tuple(faces))
+
+
+def _index(values: Rows) -> int:
+    frame = float(values[_FRAME])
+    if not (1 <= frame < _MOST_FRAMES and frame.is_integer()):
+        raise ValueError(f"frame is {frame:g}, expected a whole number from 1 up")
+    return int(frame) - 1
+
+
+def _time(values: Rows) -> float:
+    time = float(values[_TIME])
+    if not math.isfinite(time):
+        raise ValueError(f"timestamp is {time:g}, expected seconds")
+    return time
+
+
+def _face(values: Rows) -> Face | None:
+    """The face of a row, None where it has none."""
+    if values[_SUCCESS] == 0:
+        return None
+    number = float(values[_ID])
+    if not (math.isnan(number) or number.is_integer()):
+        raise ValueError(f"face_id is {number:g}, expected a whole number")
+    points = _pairs(values[_POINTS])
+    confidence = float(values[_CONFIDENCE])
+    score = float(values[_SCORE])
+    box = values[_BOX].astype(np.float32)
+    rx, ry, rz = values[_POSE].tolist()
+    right, left, mouth, blink = values[_MEASURES].tolist()
+    raw = values[_RAW]
+    return Face(
+        points,
+        np.full(N_POINTS, confidence, np.float32),
+        box_of(points) if np.isnan(box).any() else box,
+        confidence if math.isnan(score) else score,
+        0 if math.isnan(number) else int(number),
+        None if np.isnan(raw).all() else _pairs(raw),
+        None if math.isnan(rx) else Pose(0.0 - rx, 0.0 - ry, rz),
+        None if math.isnan(right) else Measures(right, left, mouth, blink == 1, math.nan),
+    )
+
+
+def _pairs(columns: Rows) -> FloatArray:
+    """All x, then all y -> (68, 2)."""
+    return np.ascontiguousarray(columns.reshape(2, N_POINTS).T, np.float32)
