@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fkp_live.topology import N_POINTS
-from fkp_live.types import Face, FloatArray, Measures, Pose
+from fkp_live.types import Face, FloatArray, FrameResult, Measures, Pose
 
 SCHEMA = "fkp-live/1"
 # Key of the header in the metadata of a Parquet file: the JSON of a JSONL file's first line.
@@ -30,11 +29,23 @@ CSV_COLUMNS: tuple[str, ...] = (
     *(f"raw_y_{i}" for i in range(N_POINTS)),
 )
 
+# Whole numbers among the columns; ``timestamp`` is float64, all others float32.
+WHOLE_COLUMNS = {"frame": "int32", "face_id": "int32", "success": "int8", "blink": "int8"}
+# Where in a row of `CSV_COLUMNS` what belongs together is.
+_PLACE = {name: place for place, name in enumerate(CSV_COLUMNS)}
+HEAD = slice(0, 5)
+POSE = slice(_PLACE["pose_Rx"], _PLACE["pose_Rz"] + 1)
+POINTS = slice(_PLACE["x_0"], _PLACE["x_0"] + 2 * N_POINTS)
+SCORE = _PLACE["score"]
+BOX = slice(_PLACE["box_x0"], _PLACE["box_x0"] + 4)
+MEASURES = slice(_PLACE["right_eye_open"], _PLACE["blink"] + 1)
+RAW = slice(_PLACE["raw_x_0"], _PLACE["raw_x_0"] + 2 * N_POINTS)
+
 # Decimals that recordings keep: of pixels, of confidence and openness, of angles, of seconds.
 PIXEL_DECIMALS, SHARE_DECIMALS, ANGLE_DECIMALS, TIME_DECIMALS = 2, 3, 4, 6
 
 
-def rounded(values: NDArray[Any], decimals: int) -> FloatArray:
+def rounded(values: FloatArray, decimals: int) -> FloatArray:
     """float32 numbers rounded exactly as their text has them, of the same shape."""
     # In float64 the product of a float32 and a power of ten is exact, so ties are those of the number itself.
     factor = 10.0**decimals
@@ -62,3 +73,35 @@ def as_recorded(face: Face) -> Face:
         pose=pose,
         measures=m,
     )
+
+
+def table_rows(result: FrameResult) -> NDArray[np.float64]:
+    """(K, 289) float64: a row for each face, or the row of a frame without one, in the order of `CSV_COLUMNS`.
+
+    Numbers are those that CSV has, rounded as it has them; NaN stands for an empty cell.
+    """
+    rows = np.full((max(len(result.faces), 1), len(CSV_COLUMNS)), np.nan)
+    time = round(float(result.time), TIME_DECIMALS)
+    if not result.faces:
+        rows[0, HEAD] = result.index + 1, -1, time, np.nan, 0
+    for place, (row, face) in enumerate(zip(rows, result.faces, strict=False)):
+        number = place if face.id is None else face.id
+        confidence = round(float(np.mean(face.confidence)), SHARE_DECIMALS)
+        row[HEAD] = result.index + 1, number, time, confidence, 1
+        _fill(row, face)
+    return rows
+
+
+def _fill(row: NDArray[np.float64], face: Face) -> None:
+    """Everything of a face but the first five columns."""
+    row[POINTS] = rounded(face.points, PIXEL_DECIMALS).T.ravel()
+    row[SCORE] = round(float(face.score), SHARE_DECIMALS)
+    row[BOX] = rounded(face.box, PIXEL_DECIMALS)
+    if (pose := face.pose) is not None:
+        angles = (-pose.pitch + 0.0, -pose.yaw + 0.0, pose.roll)
+        row[POSE] = [round(float(angle), ANGLE_DECIMALS) for angle in angles]
+    if (m := face.measures) is not None:
+        openness = (m.right_eye_open, m.left_eye_open, m.mouth_open)
+        row[MEASURES] = [*(round(float(value), SHARE_DECIMALS) for value in openness), m.blink]
+    if face.raw is not None:
+        row[RAW] = rounded(face.raw, PIXEL_DECIMALS).T.ravel()

@@ -13,21 +13,14 @@ from numpy.typing import NDArray
 
 from fkp_live.errors import InputError
 from fkp_live.geometry import box_of
-from fkp_live.recorded import CSV_COLUMNS
+from fkp_live.recorded import BOX, CSV_COLUMNS, MEASURES, POINTS, POSE, RAW, SCORE
 from fkp_live.sources.recording import Recording
 from fkp_live.topology import N_POINTS
 from fkp_live.types import Face, FloatArray, FrameResult, Measures, Pose
 
-_PLACE = {name: place for place, name in enumerate(CSV_COLUMNS)}
-_POSE = slice(_PLACE["pose_Rx"], _PLACE["pose_Rz"] + 1)
-_POINTS = slice(_PLACE["x_0"], _PLACE["x_0"] + 2 * N_POINTS)
-_BOX = slice(_PLACE["box_x0"], _PLACE["box_x0"] + 4)
-_MEASURES = slice(_PLACE["right_eye_open"], _PLACE["blink"] + 1)
-_RAW = slice(_PLACE["raw_x_0"], _PLACE["raw_x_0"] + 2 * N_POINTS)
 _FRAME, _ID, _TIME, _CONFIDENCE, _SUCCESS = range(5)
-_SCORE = _PLACE["score"]
 
-_NEEDED = ("frame", "timestamp", *CSV_COLUMNS[_POINTS])
+_NEEDED = ("frame", "timestamp", *CSV_COLUMNS[POINTS])
 _MOST_FRAMES = 1 << 53
 
 Rows = NDArray[np.float64]
@@ -130,13 +123,13 @@ def _face(values: Rows) -> Face | None:
     number = float(values[_ID])
     if not (math.isnan(number) or number.is_integer()):
         raise ValueError(f"face_id is {number:g}, expected a whole number")
-    points = _pairs(values[_POINTS])
+    points = _pairs(values[POINTS])
     confidence = float(values[_CONFIDENCE])
-    score = float(values[_SCORE])
-    box = values[_BOX].astype(np.float32)
-    rx, ry, rz = values[_POSE].tolist()
-    right, left, mouth, blink = values[_MEASURES].tolist()
-    raw = values[_RAW]
+    score = float(values[SCORE])
+    box = values[BOX].astype(np.float32)
+    rx, ry, rz = values[POSE].tolist()
+    right, left, mouth, blink = values[MEASURES].tolist()
+    raw = values[RAW]
     return Face(
         points,
         np.full(N_POINTS, confidence, np.float32),
