@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fkp_live.pipeline import FaceLandmarker, Pipeline
     from fkp_live.sources import open_source
     from fkp_live.stream import process_stream
+    from fkp_live.tables import read
     from fkp_live.types import (
         Face,
         Frame,
@@ -47,6 +48,7 @@ __all__ = [
     "draw",
     "open_source",
     "process_stream",
+    "read",
 ]
 
 _HOMES = {
@@ -66,6 +68,7 @@ _HOMES = {
     "draw": "display.overlay",
     "open_source": "sources",
     "process_stream": "stream",
+    "read": "tables",
 }
 
 

@@ -28,7 +28,7 @@ FLOORS = (
 FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 # Root modules that are not vocabulary.
 ROOT_ROOMS = {
-    **dict.fromkeys(("engine", "pipeline", "stream", "look_ahead"), "pipeline"),
+    **dict.fromkeys(("engine", "pipeline", "stream", "look_ahead", "tables"), "pipeline"),
     "__main__": "commands",
 }
 # Where a package may be imported; nowhere for an empty tuple.

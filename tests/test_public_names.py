@@ -13,7 +13,7 @@ def test_every_public_name_can_be_imported() -> None:
     assert names == {
         *("Engine", "Face", "FaceLandmarker", "FkpError", "Frame", "FrameResult", "Measures", "Pipeline"),
         *("MeasuredFace", "PipelineOptions", "Pose", "TrackedFace", "TrackedResult"),
-        *("draw", "open_source", "process_stream"),
+        *("draw", "open_source", "process_stream", "read"),
     }
     for name in names:
         assert getattr(fkp_live, name).__name__ == name
