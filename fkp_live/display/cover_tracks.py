@@ -18,6 +18,7 @@ import numpy as np
 
 from fkp_live.display.covering import check_style, cover, grown, outline_of_box, outline_of_points
 from fkp_live.geometry import iou
+from fkp_live.recorded import PIXEL_DECIMALS, rounded
 from fkp_live.types import Face, FaceBox, FloatArray, Frame, FrameResult, Picture
 
 # Seconds of the stream that a head stays covered without being sighted, on either side of its sightings.
@@ -153,14 +154,14 @@ class FaceCover:
         time = self._steady(frame.time)
         excepted = [face for face in result.faces if face.id in self._except]
         covered = [face for face in result.faces if face.id not in self._except]
-        sightings = [_Sighting(time, outline_of_points(face.points), True) for face in covered]
+        sightings = [_Sighting(time, _outline(face), True) for face in covered]
         if self._detect is not None and self._is_detection_due(result, time):
             self._detected = (0, time)
             for find in self._detect(frame.picture):
                 if not _is_known(find, result.faces):
                     sightings.append(_Sighting(time, outline_of_box(find.box), False))
         self._join(sightings)
-        self._waiting.append((time, [outline_of_points(face.points) for face in excepted]))
+        self._waiting.append((time, [_outline(face) for face in excepted]))
 
     def outlines(self) -> list[FloatArray]:
         """Outlines (K, 2) to cover in the oldest frame that was seen and not asked for yet."""
@@ -221,6 +222,11 @@ class FaceCover:
             while len(track.sightings) > 1 and track.sightings[1].time < time - HOLD:
                 track.sightings.popleft()
         self._tracks = [track for track in self._tracks if track.last.time >= time - HOLD]
+
+
+def _outline(face: Face) -> FloatArray:
+    """The outline of a face by its points as they are recorded, so that a recording is covered alike."""
+    return outline_of_points(rounded(face.points, PIXEL_DECIMALS))
 
 
 def _growth(away: float) -> float:

@@ -19,8 +19,11 @@ from fkp_live.display import layers
 from fkp_live.display.canvas import Canvas, Colour, canvas_of
 from fkp_live.display.look import Look
 from fkp_live.display.text import packed
+from fkp_live.recorded import as_recorded
 from fkp_live.types import Face, Picture, Pose
 
+# Pixels of the longer side beyond which nothing is a face; OpenCV has no strokes for them.
+_LARGEST = 1 << 20
 # BGR. The colour of a face is that of its id, so that a change of id shows.
 _PALETTE: tuple[Colour, ...] = (
     (255, 200, 70),
@@ -98,14 +101,20 @@ def draw(
         where the face looks (blue); measures are bars for the openness of eyes and mouth
     scale : of strokes, points and text; 1 is the usual size
 
+    What is painted depends on the numbers as they are recorded (points to 1/100 pixel), so that a recording drawn again
+    gives the same picture.
+
     Example
     -------
     >>> painted = draw(image.copy(), landmarker(image))
     """
     canvas = canvas_of(picture)
-    for order, face in enumerate(faces):
+    for order, each in enumerate(faces):
+        face = as_recorded(each)
         colour = _PALETTE[(order if face.id is None else face.id - 1) % len(_PALETTE)]
         size = float(max(face.box[2] - face.box[0], face.box[3] - face.box[1]))
+        if not (size < _LARGEST and np.isfinite(face.box).all() and np.isfinite(face.points).all()):
+            continue  # a recording may hold anything
         around = layers.box_around(face.box, size)
         if box:
             layers.paint_box(canvas, around, size, colour, scale)

@@ -17,6 +17,7 @@ from fkp_live.colour import ColourSpace
 from fkp_live.errors import InputError
 from fkp_live.images.picture import BgrPicture
 from fkp_live.images.yuv420 import Yuv420Picture
+from fkp_live.recorded import as_recorded
 from fkp_live.topology import CHIN, LEFT_EYE_OUTER, REGIONS, RIGHT_EYE_OUTER
 from fkp_live.types import Face, FloatArray, Frame, FrameResult, Image, Picture
 
@@ -114,7 +115,8 @@ class Stickers:
     def apply(self, picture: Picture, result: FrameResult) -> None:
         """Lay the sticker on every face, smallest first, in place."""
         for face in reversed(result.faces):
-            self._sticker.lay(picture, corners(face, self._sticker.aspect))
+            # As it is recorded, so that a recording gets its stickers in the same places.
+            self._sticker.lay(picture, corners(as_recorded(face), self._sticker.aspect))
 
 
 def corners(face: Face, aspect: float) -> FloatArray:

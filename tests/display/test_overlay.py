@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -367,3 +369,39 @@ def test_the_hud_changes_with_its_numbers() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (8, 30), (40, 3)])
 def test_a_tiny_picture_takes_a_hud(size: tuple[int, int]) -> None:
     assert painted(draw(flat(128, *size), [], HUD), 128).any()
+
+
+def test_what_is_painted_depends_on_the_numbers_as_they_are_recorded() -> None:
+    """So that a recording drawn again gives the same picture, sample for sample."""
+    random = np.random.default_rng(4)
+    for _ in range(40):
+        x, y = random.uniform(200, 400, 2)
+        exact = replace(
+            face(x, y),
+            confidence=random.uniform(0.49, 0.87, 68).astype(np.float32),
+            pose=Pose(*random.uniform(-0.5, 0.5, 3)),
+            measures=Measures(*random.uniform(0, 0.5, 3), False, 0.3),
+        )
+        text = json.loads(json.dumps(exact.to_dict()))
+        pose, m = text["pose"], text["measures"]
+        read = Face(
+            *(np.array(text[name], np.float32) for name in ("points", "confidence", "box")),
+            text["score"],
+            text["id"],
+            None,
+            Pose(pose["pitch"], pose["yaw"], pose["roll"]),
+            Measures(m["right_eye_open"], m["left_eye_open"], m["mouth_open"], m["blink"], math.nan),
+        )
+        pictures = [draw(flat(128), [one], pose=True, measures=True) for one in (exact, read)]
+        np.testing.assert_array_equal(*pictures)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
+def test_a_face_that_is_no_face_is_not_painted(value: float) -> None:
+    one = face(300, 200)
+    for name in ("points", "box"):
+        numbers = getattr(one, name).copy()
+        numbers[-1] = value
+        broken = replace(one, **{name: numbers})
+        if name == "box" or not np.isfinite(value):
+            assert not painted(draw(flat(128), [broken]), 128).any()
