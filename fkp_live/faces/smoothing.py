@@ -35,7 +35,7 @@ from fkp_live.types import FloatArray
 _RADIUS = 0.618
 # Seconds. After a longer pause, or a step back, a filter starts afresh; a shorter step than the least one (equal
 # timestamps) is taken as the least.
-_LONGEST_STEP, _LEAST_STEP = 0.5, 1e-3
+LONGEST_STEP, LEAST_STEP = 0.5, 1e-3
 
 _ComplexArray = NDArray[np.complex128]
 
@@ -105,10 +105,16 @@ _LEVELS = {
         OneEuroOptions(0.15, 600.0, 0.008, 4.0),
         OneEuroOptions(0.1, 800.0, 0.012, 4.0),
     ),
+    # For `offline_smoothing`, which takes the mean of both directions.
+    "offline": (
+        OneEuroOptions(7.0, 1500.0, 0.003),
+        OneEuroOptions(0.2, 1000.0, 0.005),
+        OneEuroOptions(0.1, 1500.0, 0.007, 4.0),
+    ),
 }
 
 
-class _FaceFilter:
+class FaceFilter:
     """The state of one face: filtered points and the trends."""
 
     __slots__ = ("_own", "_shift", "_turn", "points", "time")
@@ -147,7 +153,7 @@ class LandmarkSmoother:
 
     def __init__(self, level: str = "medium") -> None:
         self.level = level
-        self._faces: dict[int, _FaceFilter] = {}
+        self._faces: dict[int, FaceFilter] = {}
 
     def __call__(self, track_id: int, points: FloatArray, time: float) -> FloatArray:
         """Points (68, 2) of a track at ``time`` (seconds of the stream) -> smoothed (68, 2)."""
@@ -155,10 +161,10 @@ class LandmarkSmoother:
             return points
         raw = np.ascontiguousarray(points, np.float64).view(np.complex128)[:, 0]
         face = self._faces.get(track_id)
-        if face is None or not 0.0 <= time - face.time <= _LONGEST_STEP:
-            self._faces[track_id] = _FaceFilter(raw, time, self.level)
+        if face is None or not 0.0 <= time - face.time <= LONGEST_STEP:
+            self._faces[track_id] = FaceFilter(raw, time, self.level)
             return points
-        face.step(raw, max(time - face.time, _LEAST_STEP))
+        face.step(raw, max(time - face.time, LEAST_STEP))
         face.time = time
         return face.points.view(np.float64).reshape(-1, 2).astype(np.float32)
 

@@ -5,30 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from shapes import FRONTAL, face_at
+from simulated import SIZE, noise
 
 from benchmarks.stability import jitter, lag
 from fkp_live.choices import SMOOTHING
 from fkp_live.faces import smoothing
 from fkp_live.faces.smoothing import LandmarkSmoother, OneEuro, OneEuroOptions
 from fkp_live.topology import LEFT_EYE_LIDS, RIGHT_EYE_LIDS
-
-SIZE = 100.0  # eye distance in pixels
-
-
-def _noise(frames: int, seed: int = 0) -> np.ndarray:
-    """(T, 68, 2) pixels: shared by the face, by neighbours and by nobody; half of it lasts over frames."""
-    random = np.random.default_rng(seed)
-    distance = np.linalg.norm(FRONTAL[:, None] - FRONTAL[None], axis=-1)
-    covariance = (
-        0.4 * np.exp(-((distance / 1.2) ** 2)) + 0.35 * np.exp(-((distance / 0.15) ** 2)) + 0.25 * np.eye(68)
-    )
-    root = np.linalg.cholesky(covariance)
-    fresh, steps = (np.einsum("ij,tjc->tic", root, random.standard_normal((frames, 68, 2))) for _ in range(2))
-    lasting = np.zeros_like(steps)
-    lasting[0] = steps[0]
-    for t in range(1, frames):
-        lasting[t] = 0.6 * lasting[t - 1] + 0.8 * steps[t]
-    return SIZE * 0.004 * 0.5 * (fresh + lasting)
 
 
 def _smoothed(points: np.ndarray, times: np.ndarray, level: str = "medium") -> np.ndarray:
@@ -37,14 +20,14 @@ def _smoothed(points: np.ndarray, times: np.ndarray, level: str = "medium") -> n
 
 
 def _still(frames: int) -> np.ndarray:
-    return face_at(300, 300, SIZE)[None] + _noise(frames)
+    return face_at(300, 300, SIZE)[None] + noise(frames)
 
 
 def _swinging(times: np.ndarray, frequency: float) -> tuple[np.ndarray, np.ndarray]:
     """A head that swings half an eye distance to both sides, with and without noise."""
     shift = 0.5 * SIZE * np.sin(2 * np.pi * frequency * times)[:, None, None] * [1.0, 0.0]
     truth = face_at(300, 300, SIZE)[None] + shift
-    return truth + _noise(len(times)), truth
+    return truth + noise(len(times)), truth
 
 
 def _own(points: np.ndarray) -> np.ndarray:
