@@ -41,19 +41,19 @@ def test_a_datagram_is_the_object_of_a_jsonl_file(
 
 def test_many_faces_lose_their_raw_points_and_then_the_smallest() -> None:
     said: list[str] = []
-    faces = [face(number, id=number, raw=face(number).points) for number in range(40)]
+    faces = [face(number, id=number, raw=face(number).points) for number in range(60)]
     with (
         receiver() as listener,
         open_sender(f"udp://127.0.0.1:{listener.port}", info(), report=said.append) as sender,
     ):
-        for count in (5, 28, 40, 40):
+        for count in (5, 28, 60, 60):
             sender.write(result_of(0, *faces[:count]))
             datagram = listener()
             assert len(datagram) <= 65_507
             read = json.loads(datagram)["faces"]
             assert [part["id"] for part in read] == list(range(len(read)))
             assert ("raw" in read[0]) == (count == 5)
-            assert len(read) == count if count < 40 else 28 <= len(read) < 40
+            assert len(read) == count if count < 60 else 28 <= len(read) < 60
     assert len(said) == 1
     assert "28 faces do not fit into a datagram; the points before smoothing were left out" in said[0]
 
