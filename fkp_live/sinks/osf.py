@@ -21,12 +21,14 @@ from fkp_live.sinks.datagram import MOST_BYTES, DatagramSender
 from fkp_live.sinks.sender import Report
 from fkp_live.sinks.slots import Slots
 from fkp_live.targets import Target
-from fkp_live.types import Face, FrameResult, Pose
+from fkp_live.types import Face, FloatArray, FrameResult, Pose
 
 # Time, number, picture, eyes, whether there is a fit, its error, quaternion, angles, translation. After it float32:
 # 68 confidences, 68 points, 70 points in three dimensions, 14 features.
 _HEAD = struct.Struct("<di2f2fBf4f3f3f")
-BYTES = _HEAD.size + 4 * (68 + 2 * 68 + 3 * 70 + 14)
+# Where each of them ends.
+_SIZES = (68, 68 + 2 * 68, 68 + 2 * 68 + 3 * 70, 68 + 2 * 68 + 3 * 70 + 14)
+BYTES = _HEAD.size + 4 * _SIZES[-1]
 _MOST_FACES = MOST_BYTES // BYTES
 
 Array = NDArray[np.float64]
@@ -78,9 +80,7 @@ def packed(face: Face, number: int, size: tuple[int, int], captured: float) -> b
     captured : seconds since 1970
     """
     pose = face.pose or Pose(0.0, 0.0, 0.0)
-    points = np.asarray(face.points, np.float64)
-    turn = rotation_of(pose.pitch, pose.yaw, pose.roll)
-    fitted, scale, nose, error = _fit(points, turn)
+    fitted, scale, nose, error = _fit(face.points, rotation_of(pose.pitch, pose.yaw, pose.roll))
     # Its camera looks at (row, column) from behind: distances are negative. And it takes half the width for the
     # middle of the rows, and half the height for that of the columns.
     row, column = (size[0] / 2 - nose[1]) / scale, (size[1] / 2 - nose[0]) / scale
@@ -89,15 +89,16 @@ def packed(face: Face, number: int, size: tuple[int, int], captured: float) -> b
         *(captured, number, size[0], size[1], *eyes_open(face.measures)),
         *(1, error, *_quaternion(pose), *_euler(pose), row, column, distance),
     )
-    numbers = (
-        face.confidence[_NUMBERS],
-        face.confidence[36:48].reshape(2, 6).mean(1),
-        points[_NUMBERS].ravel(),
-        points[36:48].reshape(2, 6, 2).mean(1).ravel(),  # pupils: the middle of the lids
-        (_with_eyeballs(fitted) * (1.0, -1.0, -1.0)).ravel(),
-        _features(face, fitted),
-    )
-    return head + np.concatenate(numbers).astype("<f4").tobytes()
+    # The pupils, after OpenSeeFace's 66 points: the middle of the lids.
+    numbers = np.empty(_SIZES[-1], "<f4")
+    confidence, points, head_points, features = np.split(numbers, _SIZES[:-1])
+    confidence[:66] = face.confidence[_NUMBERS]
+    confidence[66:] = face.confidence[36:48].reshape(2, 6).sum(1) / 6
+    points[:132] = face.points[_NUMBERS].ravel()
+    points[132:] = (face.points[36:48].reshape(2, 6, 2).sum(1) / 6).ravel()
+    _put_head(fitted, head_points.reshape(70, 3))
+    features[:] = _features(face, fitted)
+    return head + numbers.tobytes()
 
 
 @cache
@@ -107,34 +108,47 @@ def _mean_head() -> Array:
         return -_EYE_DISTANCE * np.asarray(arrays["head"], np.float64)
 
 
-def _fit(points: Array, turn: Array) -> tuple[Array, float, Array, float]:
-    """The points on the head, under weak perspective.
+@cache
+def _centred_head() -> tuple[Array, Array, Array]:
+    """The mean of `_mean_head`, (3,); what deviates from it, (68, 3); and the products of that, (3, 3)."""
+    middle = _mean_head().mean(0)
+    centred = _mean_head() - middle
+    return middle, centred, centred.T @ centred
+
+
+def _fit(points: FloatArray, turn: Array) -> tuple[Array, float, list[float], float]:
+    """The points on the head, under weak perspective. Few operations of numpy: each costs more than its numbers.
 
     Returns
     -------
     (68, 3) : the points in three dimensions, turned back: across by the points themselves, in depth by the mean head
     scale : pixels of a unit of the head
-    nose : (2,) the place of the mean head's nose tip in the picture
+    nose : x, y, the place of the mean head's nose tip in the picture
     error : root mean square distance of points and mean head, in per cent of the distance of the outer eye corners
     """
-    turned = -_mean_head() @ turn.T  # from here on with x to the right, y down, z away from the camera
-    middle, centre = turned[:, :2].mean(0), points.mean(0)
-    across, centred = (turned[:, :2] - middle).ravel(), (points - centre).ravel()
-    scale = max(float(across @ centred) / float(across @ across), 1e-6)
-    nose = centre - scale * middle
-    off = centred - scale * across
-    error = 100 * math.sqrt(float(off @ off) / len(points)) / (scale * _EYE_DISTANCE)
-    seen = np.c_[(points - nose) / scale, turned[:, 2]]
-    return -(seen @ turn), scale, nose, error
+    # In the picture x is to the right, y down, and z away from the camera: the opposite of the head's own axes.
+    flat, away, head = turn[:2], turn[2], _mean_head()
+    middle, centred, products = _centred_head()
+    seen = points - (centre := points.sum(0, dtype=np.float64) / len(points))
+    across = float(np.vdot(flat @ products, flat))
+    both = -float(np.vdot(flat, seen.T @ centred))
+    scale = max(both / across, 1e-6)
+    nose = centre + scale * (flat @ middle)
+    off = max(float(np.vdot(seen, seen)) - 2 * scale * both + scale * scale * across, 0.0)
+    error = 100 * math.sqrt(off / len(points)) / (scale * _EYE_DISTANCE)
+    fitted = (nose - points) @ (flat / scale) + np.outer(head @ away, away)
+    return fitted, scale, nose.tolist(), error
 
 
-def _with_eyeballs(fitted: Array) -> Array:
-    """(70, 3): OpenSeeFace's 66 points, the pupils (right, left) and the centres of the eyeballs."""
-    outer, inner = fitted[[36, 45]], fitted[[39, 42]]
-    pupils = (outer + inner) / 2
-    centres = pupils.copy()
-    centres[:, 2] -= _EYEBALL * np.sqrt(((outer - inner) ** 2).sum(1))
-    return np.concatenate([fitted[_NUMBERS], pupils, centres])
+def _put_head(fitted: Array, out: FloatArray) -> None:
+    """Fill (70, 3): OpenSeeFace's 66 points, the pupils (right, left) and the centres of the eyeballs."""
+    out[:66] = fitted[_NUMBERS]
+    for row, outer, inner in ((66, *fitted[[36, 39]].tolist()), (67, *fitted[[45, 42]].tolist())):
+        x, y, z = ((a + b) / 2 for a, b in zip(outer, inner, strict=True))
+        out[row] = x, y, z
+        out[row + 2] = x, y, z - _EYEBALL * math.dist(outer, inner)
+    # It has y down and z away from the face.
+    out[:, 1:] *= -1.0
 
 
 def _quaternion(pose: Pose) -> tuple[float, float, float, float]:
@@ -149,11 +163,12 @@ def _euler(pose: Pose) -> tuple[float, float, float]:
     return math.remainder(180.0 - pitch, 360.0), yaw, math.remainder(90.0 - roll, 360.0)
 
 
-def _features(face: Face, fitted: Array) -> Array:
+def _features(face: Face, fitted: Array) -> list[float]:
     """The 14 features, each about 0 in a neutral face; left ones first, as the person has them."""
     right, left = eyes_open(face.measures)
-    bent = (_feature_map() @ (fitted - _mean_head()).ravel()).clip(-1.0, 1.0)
-    return np.concatenate([(2 * left - 1, 2 * right - 1), bent[:-1], (mouth_open(face.measures), bent[-1])])
+    deviation = (_feature_map() @ (fitted - _mean_head()).ravel()).tolist()
+    *bent, wide = (min(max(value, -1.0), 1.0) for value in deviation)
+    return [2 * left - 1, 2 * right - 1, *bent, mouth_open(face.measures), wide]
 
 
 @cache
