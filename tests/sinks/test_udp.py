@@ -70,6 +70,11 @@ def test_a_dead_receiver_is_reported_once_and_may_come_later() -> None:
     assert (sender.delivery.sent, sender.delivery.failed) == (1, 3)
 
 
+def test_a_target_is_a_text() -> None:
+    with pytest.raises(TypeError, match=r"target is 5, expected a text such as 'osf://127\.0\.0\.1'"):
+        open_sender(5, info())  # type: ignore[arg-type]
+
+
 def test_a_host_that_does_not_exist_is_refused_before_anything_is_opened() -> None:
     with pytest.raises(OutputError, match=r"the host no-such-host\.invalid was not found") as caught:
         check_target("udp://no-such-host.invalid:9000")
