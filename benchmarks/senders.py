@@ -170,7 +170,7 @@ def listen() -> None:
     import socket
 
     came: dict[int, float] = {}
-    number = re.compile(rb'"frame": (\d+)')
+    number = re.compile(rb'"frame":(\d+)')
     with selectors.DefaultSelector() as waiting:
         sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(3)]
         for made in sockets:

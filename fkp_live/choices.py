@@ -80,6 +80,17 @@ def check_count(name: str, count: object, otherwise: str = "") -> None:
         raise ValueError(f"{name} is {count}, expected 1 or more{otherwise}")
 
 
+def check_number(name: str, number: object, otherwise: str = "") -> None:
+    """Refuse anything but a real number; ``otherwise`` as of `check_count`.
+
+    Raises
+    ------
+    TypeError
+    """
+    if not isinstance(number, Real) or isinstance(number, bool):
+        raise TypeError(f"{name} is {number!r}, expected a number{otherwise}")
+
+
 def check_range(start: float | None, end: float | None, max_frames: int | None) -> None:
     """Refuse a part of a source that makes no sense: seconds from its beginning, and a number of frames.
 
@@ -88,9 +99,13 @@ def check_range(start: float | None, end: float | None, max_frames: int | None) 
     UsageError
     """
     for name, value in (("--start", start), ("--end", end)):
+        if value is not None:
+            check_number(name.removeprefix("--"), value, " of seconds, or None")
         if value is not None and not 0.0 <= value < float("inf"):
             raise UsageError(f"{name} must be a number of seconds from 0 up, not {value}.")
     if end is not None and end <= (start or 0.0):
         raise UsageError(f"--end ({end}) must be greater than --start ({start or 0}).")
-    if max_frames is not None and max_frames < 1:
+    if not isinstance(max_frames, SupportsIndex | None) or isinstance(max_frames, bool):
+        raise TypeError(f"max_frames is {max_frames!r}, expected a whole number, or None")
+    if max_frames is not None and index(max_frames) < 1:
         raise UsageError(f"--max-frames must be at least 1, not {max_frames}.")

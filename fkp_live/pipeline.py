@@ -161,6 +161,10 @@ class Pipeline:
     """
 
     def __init__(self, options: PipelineOptions | None = None, *, engine: Engine | None = None) -> None:
+        if not isinstance(options, PipelineOptions | None):
+            raise TypeError(
+                f"options is {options!r}, expected PipelineOptions: Pipeline(PipelineOptions(smooth='light'))"
+            )
         self.options = options or PipelineOptions()
         self.engine = engine or Engine.for_streams(self.options)
         self._tracker = Tracker(

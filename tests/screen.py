@@ -47,16 +47,32 @@ class Screen:
         return done.stdout.strip()
 
     def wait_for_window(self, title: str, process: subprocess.Popen[str], seconds: float = 60.0) -> str:
-        """The id of the window with this title, as soon as ``process`` shows it."""
+        """The id of the window with this title, as soon as ``process`` shows it and has painted it."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if process.poll() is not None:
                 raise AssertionError(f"ended with {process.returncode}: {process.communicate()}")
             found = self._xdotool("search", "--onlyvisible", "--name", title)
             if found:
-                return found.splitlines()[0]
+                window = found.splitlines()[0]
+                self._expose(window)
+                return window
             time.sleep(0.05)
         raise AssertionError(f"no window {title!r} within {seconds} s")
+
+    def _expose(self, window: str) -> None:
+        """Put a window that stays black up once more.
+
+        Qt, also in four lines of OpenCV alone, sometimes misses that its window is on a screen without a window manager
+        (1 of 15 times on busy cores), and then never paints it.
+        """
+        for _ in range(3):
+            again = time.monotonic() + 1.5
+            while time.monotonic() < again:
+                if self.picture(window).any():
+                    return
+                time.sleep(0.02)
+            self._xdotool("windowunmap", window, "windowmap", window)
 
     def press(self, window: str, key: str) -> None:
         """Press a key with the focus on the window, which no window manager is there to give."""

@@ -429,6 +429,11 @@ def test_options_are_checked_when_they_are_made(
         PipelineOptions(**options)
 
 
+def test_options_are_the_dataclass() -> None:
+    with pytest.raises(TypeError, match="options is 'medium', expected PipelineOptions"):
+        Pipeline("medium")  # type: ignore[arg-type]
+
+
 def test_options_may_be_numbers_of_numpy() -> None:
     assert PipelineOptions(min_face=np.float32(40), max_faces=np.int64(2)).max_faces == 2  # type: ignore[arg-type]
 

@@ -21,6 +21,8 @@ def check_target(target: str | Target) -> Target:
     UsageError : the text is none
     OutputError : its host is not found, or the package that it needs is not installed
     """
+    if not isinstance(target, str | Target):
+        raise TypeError(f"target is {target!r}, expected a text such as 'osf://127.0.0.1'")
     target = parse_target(target) if isinstance(target, str) else target
     module, extra = EXTRAS.get(target.scheme, ("", ""))
     if module:

@@ -21,7 +21,8 @@ from fkp_live.sinks.datagram import MOST_BYTES, DatagramSender
 from fkp_live.sinks.sender import Report
 from fkp_live.sinks.slots import Slots
 from fkp_live.targets import Target
-from fkp_live.types import Face, FrameResult, Pose
+from fkp_live.topology import N_POINTS
+from fkp_live.types import Face, FloatArray, FrameResult, Pose
 
 # Time, number, picture, eyes, whether there is a fit, its error, quaternion, angles, translation. After it float32:
 # 68 confidences, 68 points, 70 points in three dimensions, 14 features.
@@ -34,7 +35,18 @@ Array = NDArray[np.float64]
 # OpenSeeFace's 66 points in iBUG numbers: all but the outer corners of the mouth. Its numbers 48 to 65 are the lips,
 # and 58 and 62 the inner corners of the mouth.
 _NUMBERS = np.array([number for number in range(68) if number not in (48, 54)])
-# Its head has the outer eye corners this far apart. Axes: x to the person's right, y up, z out of the face.
+# Where each number of the datagram comes from: confidences, points and points on the head, each followed by what is
+# computed for the pupils (and eyeballs); last the features.
+_ORDER = np.concatenate(
+    [
+        *(_NUMBERS, [0, 0]),
+        *(68 + (2 * _NUMBERS[:, None] + [0, 1]).ravel(), [0] * 4),
+        *(204 + (3 * _NUMBERS[:, None] + [0, 1, 2]).ravel(), [0] * 12),
+        [0] * 14,
+    ]
+)
+_COMPUTED = np.r_[66:68, 200:204, 402:428]
+# Its head has the outer eye corners this far apart.
 _EYE_DISTANCE = 0.66
 _HALF = 0.5**0.5
 # Radius over width of an eye: the centre of the eyeball lies so far behind the middle of the corners.
@@ -78,9 +90,7 @@ def packed(face: Face, number: int, size: tuple[int, int], captured: float) -> b
     captured : seconds since 1970
     """
     pose = face.pose or Pose(0.0, 0.0, 0.0)
-    points = np.asarray(face.points, np.float64)
-    turn = rotation_of(pose.pitch, pose.yaw, pose.roll)
-    fitted, scale, nose, error = _fit(points, turn)
+    fitted, scale, nose, error = _fit(face.points, rotation_of(pose.pitch, pose.yaw, pose.roll))
     # Its camera looks at (row, column) from behind: distances are negative. And it takes half the width for the
     # middle of the rows, and half the height for that of the columns.
     row, column = (size[0] / 2 - nose[1]) / scale, (size[1] / 2 - nose[0]) / scale
@@ -89,52 +99,83 @@ def packed(face: Face, number: int, size: tuple[int, int], captured: float) -> b
         *(captured, number, size[0], size[1], *eyes_open(face.measures)),
         *(1, error, *_quaternion(pose), *_euler(pose), row, column, distance),
     )
-    numbers = (
-        face.confidence[_NUMBERS],
-        face.confidence[36:48].reshape(2, 6).mean(1),
-        points[_NUMBERS].ravel(),
-        points[36:48].reshape(2, 6, 2).mean(1).ravel(),  # pupils: the middle of the lids
-        (_with_eyeballs(fitted) * (1.0, -1.0, -1.0)).ravel(),
-        _features(face, fitted),
-    )
-    return head + np.concatenate(numbers).astype("<f4").tobytes()
+    # What was found as float32, put into OpenSeeFace's order by one index; then what is computed from it.
+    found = np.empty(6 * N_POINTS, np.float32)
+    found[:68], found[68:204], found[204:] = face.confidence, face.points.ravel(), fitted.ravel()
+    numbers = found[_ORDER]
+    numbers[_COMPUTED] = [*_pupils(face), *_eyes(fitted), *_features(face, fitted)]
+    return head + numbers.astype("<f4", copy=False).tobytes()
 
 
 @cache
 def _mean_head() -> Array:
-    """(68, 3) in OpenSeeFace's axes and unit, the tip of the nose at 0."""
+    """(68, 3) in the datagram's axes (x to the person's right, y down, z into the face) and unit, the nose tip at 0."""
     with resources.files("fkp_live").joinpath("assets/head.npz").open("rb") as file, np.load(file) as arrays:
-        return -_EYE_DISTANCE * np.asarray(arrays["head"], np.float64)
+        return _EYE_DISTANCE * np.asarray(arrays["head"], np.float64) * (-1.0, 1.0, 1.0)
 
 
-def _fit(points: Array, turn: Array) -> tuple[Array, float, Array, float]:
+@cache
+def _table() -> tuple[Array, list[list[float]]]:
+    """(68, 6): two columns for the points, the mean head, ones; and the products of the centred head, (3, 3)."""
+    head = _mean_head()
+    return np.c_[np.zeros((68, 2)), head, np.ones(68)], ((head - head.mean(0)).T @ head).tolist()
+
+
+def _fit(points: FloatArray, turn: Array) -> tuple[Array, float, tuple[float, float], float]:
     """The points on the head, under weak perspective.
+
+    All sums over points come from one product of matrices, and the rest is plain numbers: behind a network, with cold
+    caches, each operation of numpy costs more than its numbers do.
 
     Returns
     -------
     (68, 3) : the points in three dimensions, turned back: across by the points themselves, in depth by the mean head
     scale : pixels of a unit of the head
-    nose : (2,) the place of the mean head's nose tip in the picture
+    nose : x, y, the place of the mean head's nose tip in the picture
     error : root mean square distance of points and mean head, in per cent of the distance of the outer eye corners
     """
-    turned = -_mean_head() @ turn.T  # from here on with x to the right, y down, z away from the camera
-    middle, centre = turned[:, :2].mean(0), points.mean(0)
-    across, centred = (turned[:, :2] - middle).ravel(), (points - centre).ravel()
-    scale = max(float(across @ centred) / float(across @ across), 1e-6)
-    nose = centre - scale * middle
-    off = centred - scale * across
-    error = 100 * math.sqrt(float(off @ off) / len(points)) / (scale * _EYE_DISTANCE)
-    seen = np.c_[(points - nose) / scale, turned[:, 2]]
-    return -(seen @ turn), scale, nose, error
+    empty, products = _table()
+    table = empty.copy()
+    table[:, :2] = points
+    sums = (table.T @ table).tolist()
+    heads, n = sums[5][2:5], len(points)
+    # Rows of the rotation in the head's axes: where its x, y and z go in the picture's x (right), y (down) and z.
+    rows = (turn * (-1.0, 1.0, 1.0)).tolist()
+    across = both = 0.0
+    for row, found in zip(rows[:2], sums[:2], strict=True):
+        middle = found[5] / n
+        both += sum(r * (a - middle * h) for r, a, h in zip(row, found[2:5], heads, strict=True))
+        across += sum(
+            r * t * c for r, line in zip(row, products, strict=True) for t, c in zip(row, line, strict=True)
+        )
+    scale = max(both / across, 1e-6)
+    nose_x, nose_y = (
+        (found[5] - scale * sum(r * h for r, h in zip(row, heads, strict=True))) / n
+        for row, found in zip(rows[:2], sums[:2], strict=True)
+    )
+    spread = sums[0][0] + sums[1][1] - (sums[0][5] ** 2 + sums[1][5] ** 2) / n
+    off = max(spread - 2 * scale * both + scale * scale * across, 0.0)
+    error = 100 * math.sqrt(off / n) / (scale * _EYE_DISTANCE)
+    right, down, away = rows
+    back = [[r / scale for r in right], [r / scale for r in down], *([a * b for b in away] for a in away)]
+    back.append([-(nose_x * r + nose_y * d) / scale for r, d in zip(right, down, strict=True)])
+    return table @ np.array(back), scale, (nose_x, nose_y), error
 
 
-def _with_eyeballs(fitted: Array) -> Array:
-    """(70, 3): OpenSeeFace's 66 points, the pupils (right, left) and the centres of the eyeballs."""
-    outer, inner = fitted[[36, 45]], fitted[[39, 42]]
-    pupils = (outer + inner) / 2
-    centres = pupils.copy()
-    centres[:, 2] -= _EYEBALL * np.sqrt(((outer - inner) ** 2).sum(1))
-    return np.concatenate([fitted[_NUMBERS], pupils, centres])
+def _pupils(face: Face) -> list[float]:
+    """Confidence of both pupils, right and left, then x, y of each: the middle of the lids."""
+    eyes = (slice(36, 42), slice(42, 48))
+    confidences = [sum(face.confidence[eye].tolist()) / 6 for eye in eyes]
+    return confidences + [sum(side) / 6 for eye in eyes for side in face.points[eye].T.tolist()]
+
+
+def _eyes(fitted: Array) -> list[float]:
+    """x, y, z of the pupils, right and left, and of the centres of the eyeballs."""
+    corners = [(fitted[outer].tolist(), fitted[inner].tolist()) for outer, inner in ((36, 39), (45, 42))]
+    pupils = [[(a + b) / 2 for a, b in zip(*eye, strict=True)] for eye in corners]
+    depths = [_EYEBALL * math.dist(*eye) for eye in corners]
+    centres = [(x, y, z + depth) for (x, y, z), depth in zip(pupils, depths, strict=True)]
+    return [value for point in (*pupils, *centres) for value in point]
 
 
 def _quaternion(pose: Pose) -> tuple[float, float, float, float]:
@@ -149,16 +190,17 @@ def _euler(pose: Pose) -> tuple[float, float, float]:
     return math.remainder(180.0 - pitch, 360.0), yaw, math.remainder(90.0 - roll, 360.0)
 
 
-def _features(face: Face, fitted: Array) -> Array:
+def _features(face: Face, fitted: Array) -> list[float]:
     """The 14 features, each about 0 in a neutral face; left ones first, as the person has them."""
     right, left = eyes_open(face.measures)
-    bent = (_feature_map() @ (fitted - _mean_head()).ravel()).clip(-1.0, 1.0)
-    return np.concatenate([(2 * left - 1, 2 * right - 1), bent[:-1], (mouth_open(face.measures), bent[-1])])
+    deviation = (_feature_map() @ (fitted - _mean_head()).ravel()).tolist()
+    *bent, wide = (min(max(value, -1.0), 1.0) for value in deviation)
+    return [2 * left - 1, 2 * right - 1, *bent, mouth_open(face.measures), wide]
 
 
 @cache
 def _feature_map() -> Array:
-    """(11, 204): from deviations of the 68 points (x to the person's right, y up) to features, less eyes and MouthOpen.
+    """(11, 204): from deviations of the 68 points of `_mean_head` to features, less eyes and MouthOpen.
 
     Of each side, left first, steepness (the outer end of the brow higher), height and bend of the brow; then of each
     side height and distance from the middle of the mouth's corner; width of the mouth.
@@ -183,4 +225,5 @@ def _feature_map() -> Array:
         add(7 + 2 * side, corner, 0, outwards / _CORNER)
         add(7 + 2 * side, mouth, 0, -outwards / _CORNER)
         add(10, corner, 0, outwards / _WIDE)
+    rows[:, :, 1] *= -1.0  # y is down
     return rows.reshape(11, -1)

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from math import isfinite
+from operator import index
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from fkp_live.choices import MAX_PIXELS, check_range
+from fkp_live.choices import MAX_PIXELS, check_number, check_range
 from fkp_live.errors import UsageError
 from fkp_live.images.picture import BgrPicture
 from fkp_live.sources.camera import open_camera
@@ -68,6 +69,7 @@ def open_source(
     InputError : it does not exist, cannot be read, holds no picture, or too large a one
     SourceLostError : an InputError of a live source, in the middle, once it does not come back
     UsageError : a range that makes no sense, a size or rate for what is no camera
+    TypeError : what was given is of another kind than this
 
     Example
     -------
@@ -108,10 +110,18 @@ def check_asked(
 
     Raises
     ------
-    UsageError
+    UsageError, TypeError
     """
-    if size is not None and min(size) < 1:
-        raise UsageError(f"--size must be a width and a height from 1 up, not {size[0]}x{size[1]}.")
+    if size is not None:
+        try:
+            width, height = (index(side) for side in size)
+        except (TypeError, ValueError):
+            raise TypeError(f"size is {size!r}, expected width and height in pixels: (640, 480)") from None
+        if min(width, height) < 1:
+            raise UsageError(f"--size must be a width and a height from 1 up, not {width}x{height}.")
+    for name, number in (("fps", fps), ("retry", retry)):
+        if number is not None:
+            check_number(name, number, ", or None")
     if fps is not None and not (isfinite(fps) and fps > 0):
         raise UsageError(f"--fps must be a number above 0, not {fps}.")
     if retry is not None and not (isfinite(retry) and retry >= 0):

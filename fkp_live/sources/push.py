@@ -6,7 +6,9 @@ import math
 import threading
 import time as clock
 from types import TracebackType
+from typing import SupportsIndex
 
+from fkp_live.choices import check_number
 from fkp_live.images.picture import as_picture
 from fkp_live.sources.source import Source
 from fkp_live.types import AnyImage, Frame, Picture, SourceInfo
@@ -45,6 +47,11 @@ class PushSource(Source):
     ) -> None:
         if (width is None) != (height is None):
             raise ValueError(f"the size is {width} x {height}, expected both width and height, or neither")
+        for side, pixels in (("width", width), ("height", height)):
+            if not isinstance(pixels, SupportsIndex | None):
+                raise TypeError(f"{side} is {pixels!r}, expected a whole number of pixels, or None")
+        if fps is not None:
+            check_number("fps", fps, ", or None")
         if width is not None and height is not None and min(width, height) < 1:
             raise ValueError(f"the size is {width} x {height}, expected 1 or more pixels a side")
         if fps is not None and not (math.isfinite(fps) and fps > 0):

@@ -8,7 +8,9 @@ import re
 import stat
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import index
 from pathlib import Path
+from typing import SupportsIndex
 from urllib.parse import unquote
 
 from fkp_live.errors import InputError
@@ -43,9 +45,12 @@ def resolve(spec: str | int | Path) -> int | CameraName | str | Path:
     Raises
     ------
     InputError : a text that names nothing
+    TypeError : neither a number, a text nor a path
     """
-    if isinstance(spec, int):
-        return spec
+    if not isinstance(spec, str | os.PathLike | SupportsIndex) or isinstance(spec, bool):
+        raise TypeError(f"source is {spec!r}, expected the number of a camera, a path or a URL")
+    if isinstance(spec, SupportsIndex):
+        return index(spec)
     text = str(spec)
     try:
         os.fsencode(text)

@@ -55,7 +55,7 @@ def results_in(path: Path) -> int:
     if path.suffix in (".csv", ".jsonl"):
         lines = path.read_text().splitlines()
         first = 1 if path.suffix == ".csv" else 0
-        start = "{},3," if path.suffix == ".csv" else '{{"frame": {}, '
+        start = "{},3," if path.suffix == ".csv" else '{{"frame":{},'
         assert all(line.startswith(start.format(first + i)) for i, line in enumerate(lines[1:]))
         return len(lines) - 1
     if path.suffix == ".parquet":

@@ -41,19 +41,19 @@ def test_a_datagram_is_the_object_of_a_jsonl_file(
 
 def test_many_faces_lose_their_raw_points_and_then_the_smallest() -> None:
     said: list[str] = []
-    faces = [face(number, id=number, raw=face(number).points) for number in range(40)]
+    faces = [face(number, id=number, raw=face(number).points) for number in range(60)]
     with (
         receiver() as listener,
         open_sender(f"udp://127.0.0.1:{listener.port}", info(), report=said.append) as sender,
     ):
-        for count in (5, 28, 40, 40):
+        for count in (5, 28, 60, 60):
             sender.write(result_of(0, *faces[:count]))
             datagram = listener()
             assert len(datagram) <= 65_507
             read = json.loads(datagram)["faces"]
             assert [part["id"] for part in read] == list(range(len(read)))
             assert ("raw" in read[0]) == (count == 5)
-            assert len(read) == count if count < 40 else 28 <= len(read) < 40
+            assert len(read) == count if count < 60 else 28 <= len(read) < 60
     assert len(said) == 1
     assert "28 faces do not fit into a datagram; the points before smoothing were left out" in said[0]
 
@@ -68,6 +68,11 @@ def test_a_dead_receiver_is_reported_once_and_may_come_later() -> None:
     assert said == [f"udp://127.0.0.1:{port}: nobody receives there. The run goes on; failures are counted."]
     # The last one: nobody can know yet.
     assert (sender.delivery.sent, sender.delivery.failed) == (1, 3)
+
+
+def test_a_target_is_a_text() -> None:
+    with pytest.raises(TypeError, match=r"target is 5, expected a text such as 'osf://127\.0\.0\.1'"):
+        open_sender(5, info())  # type: ignore[arg-type]
 
 
 def test_a_host_that_does_not_exist_is_refused_before_anything_is_opened() -> None:

@@ -186,3 +186,16 @@ def test_a_buffer_with_rows_farther_apart_or_turned_is_taken() -> None:
         source.push(wide[:, :160], 0)
         source.push(wide[:, 159::-1][:, ::-1], 1)
         assert [number_of(next(source).image) for _ in range(2)] == [5, 5]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"width": "a", "height": "b"}, "width is 'a', expected a whole number of pixels, or None"),
+        ({"width": 64, "height": 4.5}, "height is 4.5"),
+        ({"fps": "30"}, "fps is '30', expected a number, or None"),
+    ],
+)
+def test_arguments_of_another_kind_are_named(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        PushSource(**given)

@@ -87,3 +87,23 @@ def test_refused(
     assert "\n" not in caught.value.message
     assert "secret" not in str(caught.value)
     assert capfd.readouterr().err == ""  # nothing from the libraries beside our own message
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"spec": None}, "source is None, expected the number of a camera, a path or a URL"),
+        ({"spec": b"in.mp4"}, "source is b'in.mp4'"),
+        ({"spec": True}, "source is True"),
+        ({"size": "640x480"}, r"size is '640x480', expected width and height in pixels: \(640, 480\)"),
+        ({"size": (640,)}, r"size is \(640,\)"),
+        ({"size": 640}, "size is 640,"),
+        ({"fps": "30"}, "fps is '30', expected a number, or None"),
+        ({"retry": "1"}, "retry is '1', expected a number, or None"),
+        ({"start": "1"}, "start is '1', expected a number of seconds, or None"),
+        ({"max_frames": 1.5}, "max_frames is 1.5, expected a whole number, or None"),
+    ],
+)
+def test_arguments_of_another_kind_are_named(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        open_source(**{"spec": 97, **given})
