@@ -160,11 +160,17 @@ def parse(arguments: Sequence[str]) -> Options:
     options = Options(
         source=(source or video) if named is None else named, pipeline=pipeline, edits=edits, **given
     )
-    _check(options, camera=number is not None)
+    check(options, camera=number is not None)
     return options
 
 
-def _check(options: Options, *, camera: bool) -> None:
+def check(options: Options, *, camera: bool = False) -> None:
+    """Refuse options that contradict one another; ``camera``: the source was given by ``--camera``.
+
+    Raises
+    ------
+    UsageError
+    """
     if camera and (options.start is not None or options.end is not None):
         raise UsageError(
             "--start and --end are for files; --camera has no beginning.", "Use --max-frames instead."
@@ -288,7 +294,7 @@ def _add_numbers(group: argparse._ArgumentGroup) -> None:
     """The options of numbers: to files, to standard output, and to other programs while the run goes on."""
     group.add_argument(
         "--csv",
-        type=_table,
+        type=table_name,
         metavar="FILE",
         help="the numbers, one row per face and frame; - for standard output, a line as soon as it is known",
     )
@@ -299,7 +305,10 @@ def _add_numbers(group: argparse._ArgumentGroup) -> None:
         help="OpenFace's columns alone, or after them score, box, openness and the points before smoothing",
     )
     group.add_argument(
-        "--jsonl", type=_table, metavar="FILE", help="the numbers, one JSON object per frame; - as for --csv"
+        "--jsonl",
+        type=table_name,
+        metavar="FILE",
+        help="the numbers, one JSON object per frame; - as for --csv",
     )
     group.add_argument(
         "--send",
@@ -312,6 +321,6 @@ def _add_numbers(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _table(text: str) -> Path | str:
+def table_name(text: str) -> Path | str:
     """For argparse: the name of a file, or `STDOUT`."""
     return STDOUT if text == STDOUT else file_path(text)

@@ -13,9 +13,13 @@ from fkp_live.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from fkp_live.look_ahead import Edit, LookAhead
-    from fkp_live.pipeline import Pipeline
-    from fkp_live.types import Frame, Image
+    from fkp_live.stream import Processor
+    from fkp_live.types import FaceBox, Frame, FrameResult, Image, Picture
+
+    Detect = Callable[[Picture], Sequence[FaceBox]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,30 +125,38 @@ def read_sticker(options: EditOptions) -> Image | None:
 
 
 def edited(
-    options: EditOptions, sticker: Image | None, source: Iterable[Frame], pipeline: Pipeline, *, live: bool
+    options: EditOptions,
+    sticker: Image | None,
+    source: Iterable[Frame],
+    processor: Processor[FrameResult],
+    *,
+    live: bool,
+    detect: Detect | None,
+    every: int,
 ) -> LookAhead:
-    """Source and pipeline of a run in one, with pictures that are changed before anyone else sees them.
+    """Source and processor of a run in one, with pictures that are changed before anyone else sees them.
 
     A file is processed half a second ahead, so that a face is covered before it was first detected; of a live source
     no frame waits.
+
+    Parameters
+    ----------
+    detect : finds heads that the processor does not follow, to cover them too; None: there is no detector
+    every : frames from one detection to the next at most
     """
     from fkp_live.display.cover_tracks import EVERY, HOLD, FaceCover
     from fkp_live.display.covering import Blackout
     from fkp_live.display.sticker import Stickers
-    from fkp_live.faces.shared_detector import SharedDetector
     from fkp_live.look_ahead import LookAhead
 
     edits: list[Edit] = []
     seconds = 0.0
     if options.background is not None:
-        detector = pipeline.engine.detector = SharedDetector(pipeline.engine.detector)
-        every = min(EVERY, pipeline.options.detect_every)
-        edits.append(
-            FaceCover(options.background, except_ids=options.except_id, detect=detector, every=every)
-        )
+        every = min(EVERY, every)
+        edits.append(FaceCover(options.background, except_ids=options.except_id, detect=detect, every=every))
         seconds = 0.0 if live else HOLD
     if options.only_points:
         edits.append(Blackout())
     if sticker is not None:
         edits.append(Stickers(sticker))
-    return LookAhead(source, pipeline, edits, seconds=seconds)
+    return LookAhead(source, processor, edits, seconds=seconds)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from importlib import resources
 from pathlib import Path
+from typing import Any, Protocol
 
 # Before anything that imports av, or cv2.imshow hangs on Linux.
 import cv2
 
+from fkp_live.choices import PipelineOptions
 from fkp_live.commands.cameras import drivers_silenced
 from fkp_live.commands.options import STDOUT, Options
 from fkp_live.commands.pace import Pace
@@ -21,13 +23,14 @@ from fkp_live.commands.picture_edits import edited, read_sticker
 from fkp_live.commands.progress import HudFigures, log, progress_of
 from fkp_live.commands.recorder import Recorder
 from fkp_live.commands.signals import INTERRUPTED, Stops
-from fkp_live.commands.viewer import Viewer
+from fkp_live.commands.viewer import Controls, Viewer
 from fkp_live.commands.window_controls import controls, mirrored_at_first
 from fkp_live.console import say, silence, was_closed
 from fkp_live.display.look import Look
 from fkp_live.display.screen import screen_problem
 from fkp_live.engine import recording_header
 from fkp_live.errors import ExitCode, InputError, OutputError, SourceLostError, UsageError
+from fkp_live.faces.shared_detector import SharedDetector
 from fkp_live.inference.models import resolve_model
 from fkp_live.pipeline import Pipeline
 from fkp_live.sinks import (
@@ -48,14 +51,86 @@ from fkp_live.sources.opening import check_asked, is_camera
 from fkp_live.sources.spec import local_files
 from fkp_live.stats import RunStats
 from fkp_live.stream import Processor, process_stream, settled
-from fkp_live.types import Frame, FrameResult, Picture, SourceInfo
+from fkp_live.types import FaceBox, Frame, FrameResult, Picture, SourceInfo
 
+Detect = Callable[[Picture], Sequence[FaceBox]]
 # What is added to the niceness of the inference where a file is encoded beside it.
 _NICENESS = 10
 
 
-def run(options: Options, stops: Stops) -> int:
-    """Carry out ``options`` and return the exit code.
+class Work(Protocol):
+    """What is done to the frames of a run: a pipeline finds faces in them, or a recording has them already.
+
+    Attributes
+    ----------
+    note : said at the beginning
+    provider : shown in the HUD
+    options : of the pipeline
+    detect : finds further heads for a cover; None: there is no network
+    """
+
+    note: str
+    provider: str
+    options: PipelineOptions
+    detect: Detect | None
+
+    def open(self, spec: int | str, options: Options) -> Source:
+        """The source of the run."""
+
+    def processed(self, frames: Iterable[Frame]) -> tuple[Iterable[Frame], Processor[FrameResult]]:
+        """The frames to go on with, and what makes a result of each."""
+
+    def header(self, options: Options, info: SourceInfo) -> dict[str, Any]:
+        """Of a JSONL file."""
+
+    def controls(self, source: Source, recorder: Recorder) -> Controls:
+        """What the keys of the window reach."""
+
+    def last_note(self) -> str:
+        """Said at the end; usually empty."""
+
+
+class _Pipeline:
+    """The `Work` of a pipeline."""
+
+    def __init__(self, options: Options) -> None:
+        self._pipeline = Pipeline(options.pipeline)
+        engine = self._pipeline.engine
+        self.note = f"{engine.note}; network {engine.model_name}"
+        self.provider, self.options = engine.provider, options.pipeline
+        self.detect: Detect | None = None
+        if options.edits.background is not None:
+            # What the pipeline's own detections find, a cover need not look for again.
+            self.detect = engine.detector = SharedDetector(engine.detector)
+
+    def open(self, spec: int | str, options: Options) -> Source:
+        return open_source(
+            spec,
+            start=options.start,
+            end=options.end,
+            mirror=options.mirror,
+            max_pixels=options.max_pixels,
+            size=options.size,
+            fps=options.fps,
+            retry=options.retry,
+            report=lambda line: _note(options, line),
+        )
+
+    def processed(self, frames: Iterable[Frame]) -> tuple[Iterable[Frame], Processor[FrameResult]]:
+        return frames, self._pipeline
+
+    def header(self, options: Options, info: SourceInfo) -> dict[str, Any]:
+        return recording_header(info, self._pipeline.engine, options.as_dict())
+
+    def controls(self, source: Source, recorder: Recorder) -> Controls:
+        return controls(source, self._pipeline, recorder)
+
+    def last_note(self) -> str:
+        return ""
+
+
+def run(options: Options, stops: Stops, work_of: Callable[[Options], Work] = _Pipeline) -> int:
+    """Carry out ``options`` and return the exit code; ``work_of`` opens what makes the results.
 
     Raises
     ------
@@ -72,37 +147,21 @@ def run(options: Options, stops: Stops) -> int:
     sticker = read_sticker(options.edits)
     with ExitStack() as stack:
         stack.enter_context(_opencv_settings())
-        pipeline = Pipeline(options.pipeline)
-        _note(options, f"{pipeline.engine.note}; network {pipeline.engine.model_name}")
-        source = stack.enter_context(
-            open_source(
-                spec,
-                start=options.start,
-                end=options.end,
-                mirror=options.mirror,
-                max_pixels=options.max_pixels,
-                size=options.size,
-                fps=options.fps,
-                retry=options.retry,
-                report=lambda line: _note(options, line),
-            )
-        )
+        work = work_of(options)
+        _note(options, work.note)
+        source = stack.enter_context(work.open(spec, options))
         if begins := source.note:  # what a camera delivers instead of what was asked for
             _note(options, begins)
         stops.finish_files(source)
         if is_camera(spec):
             stack.enter_context(drivers_silenced())
         stats = RunStats()
-        hud = HudFigures(
-            stats, pipeline.engine.provider, live=source.info.live, dropped=lambda: source.dropped
-        )
+        hud = HudFigures(stats, work.provider, live=source.info.live, dropped=lambda: source.dropped)
         senders: list[Sender] = []
-        for sender in _senders(options, source.info, pipeline):
+        for sender in _senders(options, source.info, work):
             stack.enter_context(settled(sender))
             senders.append(sender)
-        records = [
-            stack.enter_context(settled(sink)) for sink in _sinks(options, source.info, pipeline, stops)
-        ]
+        records = [stack.enter_context(settled(sink)) for sink in _sinks(options, source.info, work, stops)]
         sinks: list[Sink] = [*records, *senders]
         look = Look(options.edits.layers(options.layers, hud=options.hud))
         viewer = _viewer(options, source.info, look, no_screen, alone=not records)
@@ -112,7 +171,7 @@ def run(options: Options, stops: Stops) -> int:
             stack.enter_context(viewer)
             recorder = Recorder(source.info, viewer.say)
             sinks.append(stack.enter_context(settled(recorder)))
-            viewer.controls = controls(source, pipeline, recorder)
+            viewer.controls = work.controls(source, recorder)
         if stops.own_process and options.out is not None and not source.info.live:
             _step_back_behind_the_encoder()
         progress = stack.enter_context(
@@ -140,9 +199,17 @@ def run(options: Options, stops: Stops) -> int:
 
         painting = Painting(look, hud, sinks, viewer)
         frames: Iterable[Frame] = source if viewer is None else viewer.frames(source, lambda: stops.asked)
-        processor: Processor[FrameResult] = pipeline
+        frames, processor = work.processed(frames)
         if painting.needed and options.edits.any:
-            frames = processor = edited(options.edits, sticker, frames, pipeline, live=source.info.live)
+            frames = processor = edited(
+                options.edits,
+                sticker,
+                frames,
+                processor,
+                live=source.info.live,
+                detect=work.detect,
+                every=work.options.detect_every,
+            )
         try:
             process_stream(
                 frames,
@@ -169,7 +236,8 @@ def run(options: Options, stops: Stops) -> int:
     if lost is None:
         progress.done()
     made = [*(viewer.snapshots if viewer else []), *(recorder.files if recorder else [])]
-    code = _finish(options, source, sinks, senders, made, stats, stops, said=begins)
+    notes = [source.note, work.last_note(), *(sink.note for sink in sinks)]
+    code = _finish(options, notes, source.dropped, sinks, senders, made, stats, stops, said=begins)
     if lost is not None:
         raise lost
     return code
@@ -199,7 +267,8 @@ def _viewer(
 
 def _finish(
     options: Options,
-    source: Source,
+    notes: list[str],
+    dropped: int,
     sinks: list[Sink],
     senders: list[Sender],
     made: list[str],
@@ -212,13 +281,13 @@ def _finish(
     if any(isinstance(sink, StreamSink) and sink.gone for sink in sinks):
         # What is left in the buffer cannot be delivered, and the interpreter's end would fail on it.
         silence(sys.stdout)
-    for note in (source.note, *(sink.note for sink in sinks)):
+    for note in notes:
         if later := note.removeprefix(said).removeprefix("; "):
             _note(options, later)
     # Stopped before the first frame: a video without a picture is not kept, a table without a row is.
     written = [str(path) for option, path in options.outputs.items() if stats.frames or option != "--out"]
     summary = stats.summary(
-        dropped=source.dropped,
+        dropped=dropped,
         outputs=[*written, *made],
         deliveries={sender.name: sender.delivery for sender in senders},
     )
@@ -300,15 +369,14 @@ def _demo_clip() -> str:
     return str(resources.files("fkp_live") / "assets" / "demo.mp4")
 
 
-def _sinks(options: Options, info: SourceInfo, pipeline: Pipeline, stops: Stops) -> Iterator[Sink]:
+def _sinks(options: Options, info: SourceInfo, work: Work, stops: Stops) -> Iterator[Sink]:
     if options.out is not None:
         audio = info.path if info.has_audio else None
         yield VideoSink(options.out, info, audio_from=audio, overwrite=options.overwrite)
     if options.csv is not None:
         yield _table(options, options.csv, CsvFormat(options.csv_columns, info.pictures), stops)
     if options.jsonl is not None:
-        header = recording_header(info, pipeline.engine, options.as_dict())
-        yield _table(options, options.jsonl, JsonlFormat(header, info.pictures), stops)
+        yield _table(options, options.jsonl, JsonlFormat(work.header(options, info), info.pictures), stops)
 
 
 def _table(options: Options, path: Path | str, form: LineFormat, stops: Stops) -> Sink:
@@ -317,6 +385,6 @@ def _table(options: Options, path: Path | str, form: LineFormat, stops: Stops) -
     return TextSink(path, form, options.overwrite)
 
 
-def _senders(options: Options, info: SourceInfo, pipeline: Pipeline) -> Iterator[Sender]:
+def _senders(options: Options, info: SourceInfo, work: Work) -> Iterator[Sender]:
     for to in options.send:
-        yield open_sender(to, info, options=pipeline.options, report=lambda text: _note(options, text))
+        yield open_sender(to, info, options=work.options, report=lambda text: _note(options, text))

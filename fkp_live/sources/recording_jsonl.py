@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 
 from fkp_live.errors import InputError
 from fkp_live.sources.recording import Recording, check_header
@@ -17,7 +18,7 @@ from fkp_live.types import Face, FloatArray, FrameResult, Measures, Pose
 
 # Bytes of a line; more is no result: a frame of a thousand faces has 7 MB.
 _LONGEST_LINE = 1 << 26
-# What a line that is no result makes json and numpy raise.
+# What a line that is no result makes json, orjson and numpy raise.
 _BROKEN = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
 
 
@@ -61,7 +62,7 @@ class JsonlRecording(Recording):
         while line := self._file.readline(_LONGEST_LINE):
             number += 1
             try:
-                read = json.loads(line)
+                read = orjson.loads(line)
                 found = str(read.get("file", "")), self._result(read)
             except (*_BROKEN, AttributeError) as error:
                 if not line.endswith(b"\n") and len(line) < _LONGEST_LINE:
