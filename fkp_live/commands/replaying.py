@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fkp_live import __version__
 from fkp_live.choices import ID_ORDERS, PipelineOptions
 from fkp_live.commands.options import Options
 from fkp_live.commands.progress import log
 from fkp_live.commands.recorder import Recorder
-from fkp_live.commands.replay import ReplayOptions
 from fkp_live.commands.run import Detect, run
 from fkp_live.commands.signals import Stops
 from fkp_live.commands.viewer import Controls
@@ -23,6 +22,9 @@ from fkp_live.sources.recordings import Recording, open_recording
 from fkp_live.sources.replay import COMPARED, Replay, blank_source, check_film, film_of, renamed, slack_of
 from fkp_live.stream import Processor
 from fkp_live.types import Frame, FrameResult, SourceInfo
+
+if TYPE_CHECKING:
+    from fkp_live.commands.replay import ReplayOptions
 
 # Pictures whose names are kept at most; a film has none.
 _MOST_PICTURES = 10_000_000
