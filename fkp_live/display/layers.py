@@ -80,6 +80,8 @@ def paint_id(canvas: Canvas, number: int, box: Box, size: float, colour: Colour,
 def paint_pose(canvas: Canvas, points: FloatArray, pose: Pose, size: float, scale: float) -> None:
     """Three axes at the tip of the nose: to the right (red), down (green), where the face looks (blue)."""
     ends = points[NOSE_TIP] + np.concatenate([np.zeros((1, 2)), _AXIS * size * head_axes(pose)])
+    if not np.isfinite(ends).all():
+        return  # of a recording
     # Wider than contours. On 4:2:0 pictures the lines of smaller faces have no colour, but axes are known by theirs.
     stroke = max(1.5 * size * scale, DOTTED)
     for line, colour in zip(_AXIS_LINES, _AXES, strict=True):
@@ -119,7 +121,7 @@ def paint_measures(
     for label, share, tint in bars:
         canvas.fill(x, y, indent + length, row, PANEL)
         canvas.text(label, x, y, height, CORE)
-        filled = round(min(max(share, 0.0), 1.0) * (length - height // 2))
+        filled = round(min(max(0.0, share), 1.0) * (length - height // 2))  # 0 for NaN too
         canvas.fill(x + indent, y + row // 4, filled, row // 2, tint)
         y += row
 

@@ -217,5 +217,6 @@ def _ids(result: FrameResult) -> set[int]:
 
 
 def _area(face: Face) -> float:
-    area = float((face.box[2] - face.box[0]) * (face.box[3] - face.box[1]))
+    x0, y0, x1, y1 = face.box.tolist()
+    area: float = (x1 - x0) * (y1 - y0)
     return area if math.isfinite(area) else 0.0

@@ -123,6 +123,12 @@ def _face(values: Rows) -> Face | None:
     number = float(values[_ID])
     if not (math.isnan(number) or number.is_integer()):
         raise ValueError(f"face_id is {number:g}, expected a whole number")
+    # What is beyond float32 becomes infinite.
+    with np.errstate(over="ignore"):
+        return _found(values, number)
+
+
+def _found(values: Rows, number: float) -> Face:
     points = _pairs(values[POINTS])
     confidence = float(values[_CONFIDENCE])
     score = float(values[SCORE])

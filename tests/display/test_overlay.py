@@ -405,3 +405,13 @@ def test_a_face_that_is_no_face_is_not_painted(value: float) -> None:
         broken = replace(one, **{name: numbers})
         if name == "box" or not np.isfinite(value):
             assert not painted(draw(flat(128), [broken]), 128).any()
+
+
+def test_measures_and_pose_that_are_no_numbers_are_not_painted() -> None:
+    """A recording may lack some of them."""
+    nothing = Measures(math.nan, math.nan, math.nan, False, math.nan)
+    bare = whole_face(openness=0.0)
+    empty = draw(flat(128), [replace(bare, measures=nothing)], measures=True)
+    np.testing.assert_array_equal(empty, draw(flat(128), [bare], measures=True))
+    turned = replace(bare, pose=Pose(math.nan, 0.0, 0.0))
+    np.testing.assert_array_equal(draw(flat(128), [turned], pose=True), draw(flat(128), [turned]))
