@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tracemalloc
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,11 +22,11 @@ from fkp_live.sources.recordings import open_recording
 from fkp_live.types import Face, FrameResult, Measures, Pose
 
 HEADER = {"source": {"name": "clip.mp4", "width": 160, "height": 96, "fps": 25.0, "origin": -0.5}}
-FORMS: dict[str, Callable[[Path], FileSink]] = {
-    "r.jsonl": lambda path: JsonlSink(path, HEADER),
+FORMS: dict[str, Callable[..., FileSink]] = {
+    "r.jsonl": lambda path, **more: JsonlSink(path, HEADER, **more),
     "r.csv": CsvSink,
-    "short.csv": lambda path: CsvSink(path, columns="openface"),
-    "r.parquet": lambda path: ParquetSink(path, HEADER),
+    "short.csv": lambda path, **more: CsvSink(path, columns="openface", **more),
+    "r.parquet": lambda path, **more: ParquetSink(path, HEADER, **more),
 }
 needs_pyarrow = pytest.mark.skipif(find_spec("pyarrow") is None, reason="pyarrow is not installed")
 
@@ -384,3 +385,24 @@ def test_headers_of_other_programs_are_read_as_far_as_they_go(tmp_path: Path, he
             "clip.mp4" if header.get("source") == "clip.mp4" else "r.jsonl",
             *(0, 0, None),
         )
+
+
+# memory
+
+
+def test_results_are_read_as_they_are_asked_for(
+    tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fkp_live.sinks.parquet._GROUP_ROWS", 50)
+    monkeypatch.setattr("fkp_live.sources.recording_parquet._BATCH_ROWS", 50)
+    one, peaks = full_face(), []
+    for count in (100, 600):
+        written(tmp_path / form, [result_of(i, one) for i in range(count)], overwrite=True)
+        with open_recording(tmp_path / form) as recording:
+            next(iter(recording))  # what is loaded at first use
+            tracemalloc.start()
+            assert sum(1 for _ in recording) == count
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+    # 500 results more have 1.7 MB, and their lines 1 MB.
+    assert peaks[1] - peaks[0] < 300_000
