@@ -24,15 +24,19 @@ from fkp_live.commands.bench import options as bench_options
 from fkp_live.commands.bench import report as bench_report
 from fkp_live.commands.options import parse
 from fkp_live.console import printable
+from fkp_live.display.overlay import draw
 from fkp_live.engine import Engine
 from fkp_live.errors import ExitCode, FkpError, InputError, ModelError, UsageError
+from fkp_live.faces.offline_smoothing import smoothed
 from fkp_live.images.picture import BgrPicture
 from fkp_live.inference.metadata import read_metadata
+from fkp_live.recorded import table_rows
 from fkp_live.sinks import VIDEO_FORMATS, CsvSink, JsonlSink, Sink, VideoSink
 from fkp_live.sinks.csv import CSV_COLUMNS
 from fkp_live.sources import open_source
 from fkp_live.sources import spec as specs
 from fkp_live.sources.picture_header import picture_size
+from fkp_live.sources.recordings import open_recording
 from fkp_live.stream import settled
 from fkp_live.targets import parse_target
 from fkp_live.types import Face, FrameResult, SourceInfo
@@ -220,6 +224,23 @@ def report(value: str) -> str:
     return "compared"
 
 
+def recording(value: str) -> str:
+    """A recording in text is read to its end, painted and smoothed anew, or refused."""
+    Path("points").write_bytes(value.encode("utf-8", "surrogatepass"))
+    picture = np.zeros((96, 160, 3), np.uint8)
+    try:
+        with open_recording("points") as opened:
+            results = list(opened)
+            for found in results:
+                draw(picture, found.faces, pose=True, measures=True)
+                table_rows(found)
+            for found in smoothed(results, "offline"):
+                draw(picture, found.faces)
+    except InputError as error:
+        return refused(error, InputError)
+    return "read"
+
+
 def header(value: str) -> str:
     """The size in a picture's header, from bytes as Latin-1."""
     size = picture_size(value.encode("latin-1"))
@@ -358,7 +379,7 @@ def video(value: dict[str, Any]) -> str:
 CHECKS: dict[str, Check] = {
     **{
         c.__name__: c
-        for c in (spec, url, target, table, words, text, recipe, metadata, labels, report, header)
+        for c in (spec, url, target, table, words, text, recipe, metadata, labels, report, recording, header)
     },
     **{c.__name__: c for c in (image, boxes, frames, sinks, options, file, command, video)},
 }

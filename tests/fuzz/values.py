@@ -14,6 +14,7 @@ from fkp_live.choices import PROVIDERS, SMOOTHING
 from fkp_live.commands.bench.options import parser as bench_parser
 from fkp_live.commands.options import parser
 from fkp_live.inference.models import models_dir
+from fkp_live.recorded import CSV_COLUMNS, SCHEMA
 
 Values = st.SearchStrategy[Any]
 ROOT = Path(__file__).parents[2]
@@ -243,6 +244,23 @@ _report = {
     ],
 }
 
+_recorded_face = {
+    **{"id": 1, "box": [10.0, 10.0, 77.0, 77.0], "score": 0.9},
+    **{"points": [[10.0 + i, 77.0 - i] for i in range(68)], "confidence": [0.5] * 68},
+    **{"raw": [[10.5 + i, 77.5 - i] for i in range(68)], "pose": {"pitch": 0.1, "yaw": 0.2, "roll": 0.3}},
+    "measures": {"right_eye_open": 0.3, "left_eye_open": 0.3, "mouth_open": 0.1, "blink": False},
+}
+_recorded = [
+    {"schema": SCHEMA, "source": {"name": "x", "width": 160, "height": 96, "fps": 25.0, "origin": 0.0}},
+    *({"frame": i, "time": i / 25, "detected": True, "faces": [_recorded_face]} for i in range(3)),
+]
+_recorded_row = ["1", "0.04", "0.9", "1", *["0.1"] * 3, *[f"{i}.25" for i in range(136)]]
+_recorded_row += ["0.9", "10", "10", "77", "77", "0.3", "0.3", "0.1", "0", *[f"{i}.5" for i in range(136)]]
+_recordings = [
+    "".join(json.dumps(line) + "\n" for line in _recorded),
+    "".join(",".join(row) + "\n" for row in (CSV_COLUMNS, *([str(i), *_recorded_row] for i in (1, 2, 4)))),
+]
+
 _shapes = st.one_of(
     st.lists(st.integers(0, 40), max_size=5),
     st.tuples(st.integers(1, 300), st.integers(1, 300), st.just(3)).map(list),
@@ -329,6 +347,17 @@ STRATEGIES: dict[str, Values] = {
     ),
     "labels": st.one_of(edited(_CSVS), _texts),
     "report": st.one_of(edited([json.dumps(_report)]), changed(_report).map(json.dumps), _odd_json),
+    "recording": st.one_of(
+        edited(_recordings),
+        changed(_recorded).map(
+            lambda lines: (
+                "".join(json.dumps(line) + "\n" for line in lines)
+                if isinstance(lines, list)
+                else json.dumps(lines)
+            )
+        ),
+        _odd_json,
+    ),
     "header": st.one_of(
         st.tuples(st.sampled_from(_heads), st.binary(max_size=60)).map(
             lambda p: (p[0] + p[1]).decode("latin-1")
