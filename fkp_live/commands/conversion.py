@@ -1,9 +1,9 @@
-"""A conversion: recording and sink opened, frames and faces chosen, pictures read from the film if needed."""
+"""A conversion: recording and sink opened, frames and faces chosen, pictures added where they are needed."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,29 +16,25 @@ import numpy as np
 from fkp_live import __version__
 from fkp_live.commands.chosen_frames import Spaced, hardest, main_face, only_face
 from fkp_live.commands.convert import ENDINGS, ConvertOptions
+from fkp_live.commands.film import Pictured, file_names, film_beside, frames_of, open_film, pictures_of
 from fkp_live.commands.progress import log, progress_of
 from fkp_live.commands.signals import Stops
 from fkp_live.console import say
 from fkp_live.errors import ExitCode, InputError, UsageError
 from fkp_live.faces.blendshapes import NeutralFace, blendshapes
 from fkp_live.faces.head_pose import head_pose
-from fkp_live.sinks import CsvSink, JsonlSink, Sink, check_output
+from fkp_live.sinks import CsvSink, JsonlSink, ParquetSink, Sink, check_output
 from fkp_live.sinks.coco import PICTURE_SUFFIXES, CocoSink, picture_folder
 from fkp_live.sinks.folders import check_folder
 from fkp_live.sinks.live_link import LiveLinkSink
 from fkp_live.sinks.pts import SUFFIXES, PtsSink
-from fkp_live.sources import Source, open_source
 from fkp_live.sources.recordings import Recording, open_recording
 from fkp_live.sources.spec import local_files
 from fkp_live.stats import RunStats
-from fkp_live.types import Face, FrameResult, Picture, Pose
+from fkp_live.types import Face, FrameResult, Pose, SourceInfo
 
-# Seconds by which the time of a frame may differ from the recorded one: rounding, also to whole milliseconds.
-_SAME_TIME = 1.5e-3
 # Seconds from one frame to the next that no recording has: its times are damaged.
 _LONGEST_PAUSE = 86_400.0
-
-Pictured = Iterator[tuple[FrameResult, Picture | None]]
 
 
 def convert(options: ConvertOptions, stops: Stops) -> int:
@@ -52,31 +48,35 @@ def convert(options: ConvertOptions, stops: Stops) -> int:
     stops.raise_interrupt()  # a conversion that was cut short is of no use, so nothing of it is finished
     with ExitStack() as stack:
         recording = stack.enter_context(open_recording(options.source))
-        video = _video(options, recording) if options.pictures else None
+        files = file_names(recording)
+        video = None
+        if options.pictures or options.video is not None:
+            video = options.video or film_beside(recording, files)
         _check_outputs(options, video)
-        chosen = _chosen(options, recording)
-        stats = RunStats()
-        source = None
-        if video is not None:
-            source = stack.enter_context(open_source(video, mirror=_mirrored(recording.header)))
-            _check_source(source, recording)
-        sink = stack.enter_context(_whole(_sink(options, recording, source)))
-        info = recording.info if source is None else source.info
+        info = replace(recording.info, pictures=files)
+        chosen = _chosen(options, recording, info)
+        pictured: Pictured = ((result, None) for result in chosen)
+        if video is not None and files:
+            pictured = pictures_of(chosen, Path(video), info)
+        elif video is not None:
+            pictured = frames_of(chosen, stack.enter_context(open_film(recording, video)), recording.path)
+        sink = stack.enter_context(_whole(_sink(options, recording, info, sized=video is not None)))
         progress = stack.enter_context(
             progress_of(
-                options.progress, replace(info, frames=options.hard), None, stats, quiet=options.quiet
+                options.progress, replace(info, frames=options.hard), None, RunStats(), quiet=options.quiet
             )
         )
         frames = faces = 0
-        for result, picture in _pictured(chosen, source, recording):
+        for result, picture in pictured:
             sink.write(result, picture)
             frames, faces = frames + 1, faces + len(result.faces)
             progress.advance(len(result.faces))
         if options.kind in ("pts", "livelink") and not faces:
             raise _no_face(options)
     progress.done()
-    if sink.note and not options.quiet:
-        log(sink.note)
+    for note in (recording.note, sink.note):
+        if note and not options.quiet:
+            log(note)
     if not options.quiet:
         say(f"{frames} frames, {faces} faces")
     say(f"written: {options.out}")
@@ -124,73 +124,19 @@ def _whole(sink: Sink) -> Iterator[Sink]:
         raise
 
 
-# the film
-
-
-def _video(options: ConvertOptions, recording: Recording) -> str:
-    """The film of a recording: the one given, or the one that the recording names, beside it."""
-    if options.video is not None:
-        return options.video
-    name = recording.info.name
-    beside = recording.path.parent / Path(name).name
-    if Path(name).name == name and beside != recording.path and beside.exists():
-        return str(beside)
-    raise UsageError(
-        f"Pictures are to be cut out, but the recorded film ({name}) does not lie beside {recording.path}.",
-        "Give it by --video, or --no-pictures for the points alone.",
-    )
-
-
-def _mirrored(header: Mapping[str, Any]) -> bool:
-    options = header.get("options")
-    return isinstance(options, Mapping) and options.get("mirror") is True
-
-
-def _check_source(source: Source, recording: Recording) -> None:
-    made, info = source.info, recording.info
-    if made.live:
-        raise UsageError(
-            f"{made.name} is live, but pictures are cut out of a film.", "Give a film by --video."
-        )
-    if not info.pictures and info.width and (info.width, info.height) != (made.width, made.height):
-        raise InputError(
-            f"{made.name} has {made.width}x{made.height} pixels, but {recording.path} was recorded from a film of "
-            f"{info.width}x{info.height}.",
-            "Give the film that was recorded by --video.",
-        )
-
-
-def _pictured(results: Iterable[FrameResult], source: Source | None, recording: Recording) -> Pictured:
-    """Each result with the picture of its frame, None without a source. InputError where the film lacks the frame."""
-    if source is None:
-        for result in results:
-            yield result, None
-        return
-    frame = next(source, None)
-    for result in results:
-        while frame is not None and frame.time < result.time - _SAME_TIME:
-            frame = next(source, None)
-        if frame is None or not abs(frame.time - result.time) <= _SAME_TIME:
-            raise InputError(
-                f"{source.info.name} has no frame at {result.time:.3f} s, but {recording.path} has.",
-                "Give the film that was recorded by --video.",
-            )
-        yield result, frame.picture
-
-
 # frames and faces
 
 
-def _chosen(options: ConvertOptions, recording: Recording) -> Iterator[FrameResult]:
+def _chosen(options: ConvertOptions, recording: Recording, info: SourceInfo) -> Iterator[FrameResult]:
     """The results that are converted, with the faces that are."""
     results = only_face(recording, options.face)
     if options.kind == "livelink":
         return _usable(recording)
     if options.hard is not None:
-        apart = {"apart": 0.0} if recording.info.pictures else {}
+        apart = {"apart": 0.0} if info.pictures else {}
         hard = hardest(_sound(results), options.hard, **apart)
         return (result for result in only_face(recording, options.face) if result.index in hard)
-    spaced = Spaced(options.spacing(film=not recording.info.pictures))
+    spaced = Spaced(options.spacing(film=not info.pictures))
     with_face = options.kind == "pts"
     return (r for r in results if (r.faces or not with_face) and spaced(r.time))
 
@@ -227,25 +173,19 @@ def _pose(face: Face) -> Pose:
 # sinks
 
 
-def _sink(options: ConvertOptions, recording: Recording, source: Source | None) -> Sink:
-    info = (
-        recording.info
-        if source is None or recording.info.pictures
-        else replace(recording.info, pictures=source.info.pictures)
-    )
-    out, overwrite = options.out, options.overwrite
+def _sink(options: ConvertOptions, recording: Recording, info: SourceInfo, *, sized: bool) -> Sink:
+    """``sized``: each frame has a picture, whose size is known then."""
+    out, overwrite, files = options.out, options.overwrite, info.pictures
     if options.kind == "csv":
-        return CsvSink(out, overwrite=overwrite, columns=options.csv_columns, files=info.pictures)
+        return CsvSink(out, overwrite=overwrite, columns=options.csv_columns, files=files)
     if options.kind == "jsonl":
-        return JsonlSink(out, _header(recording), overwrite=overwrite)
+        return JsonlSink(out, _header(recording), overwrite=overwrite, files=files)
     if options.kind == "parquet":
-        from fkp_live.sinks.parquet import ParquetSink
-
-        return ParquetSink(out, _header(recording), overwrite=overwrite, files=info.pictures)
+        return ParquetSink(out, _header(recording), overwrite=overwrite, files=files)
     if options.kind == "pts":
         return PtsSink(out, info, overwrite=overwrite, pictures=options.pictures, crop=options.crop)
     if options.kind == "coco":
-        if not info.width and source is None:
+        if not (info.width or sized):
             raise UsageError(
                 f"{recording.path} does not say how large its frames are, and COCO has it of every image.",
                 "Give the film by --video, or a recording in JSON lines.",
@@ -281,4 +221,4 @@ def _header(recording: Recording) -> dict[str, Any]:
     """The header of a recording; of one without, such as a CSV, what is known of its source."""
     info = recording.info
     source = {"name": info.name, "width": info.width, "height": info.height, "fps": info.fps}
-    return {"version": __version__, "source": {**source, "origin": info.origin}, **recording.header}
+    return recording.header or {"version": __version__, "source": {**source, "origin": info.origin}}

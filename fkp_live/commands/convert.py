@@ -55,7 +55,7 @@ class ConvertOptions:
     csv_columns : which columns a CSV has, one of `choices.CSV_COLUMN_SETS`
     face : number of the one face that is converted; None: all, or for Live Link Face the main one
     video : film or pictures that were recorded; None: what the recording names, beside it
-    pictures : whether pictures are cut out of it
+    pictures : whether pictures of it are saved; a COCO file without has only their sizes from `video`
     every : seconds from one frame to the next, 0 for all of them; None where `hard` says which, or the default
     hard : this many of the hardest frames
     crop : whether a .pts file's picture is a cut-out of the face
@@ -115,7 +115,7 @@ def parse(words: Sequence[str] | None) -> ConvertOptions:
         raise UsageError("--every and --hard contradict each other.", "Give one of the two.")
     wanted = kind == "pts" or (given.every, given.hard, given.video) != (None, None, None)
     pictures = wanted if given.pictures is None else given.pictures
-    if given.video is not None and not pictures:
+    if given.video is not None and not pictures and kind == "pts":
         raise UsageError("--video and --no-pictures contradict each other.", "Omit one of the two.")
     if given.crop and not pictures:
         raise UsageError("--crop and --no-pictures contradict each other.", "Omit one of the two.")

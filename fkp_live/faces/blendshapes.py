@@ -22,6 +22,8 @@ from fkp_live.types import Pose
 
 Array = NDArray[np.float64]
 
+# Share of what lies across the face that is seen at 60 degrees of yaw; less of it is taken for this.
+_LEAST_SEEN = 0.5
 # Points that no expression moves, or hardly: bridge and base of the nose, corners of the eyes.
 _STILL = np.array([27, 28, 29, 30, 31, 33, 35, 36, 39, 42, 45])
 
@@ -64,7 +66,7 @@ _AVERAGE, _LEAST, _MOST = (
 # Deviations at which a shape begins and at which it is 1; shares of the usual openness for the eyes. With these a
 # blink of the clips reaches 1 and still faces stay at 0.
 _BLINK, _WIDE, _SQUINT = (0.18, 0.40), (0.10, 0.30), (0.10, 0.40)
-_JAW_OPEN, _JAW_ASIDE, _MOUTH_ASIDE = (0.03, 0.42), (0.03, 0.12), (0.015, 0.08)
+_JAW_OPEN, _JAW_ASIDE, _MOUTH_ASIDE = (0.03, 0.42), (0.05, 0.14), (0.015, 0.08)
 _SMILE, _FROWN, _STRETCH, _PUCKER = (0.03, 0.14), (0.02, 0.08), (0.015, 0.07), (0.025, 0.12)
 _UPPER_UP, _LOWER_DOWN = (0.010, 0.06), (0.03, 0.12)
 _BROW_DOWN, _BROW_INNER_UP, _BROW_OUTER_UP = (0.015, 0.10), (0.015, 0.12), (0.012, 0.08)
@@ -210,17 +212,19 @@ def _measures(points: ArrayLike, pose: Pose) -> Array:
 def _from_the_front(points: Array, pose: Pose) -> Array:
     """Points (68, 2) as a camera in front of the face sees them: in eye distances, the tip of the nose near 0.
 
-    The depth of each point is that of the mean head in this pose, under weak perspective.
+    Each point is as deep in the face as in the mean head, under weak perspective.
     """
     turn = rotation_of(pose.pitch, pose.yaw, pose.roll)
-    turned = _mean_head() @ turn.T
-    head, seen = turned[_STILL, :2], points[_STILL]
-    head_middle, middle = head.mean(0), seen.mean(0)
-    across, centred = (head - head_middle).ravel(), (seen - middle).ravel()
+    head = _mean_head()
+    turned, seen = (head @ turn.T)[_STILL, :2], points[_STILL]
+    turned_middle, middle = turned.mean(0), seen.mean(0)
+    across, centred = (turned - turned_middle).ravel(), (seen - middle).ravel()
     scale = max(float(across @ centred) / float(across @ across), 1e-6)
-    placed = (points - middle) / scale + head_middle
-    front: Array = np.c_[placed, turned[:, 2]] @ turn
-    return front[:, :2]
+    placed = (points - middle) / scale + turned_middle - np.outer(head[:, 2], turn[:2, 2])
+    (a, b), (c, d) = turn[:2, :2].tolist()
+    # In profile across is no more seen: what is left of it would be enlarged without end.
+    area = max(a * d - b * c, _LEAST_SEEN)
+    return placed @ (np.array([[d, -c], [-b, a]]) / area)
 
 
 @cache

@@ -53,8 +53,9 @@ class CocoSink(FileSink):
 
     Parameters
     ----------
-    info : of the source: names, and the size of images where none is given
-    pictures : whether each frame's picture is saved too, as PNG in `picture_folder`
+    info : of the source, for names
+    pictures : whether each frame's picture is saved too, as PNG in `picture_folder`; else a picture that is given has
+        only its size taken
 
     Raises
     ------
@@ -88,7 +89,7 @@ class CocoSink(FileSink):
             raise
 
     def _write(self, result: FrameResult, picture: Picture | None) -> None:
-        size = result.size
+        size = result.size if picture is None else picture.size
         try:
             name = frame_stem(self._info, result.index) + ".png"
             if result.index < len(self._info.pictures):
@@ -96,7 +97,6 @@ class CocoSink(FileSink):
             if self._folder is not None:
                 if picture is None:
                     raise ValueError("the picture of the frame is missing")
-                size = picture.size
                 name = self._folder.free(Path(name).stem, ".png") + ".png"
                 self._folder.write(name, png(picture.bgr()))
             image = {

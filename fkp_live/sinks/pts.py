@@ -9,10 +9,13 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fkp_live.errors import SourceLostError
 from fkp_live.sinks.folders import PartialFolder, frame_stem, png
 from fkp_live.topology import N_POINTS
 from fkp_live.types import Face, FloatArray, FrameResult, Image, Picture, SourceInfo
@@ -132,6 +135,17 @@ class PtsSink:
         if not self._closed:
             self._closed = True
             self._folder.discard()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None or isinstance(error, (KeyboardInterrupt, SourceLostError)):
+            self.close()
+        else:
+            self.abort()
 
 
 def _cut_out(image: Image, points: FloatArray) -> tuple[Image, int, int]:
