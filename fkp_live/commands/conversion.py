@@ -15,7 +15,7 @@ import numpy as np
 
 from fkp_live import __version__
 from fkp_live.commands.chosen_frames import Spaced, hardest, main_face, only_face
-from fkp_live.commands.convert import ENDINGS, ConvertOptions
+from fkp_live.commands.convert_options import ENDINGS, ConvertOptions
 from fkp_live.commands.film import Pictured, file_names, film_beside, frames_of, open_film, pictures_of
 from fkp_live.commands.progress import log, progress_of
 from fkp_live.commands.signals import Stops

@@ -21,7 +21,7 @@ from written import face, names
 from fkp_live.commands import conversion
 from fkp_live.commands.chosen_frames import Spaced, hardest, main_face
 from fkp_live.commands.cli import main
-from fkp_live.commands.convert import parse
+from fkp_live.commands.convert_options import parse
 from fkp_live.errors import UsageError
 from fkp_live.sinks import CsvSink, JsonlSink, PtsSink
 from fkp_live.sources.recordings import open_recording
