@@ -8,12 +8,13 @@ from pathlib import Path, PurePosixPath
 from fkp_live.errors import InputError, UsageError
 from fkp_live.sources import Source, open_source
 from fkp_live.sources.recordings import Recording
+from fkp_live.sources.replay import film_of
 from fkp_live.types import FrameResult, Picture, SourceInfo
 
 Pictured = Iterator[tuple[FrameResult, Picture | None]]
 
 # Seconds by which the time of a frame may differ from the recorded one: rounding, also to whole milliseconds.
-_SAME_TIME = 1.5e-3
+_SAME_TIME = 2e-3
 # Pictures of a folder that could not be read, one after another; their frames are not recorded.
 _MOST_MISSING = 1_000_000
 
@@ -45,18 +46,14 @@ def film_beside(recording: Recording, files: tuple[str, ...]) -> str:
     ------
     UsageError : it does not lie there
     """
-    name, folder = recording.info.name, recording.path.parent
-    beside = folder / Path(name).name
-    if (
-        Path(name).name == name
-        and beside != recording.path
-        and (beside.is_dir() if files else beside.exists())
-    ):
-        return str(beside)
+    found, folder = film_of(recording), recording.path.parent
+    if found is not None and (found.is_dir() or not files):
+        return str(found)
     if files and not _leads_out(files[-1]) and (folder / files[-1]).is_file():
         return str(folder)
     raise UsageError(
-        f"Pictures are to be cut out, but what was recorded ({name}) does not lie beside {recording.path}.",
+        f"Pictures are to be cut out, but what was recorded ({recording.info.name}) does not lie beside "
+        f"{recording.path}.",
         "Give it by --video, or --no-pictures for the points alone.",
     )
 

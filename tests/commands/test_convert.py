@@ -395,13 +395,6 @@ def test_a_film_that_is_not_there_is_asked_for(
     assert names(tmp_path) == ["points.jsonl"]
 
 
-def test_a_name_that_leads_elsewhere_is_not_followed(tmp_path: Path, film: Path) -> None:
-    (tmp_path / "in").mkdir()
-    (tmp_path / "film.mp4").write_bytes(film.read_bytes())
-    recording = record(tmp_path / "in" / "p.jsonl", results(), name="../film.mp4")
-    convert(recording, tmp_path / "o", code=2)
-
-
 def test_another_film_is_refused(
     recording: Path, tmp_path: Path, make_clip: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
