@@ -6,6 +6,7 @@ Nothing heavy is imported here: ``fkp-live convert --help`` answers at once.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,7 +130,7 @@ def parse(words: Sequence[str] | None) -> ConvertOptions:
 
 
 def _kind_of(out: Path) -> str:
-    if out.is_dir() or not out.suffix:
+    if os.path.isdir(out) or not out.suffix:  # unlike Path's, of a name that no file can have too
         return "pts"
     known = {".csv": "csv", ".parquet": "parquet", ".jsonl": "jsonl", ".json": "coco"}
     if out.suffix.lower() not in known:
@@ -144,7 +145,7 @@ def _check_ending(out: Path, kind: str) -> None:
     ending = ENDINGS[kind]
     if ending and out.suffix.lower() != ending:
         raise UsageError(f"--to {kind} makes a file {ending}, not {out}.", f"Name it {out.stem}{ending}.")
-    if not ending and out.is_file():
+    if not ending and os.path.isfile(out):
         raise UsageError(f"--to {kind} makes a folder, and {out} is a file.", "Name a folder.")
 
 

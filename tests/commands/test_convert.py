@@ -431,6 +431,7 @@ def test_outputs_that_exist_are_kept(
     assert "the input itself" in said(capsys)
     convert(beside, tmp_path, "--overwrite", code=6)
     assert beside.exists()
+    convert(beside, tmp_path / ("x" * 300), code=6)
 
 
 @pytest.mark.parametrize("kind", [[], ["--to", "livelink"]])
