@@ -246,6 +246,9 @@ def test_a_steady_movement_is_no_jitter() -> None:
     content = [FrameResult(k, k / 30, SIZE, (made(face_at(20 + 3 * k, 40, 20)),)) for k in range(61)]
     content[40] = replace(content[40], faces=(made(face_at(140, 40, 20) + np.eye(68, 2)),))
     assert hardest(content, 2) == {0, 40}
+    # Nor is a jerk of the whole head.
+    content[50] = replace(content[50], faces=(made(face_at(190, 40, 20)),))
+    assert hardest(content, 2) == {0, 40}
 
 
 def test_frames_without_a_face_are_never_hard() -> None:
