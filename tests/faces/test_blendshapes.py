@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 from photos.photographs import checked_points
 
+from fkp_live.choices import PipelineOptions
 from fkp_live.faces.blendshapes import NAMES, NeutralFace, _mean_head, blendshapes
 from fkp_live.faces.head_pose import head_pose
 from fkp_live.geometry import rotation_of
+from fkp_live.pipeline import Pipeline
 from fkp_live.sinks.live_link import SHAPES
+from fkp_live.sources import open_source
 from fkp_live.topology import MIRROR
 from fkp_live.types import Pose
 
@@ -168,7 +172,8 @@ def test_who_laughs_all_the_time_still_smiles(still: Points) -> None:
     assert min(found["MouthSmileLeft"], found["MouthSmileRight"]) > 0.5
 
 
-def test_memory_of_a_long_recording_stays_flat(still: Points) -> None:
+def test_memory_of_a_long_recording_stays_flat(still: Points, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(NeutralFace, "_KEPT", 200)
     neutral = NeutralFace()
     points = seen(still)
     for _ in range(3 * NeutralFace._KEPT):
@@ -210,3 +215,28 @@ def test_lids_that_meet_are_a_blink(name: str) -> None:
 def test_points_on_one_spot_are_numbers_all_the_same() -> None:
     found = blendshapes(np.full((68, 2), 5.0), FRONT)
     assert all(0.0 <= value <= 1.0 for value in found.values())
+
+
+@pytest.fixture(name="webcam", scope="module")
+def _webcam(shared: Path) -> tuple[list[float], list[dict[str, float]]]:
+    """Times and shapes of a man before a webcam: he opens his mouth at 11.5 s, and blinks at 25.7 s."""
+    pipeline, faces = Pipeline(PipelineOptions(provider="cpu")), []
+    for start, end in ((10.6, 12.2), (24.6, 26.6)):
+        with open_source(shared / "data" / "videos" / "webcam_long.mp4", start=start, end=end) as source:
+            faces += [(frame.time, pipeline.process(frame).faces[0]) for frame in source]
+    neutral = NeutralFace()
+    for _, face in faces:
+        neutral.add(face.points, face.pose)
+    return [time for time, _ in faces], [blendshapes(face.points, face.pose, neutral) for _, face in faces]
+
+
+def test_a_blink_of_a_film_and_an_open_mouth_are_where_they_are_seen(
+    webcam: tuple[list[float], list[dict[str, float]]],
+) -> None:
+    times, values = webcam
+    blinks = [time for time, one in zip(times, values, strict=True) if one["EyeBlinkLeft"] > 0.4]
+    assert blinks
+    assert all(25.55 < time < 25.85 for time in blinks)
+    still = [one for time, one in zip(times, values, strict=True) if 24.6 <= time < 25.4]
+    assert max(max(one["JawOpen"], one["MouthSmileLeft"], one["MouthSmileRight"]) for one in still) < 0.1
+    assert max(one["JawOpen"] for time, one in zip(times, values, strict=True) if 11.3 < time < 12.1) > 0.5
