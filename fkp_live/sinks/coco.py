@@ -21,8 +21,6 @@ SUFFIX = ".json"
 PICTURE_SUFFIXES = (".png",)
 # Below this confidence a point counts as labelled but not visible (v = 1).
 _VISIBLE_FROM = 0.5
-# Undecodable bytes of a name, written as \udcff, are valid JSON.
-_TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace"}
 
 
 def picture_folder(path: Path) -> Path:
@@ -73,11 +71,11 @@ class CocoSink(FileSink):
             if pictures:
                 folder = picture_folder(self._file.path)
                 self._folder = PartialFolder(folder, overwrite=overwrite, suffixes=PICTURE_SUFFIXES)
-            self._text = os.fdopen(self._file.descriptor, "w", **_TEXT, closefd=False)
+            self._text = os.fdopen(self._file.descriptor, "w", encoding="utf-8", closefd=False)
             # In the same place, so that a full disk is the same failure.
-            self._images = tempfile.TemporaryFile("w+", **_TEXT, dir=self._file.target.parent)  # noqa: SIM115
+            self._images = tempfile.TemporaryFile("w+", encoding="utf-8", dir=self._file.target.parent)  # noqa: SIM115
             about = {
-                "description": f"68 face landmarks of {info.name}",
+                "description": f"68 face landmarks of {_letters(info.name)}",
                 "contributor": f"fkp-live {__version__}",
             }
             self._text.write(f'{{"info": {_json(about)}, "licenses": [],\n')
@@ -100,7 +98,7 @@ class CocoSink(FileSink):
                 name = self._folder.free(Path(name).stem, ".png") + ".png"
                 self._folder.write(name, png(picture.bgr()))
             image = {
-                **{"id": result.index + 1, "file_name": name, "width": size[0], "height": size[1]},
+                **{"id": result.index + 1, "file_name": _letters(name), "width": size[0], "height": size[1]},
                 **{"frame": result.index + 1, "time": round(result.time, 6)},
             }
             self._images.write((",\n" if self._results else "\n") + _json(image))
@@ -161,6 +159,11 @@ def _annotation(face: Face) -> dict[str, Any] | None:
         "score": round(face.score, 3) if np.isfinite(face.score) else None,
         "track_id": face.id,
     }
+
+
+def _letters(name: str) -> str:
+    """A name with undecodable bytes as the letters \\udcff, as our tables have it: many readers refuse others."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _json(value: object) -> str:

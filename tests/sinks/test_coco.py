@@ -136,4 +136,4 @@ def test_a_name_with_undecodable_bytes_is_written(tmp_path: Path) -> None:
         tmp_path / "o.json", replace(info(), name="a\udcff.mp4", pictures=("b\udcff.png",))
     ) as sink:
         sink.write(result_of(0))
-    assert content(tmp_path / "o.json")["images"][0]["file_name"] == "b\udcff.png"
+    assert content(tmp_path / "o.json")["images"][0]["file_name"] == "b\\udcff.png"
