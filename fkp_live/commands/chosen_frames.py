@@ -23,15 +23,19 @@ class Spaced:
     """Lets through the first frame and then one every ``seconds``; all of them where that is 0."""
 
     def __init__(self, seconds: float) -> None:
-        self._seconds, self._due = seconds, -np.inf
+        self._seconds = seconds
+        self._due: float | None = None
 
     def __call__(self, time: float) -> bool:
         """Whether the frame at this time is due."""
-        if time < self._due - _EARLY * self._seconds:
+        if self._seconds == 0.0 or self._due is None:
+            self._due = time + self._seconds
+            return True
+        late = time - self._due
+        if late < -_EARLY * self._seconds:
             return False
-        # On the grid of the first one, so that the mean distance is the one asked for.
-        late = 0.0 if self._due == -np.inf else (time - self._due) // max(self._seconds, 1e-9)
-        self._due = (time if self._due == -np.inf else self._due + late * self._seconds) + self._seconds
+        # On the grid of the first frame, so that the mean distance is the one asked for.
+        self._due += (max(late, 0.0) // self._seconds + 1.0) * self._seconds
         return True
 
 

@@ -188,7 +188,7 @@ def _sink(options: ConvertOptions, recording: Recording, info: SourceInfo, *, si
         if not (info.width or sized):
             raise UsageError(
                 f"{recording.path} does not say how large its frames are, and COCO has it of every image.",
-                "Give the film by --video, or a recording in JSON lines.",
+                "Give the film or the folder of pictures by --video; with --no-pictures only sizes are read.",
             )
         return CocoSink(out, info, overwrite=overwrite, pictures=options.pictures)
     return _live_link(options, recording)

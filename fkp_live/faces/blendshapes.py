@@ -222,7 +222,7 @@ def _from_the_front(points: Array, pose: Pose) -> Array:
     scale = max(float(across @ centred) / float(across @ across), 1e-6)
     placed = (points - middle) / scale + turned_middle - np.outer(head[:, 2], turn[:2, 2])
     (a, b), (c, d) = turn[:2, :2].tolist()
-    # In profile across is no more seen: what is left of it would be enlarged without end.
+    # In profile hardly anything across the face is seen; without a limit it would be enlarged without end.
     area = max(a * d - b * c, _LEAST_SEEN)
     return placed @ (np.array([[d, -c], [-b, a]]) / area)
 
