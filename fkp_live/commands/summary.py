@@ -15,7 +15,6 @@ from fkp_live.arguments import Help, Parser, file_path
 from fkp_live.commands.signals import Stops
 from fkp_live.console import say
 from fkp_live.errors import ExitCode, FkpError, InputError
-from fkp_live.sinks.files import PartialFile, check_output
 
 if TYPE_CHECKING:
     from fkp_live.plots.inputs import RecordingFile
@@ -42,6 +41,7 @@ def main(words: Sequence[str], stops: Stops | None = None) -> int:
     # Not at the top: numpy takes longer to load than --help needs.
     from fkp_live.plots.inputs import find_recordings
     from fkp_live.plots.summary import COLUMNS
+    from fkp_live.sinks.files import check_output
 
     if options.out is not None:
         check_output(options.out, overwrite=options.overwrite, suffixes=(".csv",))
@@ -82,9 +82,7 @@ def _parser() -> Parser:
     return made
 
 
-def _lines(
-    columns: Sequence[str], found: Sequence[RecordingFile], failed: list[FkpError]
-) -> Iterator[str]:
+def _lines(columns: Sequence[str], found: Sequence[RecordingFile], failed: list[FkpError]) -> Iterator[str]:
     """The table's lines; recordings that cannot be read are named on stderr and put into ``failed``."""
     from fkp_live.plots.summary import cells, summarise
     from fkp_live.sources.recordings import open_recording
@@ -111,6 +109,8 @@ def _line(values: Sequence[str]) -> str:
 
 
 def _write(path: Path, lines: Iterator[str], *, overwrite: bool) -> None:
+    from fkp_live.sinks.files import PartialFile
+
     file = PartialFile(path, overwrite=overwrite)
     try:
         with os.fdopen(

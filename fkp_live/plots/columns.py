@@ -1,8 +1,8 @@
 """Curves of any length in a bounded number of columns: the range of each reading in each column of time.
 
 A column is a step of time. While a film has fewer frames than there may be columns, each frame has one of its own and
-nothing is lost. As it grows longer, columns are joined two by two, and a column keeps the lowest and the highest reading
-and which of them came first: so the shortest blink stays as high as it was, as in a min-max drawing of all frames.
+nothing is lost. As it grows longer, columns are joined two by two. A joined column keeps the lowest and the highest
+reading and which of them came first: so the shortest blink stays as deep as it was.
 """
 
 from __future__ import annotations

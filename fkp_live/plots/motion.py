@@ -16,7 +16,7 @@ from fkp_live.topology import (
 from fkp_live.types import FloatArray
 
 # Speeds are taken over steps of at least this, in seconds, less a rounding: from frame to frame the jitter of the
-# points would count in full, and at 60 frames a second twice as much as at 30. Longer gaps are no movement that was seen.
+# points would count in full, and at 60 frames a second twice as much as at 30. A longer gap is not measured.
 _STEP, _ROUNDING, _GAP = 0.1, 0.005, 0.5
 # Points that expressions hardly move: corners of the eyes, and the nose.
 _RIGID = np.array(

@@ -68,9 +68,7 @@ def differences(face: Face) -> NDArray[np.float64]:
     corners = float((points[MOUTH_LEFT] - points[MOUTH_RIGHT]) @ up)
     seen = measures(points) if face.measures is None else face.measures
     unit = eye_distance(points)
-    return np.array(
-        [seen.left_eye_open - seen.right_eye_open, (brows[0] - brows[1]) / unit, corners / unit]
-    )
+    return np.array([seen.left_eye_open - seen.right_eye_open, (brows[0] - brows[1]) / unit, corners / unit])
 
 
 def is_frontal(yaw_deg: float) -> bool:
@@ -89,7 +87,8 @@ def timed(results: Iterable[FrameResult], fps: float | None = None) -> Iterator[
 
     A step that goes back counts 0, and one over a second (or three frames at ``fps``) only that much: there frames are
     missing. The last result stands as long as the mean of the others, or a frame at ``fps``. Faces without measures,
-    as in a table of OpenFace's columns, are measured here, blinks included. Times that are no numbers repeat the last one.
+    as in a table of OpenFace's columns, are measured here, blinks included. A time that is not finite repeats the one
+    before.
     """
     step = 1.0 / fps if fps else 0.0
     longest = max(_LONGEST_STEP, _USUAL_STEPS * step)
