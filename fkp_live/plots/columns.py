@@ -124,9 +124,10 @@ class Curves:
         low, high, reversed_ = face.low[at], face.high[at], face.high_first[at]
         values = np.stack([np.where(reversed_, high, low), np.where(reversed_, low, high)], -1)
         frames = face.frames[at]
-        first = int(np.count_nonzero(self._frames[: face.first]))
+        presence = np.minimum(frames / self._frames[kept], 1.0)
         shut = face.shut[at] / np.maximum(frames, 1)
-        return Curve(first, values, np.minimum(frames / self._frames[kept], 1.0), shut)
+        first = int(np.count_nonzero(self._frames[: face.first]))
+        return Curve(first, values, presence.astype(np.float32), shut.astype(np.float32))
 
 
 class _Columns:

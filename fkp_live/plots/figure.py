@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fkp_live.choices import PLOT_SUFFIXES
 from fkp_live.errors import UsageError
@@ -33,7 +33,7 @@ LINE, MARK, FAINT, GRID = "#222222", BLUE, "#999999", "#dddddd"
 _WIDTH, _DPI = 1200, 100
 # Ticks of a long film, in seconds, and how many of them at most.
 _STEPS, _TICKS = (15, 30, 60, 120, 300, 600, 900, 1800, 3600), 12
-_STYLE = {
+_STYLE: Any = {
     "font.size": 11,
     "font.family": "DejaVu Sans",
     "axes.spines.top": False,
