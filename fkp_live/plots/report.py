@@ -165,7 +165,7 @@ def _facts(recording: Recording, seen: ReportFilm) -> str:
         )
     if seen.curves.joined:
         facts["curves"] = f"lowest and highest reading of every {seen.curves.width:.3g} s"
-    return "".join(f"<dt>{_text(key)}</dt><dd>{_text(value)}</dd>" for key, value in facts.items())
+    return "".join(f"<div><dt>{_text(key)}</dt><dd>{_text(value)}</dd></div>" for key, value in facts.items())
 
 
 def _percent(part: float, whole: float) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import heapq
 import math
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -85,8 +84,14 @@ class BestMoments:
             self._best[number] = moment
 
     def best(self, count: int) -> list[Moment]:
-        """The best ones in order of time, one of each span at most."""
-        chosen = heapq.nlargest(count, self._best.values(), key=lambda moment: moment.quality)
+        """At most ``count`` in order of time, the best first of all, and none close to a better one."""
+        ranked = sorted(self._best.values(), key=lambda moment: (-moment.quality, moment.time))
+        times = [moment.time for moment in ranked]
+        apart = (max(times) - min(times)) / (2 * count) if times else 0.0
+        chosen: list[Moment] = []
+        for moment in ranked:
+            if len(chosen) < count and all(abs(moment.time - one.time) >= apart for one in chosen):
+                chosen.append(moment)
         return sorted(chosen, key=lambda moment: moment.time)
 
 

@@ -83,29 +83,34 @@
           const room = Math.max((high - low) * 0.08, 0.02);
           return [chart.floor ? 0 : low - room, high + room];
         };
-        this.chart(details, `face ${face.id}: ${chart.title}`, chart.title, 150,
+        this.chart(details, `face ${face.id}: ${chart.title}`, chart.title, 165,
           [x, ...chart.lines.map(([channel]) => values[channel])], series, { range },
           chart.blinks ? { drawClear: [(u) => this.shade(u, face, shut)] } : {}, {});
       }
     }
 
-    // Grey where eyes are shut: for each column of pixels the mean share, so that no zoom shows more than there was.
-    shade(u, face, shut) {
-      const { left, top, width, height } = u.bbox;
-      const sum = new Float32Array(width + 1), count = new Float32Array(width + 1);
-      for (let i = 0; i < shut.length; i++) {
+    // For each column of pixels the mean of a face's shares, so that no zoom shows more than there was.
+    perPixel(u, face, shares, longest) {
+      const { left, width } = u.bbox;
+      const sum = new Float32Array(width), count = new Float32Array(width);
+      for (let i = 0; i < shares.length; i++) {
         const time = this.times[face.first + i];
-        const next = Math.min(this.times[face.first + i + 1] ?? this.end, time + Math.max(3 * this.step, 0.001));
+        const next = Math.min(this.times[face.first + i + 1] ?? time + this.step, time + longest);
         if (next < this.range[0] || time > this.range[1]) continue;
         const from = Math.max(Math.floor(u.valToPos(time, "x", true) - left), 0);
-        const to = Math.min(Math.max(Math.ceil(u.valToPos(next, "x", true) - left), from + 1), width + 1);
-        for (let p = from; p < to; p++) { sum[p] += shut[i] / 255; count[p]++; }
+        const to = Math.min(Math.max(Math.floor(u.valToPos(next, "x", true) - left), from + 1), width);
+        for (let p = from; p < to; p++) { sum[p] += shares[i] / 255; count[p]++; }
       }
-      for (let p = 0; p <= width; p++) {
-        if (!sum[p]) continue;
-        u.ctx.fillStyle = `rgba(${colour("--shade")}, ${0.1 + 0.45 * sum[p] / count[p]})`;
+      return sum.map((total, p) => (total ? total / count[p] : 0));
+    }
+
+    shade(u, face, shut) {
+      const { left, top, height } = u.bbox, shade = colour("--shade");
+      this.perPixel(u, face, shut, Math.max(3 * this.step, 0.1)).forEach((share, p) => {
+        if (!share) return;
+        u.ctx.fillStyle = `rgba(${shade}, ${0.1 + 0.45 * share})`;
         u.ctx.fillRect(left + p, top, 1, height);
-      }
+      });
     }
 
     raster() {
@@ -113,24 +118,16 @@
       const main = this.data.faces[0].id;
       const presence = rows.map((face) => bytes(face.presence));
       const paint = (u) => {
-        const { left, top, width, height } = u.bbox, row = height / rows.length;
-        u.ctx.save();
-        u.ctx.beginPath();
-        u.ctx.rect(left, top, width, height);
-        u.ctx.clip();
+        const { left, top, height } = u.bbox, row = height / rows.length;
         rows.forEach((face, place) => {
           u.ctx.fillStyle = colour(face.id === main ? "--main" : "--presence");
-          const low = top + row * (place + 0.9), most = row * 0.8;
-          presence[place].forEach((share, i) => {
+          const low = Math.round(top + row * (place + 0.9)), most = row * 0.8;
+          this.perPixel(u, face, presence[place], Math.max(3 * this.step, 1)).forEach((share, p) => {
             if (!share) return;
-            const time = this.times[face.first + i];
-            const next = Math.min(this.times[face.first + i + 1] ?? this.end, time + Math.max(3 * this.step, 1));
-            if (next < this.range[0] || time > this.range[1]) return;
-            const from = u.valToPos(time, "x", true), to = u.valToPos(next, "x", true);
-            u.ctx.fillRect(from, low - most * share / 255, Math.max(to - from, 1), most * share / 255);
+            const high = Math.max(Math.round(most * share), 1);
+            u.ctx.fillRect(left + p, low - high, 1, high);
           });
         });
-        u.ctx.restore();
       };
       const axis = {
         splits: () => rows.map((_, i) => rows.length - 0.5 - i),
@@ -138,7 +135,7 @@
         grid: { show: false }, ticks: { show: false },
       };
       this.chart(this.section.querySelector(".raster"), "who is on screen", "Who is on screen (face; the main one is orange)",
-        60 + 16 * rows.length, [[this.start, this.end], [null, null]], [{ label: "", value: () => "" }],
+        48 + 18 * rows.length, [[this.start, this.end], [null, null]], [{ label: "", value: () => "" }],
         { range: [0, rows.length] }, { draw: [paint] }, axis, false);
     }
 
@@ -158,8 +155,8 @@
         scales: { x: { time: false, min: this.range[0], max: this.range[1], range: (_, low, high) => this.within(low, high) }, y },
         series: [{ label: "time", value: (_, value) => (value == null ? "–" : clock(value, 2)) }, ...series],
         axes: [
-          { ...look, values: (_, ticks) => ticks.map((tick) => this.label(tick)) },
-          { ...look, size: MARGIN, ...axis, grid: { ...look.grid, ...axis.grid }, ticks: { ...look.ticks, ...axis.ticks } },
+          { ...look, size: 32, values: (_, ticks) => ticks.map((tick) => this.label(tick)) },
+          { ...look, size: MARGIN, space: 26, ...axis, grid: { ...look.grid, ...axis.grid }, ticks: { ...look.ticks, ...axis.ticks } },
         ],
         legend: { show: legend },
         cursor: { y: false, drag: { x: true, y: false }, sync: { key: this.key, scales: ["x", null], setSeries: false } },
