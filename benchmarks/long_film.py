@@ -3,9 +3,9 @@
     python -m benchmarks.long_film --out DIR [--hours 2]
 
 Makes a film of that length in DIR, the clip of the package again and again, and its recording: the clip's own face,
-which blinks, speaks, leaves and comes back, and a second one that is there for a third of the time. The same for an eighth
-of the length. Then each command runs on both, in a process of its own. Promised: memory that does not grow with the film
-(at most a quarter and 30 MB more for eight times the length), and a page under 3 MB.
+which blinks, speaks, leaves and comes back, and a second one that is there for a third of the time. The same for an
+eighth of the length. Then each command runs on both, in a process of its own. Promised: memory that does not grow
+with the film (at most a quarter and 30 MB more for eight times the length), and a page under 3 MB.
 """
 
 from __future__ import annotations
@@ -92,11 +92,11 @@ def _face(number: int, one: Face, at: float, mouth: float, blinks: Blinks) -> Fa
     points[48:] += (points[48:] - points[48:].mean(0)) * (0.05 * mouth, 0.3 * np.sin(3 * at) ** 2)
     if number == 2:
         points = points * 0.4 + (20, 20)
-    points = points.astype(np.float32)
+    shape = points.astype(np.float32)
     pose = one.pose or Pose(0.0, 0.0, 0.0)
     pose = replace(pose, yaw=pose.yaw + 0.3 * float(np.sin(at / 20)))
-    made = blinks(number, measures(points), pose.yaw, at)
-    return Face(points, one.confidence, box_of(points), one.score, number, None, pose, made)
+    made = blinks(number, measures(shape), pose.yaw, at)
+    return Face(shape, one.confidence, box_of(shape), one.score, number, None, pose, made)
 
 
 def make(folder: Path, hours: float) -> Path:
@@ -155,8 +155,12 @@ def _in_units(cost_: tuple[float, float, int]) -> tuple[float, float, float]:
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=file_path, required=True, help="folder for films and recordings; it is kept")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--out", type=file_path, required=True, help="folder for films and recordings; it is kept"
+    )
     parser.add_argument("--hours", type=positive, default=2.0)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)

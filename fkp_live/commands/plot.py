@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from fkp_live.arguments import Help, Parser, file_path, whole_number
 from fkp_live.choices import PLOT_KINDS, PLOT_SUFFIXES
+from fkp_live.commands.recording_notes import say_notes
 from fkp_live.commands.signals import Stops
 from fkp_live.console import say
 from fkp_live.errors import ExitCode, InputError, OutputError, UsageError
@@ -63,6 +64,7 @@ def main(words: Sequence[str], stops: Stops | None = None) -> int:
         stops.raise_interrupt()
     with open_recording(one.path) as recording:
         seen = observe(recording, one.film(recording), outputs)
+        say_notes(recording, "fkp-live plot")
     face = _face(seen, options.face)
     with style():
         for kind, path in outputs.items():

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from fkp_live.arguments import Help, Parser, file_path
+from fkp_live.commands.recording_notes import say_notes
 from fkp_live.commands.signals import Stops
 from fkp_live.console import say
 from fkp_live.errors import ExitCode, UsageError
@@ -58,7 +59,9 @@ def main(words: Sequence[str], stops: Stops | None = None) -> int:
     sections = []
     for one in found:
         with open_recording(one.path) as recording:
-            sections.append(film_section(one, recording, options.out, film=options.video, share=len(found)))
+            section = film_section(one, recording, options.out, film=options.video, share=len(found))
+            sections.append(section)
+            say_notes(recording, "fkp-live report")
     write_text(options.out, page_of(sections), overwrite=options.overwrite)
     say(str(options.out))
     return int(ExitCode.OK)

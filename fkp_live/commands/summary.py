@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fkp_live.arguments import Help, Parser, file_path
+from fkp_live.commands.recording_notes import say_notes
 from fkp_live.commands.signals import Stops
 from fkp_live.console import say
 from fkp_live.errors import ExitCode, FkpError, InputError
@@ -92,6 +93,7 @@ def _lines(columns: Sequence[str], found: Sequence[RecordingFile], failed: list[
         try:
             with open_recording(one.path) as recording:
                 rows = summarise(recording, one.film(recording))
+                say_notes(recording, "fkp-live summary")
         except InputError as error:
             failed.append(error)
             if len(failed) == len(found):
