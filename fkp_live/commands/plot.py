@@ -42,6 +42,7 @@ def main(words: Sequence[str], stops: Stops | None = None) -> int:
     """
     options = _parser().parse_args(words)
     # Not at the top: matplotlib and numpy take longer to load than --help needs.
+    from fkp_live.commands.progress import ProgressBar
     from fkp_live.plots.drawing import draw
     from fkp_live.plots.figure import check_matplotlib, save, style
     from fkp_live.plots.inputs import find_recordings
@@ -58,12 +59,15 @@ def main(words: Sequence[str], stops: Stops | None = None) -> int:
         )
     outputs = _outputs(options.out, options.kind, one.path)
     for path in outputs.values():
-        if path.parent.is_dir():
+        if path == options.out or path.parent.is_dir():
             check_output(path, overwrite=options.overwrite, inputs=[one.path], suffixes=PLOT_SUFFIXES)
     if stops is not None:
         stops.raise_interrupt()
-    with open_recording(one.path) as recording:
-        seen = observe(recording, one.film(recording), outputs)
+    with (
+        open_recording(one.path) as recording,
+        ProgressBar("fkp-live plot", None, shown=not options.quiet) as progress,
+    ):
+        seen = observe(recording, one.film(recording), outputs, advance=progress.advance)
         say_notes(recording, "fkp-live plot")
     face = _face(seen, options.face)
     with style():
@@ -99,6 +103,9 @@ def _parser() -> Parser:
     made.add_argument(
         "--overwrite", action=argparse.BooleanOptionalAction, default=False, help="replace files that exist"
     )
+    made.add_argument(
+        "--quiet", action=argparse.BooleanOptionalAction, default=False, help="no progress on stderr"
+    )
     made.add_argument("--debug", action="store_true", help="show where a failure happened")
     return made
 
@@ -113,9 +120,9 @@ def _outputs(out: Path, kind: str | None, recording: Path) -> dict[str, Path]:
         )
     if is_file:
         return {kind: out}
-    if out.suffix and not out.exists() and len(out.suffix) <= 5:
+    if out.is_file() or (out.suffix and len(out.suffix) <= 5 and not out.is_dir()):
         raise OutputError(
-            f"{out} has the extension {out.suffix}, but it must be one of {', '.join(PLOT_SUFFIXES)}, or a folder.",
+            f"{out} is neither a folder nor one of {', '.join(PLOT_SUFFIXES)}.",
             f"Name it {out.with_suffix('.png').name}.",
         )
     kinds = PLOT_KINDS if kind == "all" else (kind,)

@@ -33,6 +33,7 @@ def main(words: Sequence[str], stops: Stops | None = None) -> int:
     """
     options = _parser().parse_args(words)
     # Not at the top: numpy and OpenCV take longer to load than --help needs.
+    from fkp_live.commands.progress import ProgressBar
     from fkp_live.plots.inputs import find_recordings
     from fkp_live.plots.report import film_section, page_of
     from fkp_live.sinks.files import check_output, write_text
@@ -57,11 +58,19 @@ def main(words: Sequence[str], stops: Stops | None = None) -> int:
     if stops is not None:
         stops.raise_interrupt()
     sections = []
-    for one in found:
-        with open_recording(one.path) as recording:
-            section = film_section(one, recording, options.out, film=options.video, share=len(found))
+    with ProgressBar("fkp-live report", None, shown=not options.quiet) as progress:
+        for one in found:
+            with open_recording(one.path) as recording:
+                section = film_section(
+                    one,
+                    recording,
+                    options.out,
+                    film=options.video,
+                    share=len(found),
+                    advance=progress.advance,
+                )
+                say_notes(recording, "fkp-live report")
             sections.append(section)
-            say_notes(recording, "fkp-live report")
     write_text(options.out, page_of(sections), overwrite=options.overwrite)
     say(str(options.out))
     return int(ExitCode.OK)
@@ -84,6 +93,9 @@ def _parser() -> Parser:
     )
     made.add_argument(
         "--overwrite", action=argparse.BooleanOptionalAction, default=False, help="replace a file that exists"
+    )
+    made.add_argument(
+        "--quiet", action=argparse.BooleanOptionalAction, default=False, help="no progress on stderr"
     )
     made.add_argument("--debug", action="store_true", help="show where a failure happened")
     return made

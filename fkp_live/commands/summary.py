@@ -18,6 +18,7 @@ from fkp_live.console import say
 from fkp_live.errors import ExitCode, FkpError, InputError
 
 if TYPE_CHECKING:
+    from fkp_live.commands.progress import Progress
     from fkp_live.plots.inputs import RecordingFile
 
 _EPILOG = """\
@@ -40,6 +41,7 @@ def main(words: Sequence[str], stops: Stops | None = None) -> int:
     """
     options = _parser().parse_args(words)
     # Not at the top: numpy takes longer to load than --help needs.
+    from fkp_live.commands.progress import ProgressBar
     from fkp_live.plots.inputs import find_recordings
     from fkp_live.plots.summary import COLUMNS
     from fkp_live.sinks.files import check_output
@@ -52,12 +54,14 @@ def main(words: Sequence[str], stops: Stops | None = None) -> int:
     if stops is not None:
         stops.raise_interrupt()
     failed: list[FkpError] = []
-    lines = _lines(COLUMNS, found, failed)
-    if options.out is None:
-        for line in lines:
-            say(line)
-    else:
-        _write(options.out, lines, overwrite=options.overwrite)
+    with ProgressBar("fkp-live summary", None, shown=not options.quiet) as progress:
+        lines = _lines(COLUMNS, found, failed, progress)
+        if options.out is None:
+            for line in lines:
+                say(line)
+        else:
+            _write(options.out, lines, overwrite=options.overwrite)
+    if options.out is not None:
         say(str(options.out))
     if failed:
         say(f"fkp-live summary: {len(failed)} of {len(found)} recordings could not be read.", sys.stderr)
@@ -79,11 +83,19 @@ def _parser() -> Parser:
     made.add_argument(
         "--overwrite", action=argparse.BooleanOptionalAction, default=False, help="replace a file that exists"
     )
+    made.add_argument(
+        "--quiet", action=argparse.BooleanOptionalAction, default=False, help="no progress on stderr"
+    )
     made.add_argument("--debug", action="store_true", help="show where a failure happened")
     return made
 
 
-def _lines(columns: Sequence[str], found: Sequence[RecordingFile], failed: list[FkpError]) -> Iterator[str]:
+def _lines(
+    columns: Sequence[str],
+    found: Sequence[RecordingFile],
+    failed: list[FkpError],
+    progress: Progress,
+) -> Iterator[str]:
     """The table's lines; recordings that cannot be read are named on stderr and put into ``failed``."""
     from fkp_live.plots.summary import cells, summarise
     from fkp_live.sources.recordings import open_recording
@@ -92,7 +104,7 @@ def _lines(columns: Sequence[str], found: Sequence[RecordingFile], failed: list[
     for one in found:
         try:
             with open_recording(one.path) as recording:
-                rows = summarise(recording, one.film(recording))
+                rows = summarise(recording, one.film(recording), advance=progress.advance)
                 say_notes(recording, "fkp-live summary")
         except InputError as error:
             failed.append(error)

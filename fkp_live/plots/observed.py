@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import numpy as np
 
 from fkp_live.plots.columns import Curves
 from fkp_live.plots.path import RunningPath
-from fkp_live.plots.readings import N_READINGS, YAW, differences, is_frontal, numbered, reading, timed
+from fkp_live.plots.readings import N_READINGS, YAW, differences, is_frontal, timed
 from fkp_live.plots.shape import RunningShape
 from fkp_live.plots.summary import FilmSummary
 from fkp_live.sources.recordings import Recording
+from fkp_live.types import FrameResult
 
 # Channels of the curves: those of `readings.reading`, then those of `readings.differences`.
 DIFFERENCES = N_READINGS
@@ -33,13 +34,29 @@ class Observed:
     end : seconds at which the film ends
     """
 
-    def __init__(self, name: str, size: tuple[int, int]) -> None:
-        self.name, self.size = name, size
+    def __init__(self, name: str, size: tuple[int, int], kinds: Collection[str]) -> None:
+        self.name, self.size, self._kinds = name, size, kinds
         self.summary = FilmSummary()
         self.curves = Curves(N_CHANNELS, _COLUMNS)
         self.end = 0.0
         self._paths: dict[int, RunningPath] = {}
         self._shapes: dict[int, tuple[RunningShape, RunningShape]] = {}
+
+    def add(self, result: FrameResult, seconds: float) -> None:
+        """One more result, which stands for this many seconds, see `readings.timed`."""
+        faces = self.summary.add(result, seconds)
+        self.end = result.time + seconds
+        self.curves.frame(result.time)
+        for number, face, values in faces:
+            both = np.concatenate([values, differences(face)])
+            self.curves.add(number, both, shut=face.measures is not None and face.measures.blink)
+            if "path" in self._kinds:
+                self._paths.setdefault(number, RunningPath()).add(face.box, result.time)
+            if "shape" in self._kinds:
+                every, frontal = self._shapes.setdefault(number, (RunningShape(), RunningShape()))
+                every.add(face.points)
+                if is_frontal(float(values[YAW])):
+                    frontal.add(face.points)
 
     def path(self, number: int) -> RunningPath:
         """Where the face was."""
@@ -51,27 +68,19 @@ class Observed:
         return (frontal, True) if frontal.frames >= _LEAST_FRONTAL else (every, False)
 
 
-def observe(recording: Recording, name: str, kinds: Collection[str]) -> Observed:
+def observe(
+    recording: Recording, name: str, kinds: Collection[str], *, advance: Callable[[int], object] = int
+) -> Observed:
     """Read a recording once, and keep what these of `choices.PLOT_KINDS` need.
+
+    ``advance`` is called after each frame, with its number of faces.
 
     Raises
     ------
     InputError : the recording is damaged
     """
-    seen = Observed(name, (recording.info.width, recording.info.height))
+    seen = Observed(name, (recording.info.width, recording.info.height), kinds)
     for result, seconds in timed(recording, recording.info.fps):
-        seen.summary.add(result, seconds)
-        seen.end = result.time + seconds
-        seen.curves.frame(result.time)
-        for number, face in numbered(result.faces):
-            values = reading(face)
-            both = np.concatenate([values, differences(face)])
-            seen.curves.add(number, both, shut=face.measures is not None and face.measures.blink)
-            if "path" in kinds:
-                seen._paths.setdefault(number, RunningPath()).add(face.box, result.time)
-            if "shape" in kinds:
-                every, frontal = seen._shapes.setdefault(number, (RunningShape(), RunningShape()))
-                every.add(face.points)
-                if is_frontal(float(values[YAW])):
-                    frontal.add(face.points)
+        seen.add(result, seconds)
+        advance(len(result.faces))
     return seen

@@ -8,7 +8,7 @@ import html
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -39,7 +39,13 @@ class FilmSection:
 
 
 def film_section(
-    one: RecordingFile, recording: Recording, page: Path, *, film: Path | None, share: int
+    one: RecordingFile,
+    recording: Recording,
+    page: Path,
+    *,
+    film: Path | None = None,
+    share: int = 1,
+    advance: Callable[[int], object] = int,
 ) -> FilmSection:
     """Read a recording and make its section.
 
@@ -48,12 +54,13 @@ def film_section(
     page : where the report will be: the film is linked from there
     film : the film's file, None to look for it
     share : of how many films the report is; they share its size
+    advance : called after each frame, with its number of faces
 
     Raises
     ------
     InputError : the recording is damaged
     """
-    seen = ReportFilm(recording)
+    seen = ReportFilm(recording, advance=advance)
     film = film or one.find_film(recording)
     name = one.film(recording)
     pictures, note = _pictures(seen, recording, film, share)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fkp_live.plots.columns import Curves
-from fkp_live.plots.readings import N_READINGS, numbered, reading, timed
+from fkp_live.plots.readings import N_READINGS, timed
 from fkp_live.plots.sheet import BestMoments
 from fkp_live.plots.summary import FilmSummary
 from fkp_live.sources.recordings import Recording
@@ -38,20 +38,23 @@ class ReportFilm:
     end : seconds at which the film ends
     """
 
-    def __init__(self, recording: Recording) -> None:
-        """Read the recording. Raises InputError where it is damaged."""
+    def __init__(self, recording: Recording, *, advance: Callable[[int], object] = int) -> None:
+        """Read the recording. Raises InputError where it is damaged.
+
+        ``advance`` is called after each frame, with its number of faces.
+        """
         self.summary = FilmSummary()
         self.curves = Curves(N_READINGS, _COLUMNS)
         self.moments: dict[int, BestMoments] = {}
         self.end = 0.0
         for result, seconds in timed(recording, recording.info.fps):
-            self.summary.add(result, seconds)
+            faces = self.summary.add(result, seconds)
             self.curves.frame(result.time)
             self.end = max(self.end, result.time + seconds)
-            for number, face in numbered(result.faces):
-                shut = face.measures is not None and face.measures.blink
-                self.curves.add(number, reading(face), shut=shut)
+            for number, face, values in faces:
+                self.curves.add(number, values, shut=face.measures is not None and face.measures.blink)
                 self.moments.setdefault(number, BestMoments()).add(face, result.time)
+            advance(len(faces))
 
     @property
     def charted(self) -> list[int]:

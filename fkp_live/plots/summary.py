@@ -7,8 +7,10 @@ histograms.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fkp_live.plots.moments import Histogram, Moments
 from fkp_live.plots.motion import Motion
@@ -83,14 +85,13 @@ class FaceSummary:
         self.movement = Moments(3)
         self._motion = Motion()
 
-    def add(self, face: Face, time: float, seconds: float) -> None:
-        """One more frame of the face, which stands for this many seconds."""
+    def add(self, face: Face, values: NDArray[np.float64], time: float, seconds: float) -> None:
+        """One more frame of the face, with its `readings.reading`; it stands for this many seconds."""
         self.frames += 1
         self.seconds += seconds
         self.last = max(self.last, time + seconds)
         x0, y0, x1, y1 = face.box.tolist()
         self.sizes.add([float(face.confidence.mean()), math.sqrt(max((x1 - x0) * (y1 - y0), 0.0))])
-        values = reading(face)
         self.readings.add(values)
         if is_frontal(float(values[YAW])):
             self.widths.add(float(values[MOUTH_WIDTH]))
@@ -120,17 +121,22 @@ class FilmSummary:
         self.with_face_frames, self.with_face_seconds = 0, 0.0
         self.faces: dict[int, FaceSummary] = {}
 
-    def add(self, result: FrameResult, seconds: float) -> None:
-        """One more result, which stands for this many seconds, see `readings.timed`."""
+    def add(self, result: FrameResult, seconds: float) -> list[tuple[int, Face, NDArray[np.float64]]]:
+        """One more result, which stands for this many seconds, see `readings.timed`.
+
+        Returns its faces, each with its number and its `readings.reading`.
+        """
         self.frames += 1
         self.seconds += seconds
         if result.faces:
             self.with_face_frames += 1
             self.with_face_seconds += seconds
-        for number, face in numbered(result.faces):
+        found = [(number, face, reading(face)) for number, face in numbered(result.faces)]
+        for number, face, values in found:
             if number not in self.faces:
                 self.faces[number] = FaceSummary(number, result.time)
-            self.faces[number].add(face, result.time, seconds)
+            self.faces[number].add(face, values, result.time, seconds)
+        return found
 
     @property
     def by_importance(self) -> list[FaceSummary]:
@@ -189,8 +195,15 @@ class FilmSummary:
         return frames / self.frames if self.frames else 0.0
 
 
-def summarise(recording: Recording, film: str = "") -> list[dict[str, Cell]]:
-    """The rows of a recording, keys `COLUMNS`; ``film`` is its name there, by default what the recording says.
+def summarise(
+    recording: Recording, film: str = "", *, advance: Callable[[int], object] = int
+) -> list[dict[str, Cell]]:
+    """The rows of a recording, keys `COLUMNS`.
+
+    Parameters
+    ----------
+    film : its name there, by default what the recording says
+    advance : called after each frame, with its number of faces
 
     Raises
     ------
@@ -202,6 +215,7 @@ def summarise(recording: Recording, film: str = "") -> list[dict[str, Cell]]:
     found = FilmSummary()
     for result, seconds in timed(recording, recording.info.fps):
         found.add(result, seconds)
+        advance(len(result.faces))
     return found.rows(film or recording.info.name, str(recording.path))
 
 

@@ -53,9 +53,7 @@ def write_report(folder: Path, results: list[FrameResult], name: str) -> Path:
     path = write(folder / "points.jsonl", results, name=name)
     target = folder / "report.html"
     with open_recording(path) as recording:
-        target.write_text(
-            page_of([film_section(RecordingFile(path), recording, target, film=None, share=1)]), "utf-8"
-        )
+        target.write_text(page_of([film_section(RecordingFile(path), recording, target)]), "utf-8")
     return target
 
 
