@@ -1,8 +1,8 @@
-"""Curves of any length in a bounded number of columns: the range of each reading in each column of time.
+"""Curves of any length in a bounded number of columns: lowest, mean and highest reading in each column of time.
 
 A column is a step of time. While a film has fewer frames than there may be columns, each frame has one of its own and
-nothing is lost. As it grows longer, columns are joined two by two. A joined column keeps the lowest and the highest
-reading and which of them came first: so the shortest blink stays as deep as it was.
+nothing is lost. As it grows longer, columns are joined two by two. A joined column keeps its range, so that the
+shortest blink stays as deep as it was.
 """
 
 from __future__ import annotations
@@ -24,14 +24,16 @@ class Curve:
     Attributes
     ----------
     first : place of its first column in `Curves.times`
-    values : (n, channels, 2) float32: lowest and highest reading of each column, the earlier one first; NaN where the
-        face was not seen
+    low, mean, high : (n, channels) float32: of the column's readings, all the same where it has one frame; NaN where
+        the face was not seen
     presence : (n,) share of the column's frames with the face
     shut : (n,) share of those with shut eyes
     """
 
     first: int
-    values: NDArray[np.float32]
+    low: NDArray[np.float32]
+    mean: NDArray[np.float32]
+    high: NDArray[np.float32]
     presence: NDArray[np.float32]
     shut: NDArray[np.float32]
 
@@ -102,18 +104,14 @@ class Curves:
         return self._times[self._frames > 0]
 
     @property
+    def middles(self) -> NDArray[np.float64]:
+        """(n,) seconds at which a column's readings are drawn: its middle, or the time of its one frame."""
+        return self.times + self.width / 2 if self.joined else self.times
+
+    @property
     def joined(self) -> bool:
         """Whether a column may hold more than one frame."""
         return bool((self._frames > 1).any())
-
-    def sight(self) -> NDArray[np.float64]:
-        """(2 n,) or, if nothing is joined, (n,) seconds for `drawn`: a joined column has two points."""
-        times = self.times
-        return np.stack([times, times + self.width / 2], 1).ravel() if self.joined else times
-
-    def drawn(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(2 n,) or (n,) values of one channel (n, 2), to be drawn at `sight`."""
-        return values.ravel() if self.joined else values[:, 0]
 
     def curve(self, number: int) -> Curve:
         """The curve of one face."""
@@ -121,13 +119,12 @@ class Curves:
         kept = np.flatnonzero(self._frames)
         kept = kept[(kept >= face.first) & (kept < face.first + face.length)]
         at = kept - face.first
-        low, high, reversed_ = face.low[at], face.high[at], face.high_first[at]
-        values = np.stack([np.where(reversed_, high, low), np.where(reversed_, low, high)], -1)
         frames = face.frames[at]
         presence = np.minimum(frames / self._frames[kept], 1.0)
         shut = face.shut[at] / np.maximum(frames, 1)
         first = int(np.count_nonzero(self._frames[: face.first]))
-        return Curve(first, values, presence.astype(np.float32), shut.astype(np.float32))
+        shares = presence.astype(np.float32), shut.astype(np.float32)
+        return Curve(first, face.low[at], face.mean[at], face.high[at], *shares)
 
 
 class _Columns:
@@ -135,8 +132,9 @@ class _Columns:
 
     def __init__(self, first: int, channels: int) -> None:
         self.first, self.length = first, 0
-        self.low, self.high = np.full((2, 8, channels), np.nan, np.float32)
-        self.high_first = np.zeros((8, channels), bool)
+        self.low, self.mean, self.high = np.full((3, 8, channels), np.nan, np.float32)
+        # How many readings the mean is of: fewer than frames where some were not known.
+        self.known = np.zeros((8, channels), np.int32)
         self.frames, self.shut = np.zeros((2, 8), np.int32)
 
     def add(self, column: int, values: NDArray[np.float64], *, shut: bool) -> None:
@@ -146,36 +144,42 @@ class _Columns:
         self.length = max(self.length, at + 1)
         self.frames[at] += 1
         self.shut[at] += shut
+        finite = np.isfinite(values)
+        new = np.where(finite, values, np.nan).astype(np.float32)
         if self.frames[at] == 1:
-            self.low[at] = self.high[at] = values
+            self.low[at] = self.mean[at] = self.high[at] = new
+            self.known[at] = finite
             return
-        new = values.astype(np.float32)
-        # True as well where there was none: NaN compares false.
-        higher, lower = ~(new <= self.high[at]) & ~np.isnan(new), ~(new >= self.low[at]) & ~np.isnan(new)
-        self.high[at] = np.where(higher, new, self.high[at])
-        self.low[at] = np.where(lower, new, self.low[at])
-        self.high_first[at] = np.where(higher, False, np.where(lower, True, self.high_first[at]))
+        self.low[at], self.high[at] = np.fmin(self.low[at], new), np.fmax(self.high[at], new)
+        self.mean[at] = _mean(self.mean[at], self.known[at], new, finite)
+        self.known[at] += finite
 
     def join(self) -> None:
         before, after = self.first % 2, (self.first + self.length) % 2
         self._resize(self.length)
-        low, high, high_first, frames, shut = (
-            _padded(array, before, after)
-            for array in (self.low, self.high, self.high_first, self.frames, self.shut)
+        low, mean, high, known, frames, shut = (
+            _padded(getattr(self, name), before, after) for name in _ARRAYS
         )
-        low_later = (low[1::2] < low[0::2]) | np.isnan(low[0::2])
-        high_later = (high[1::2] > high[0::2]) | np.isnan(high[0::2])
-        same = np.where(low_later, high_first[1::2], high_first[0::2])
-        self.high_first = np.where(low_later == high_later, same, low_later)
         self.low, self.high = np.fmin(low[0::2], low[1::2]), np.fmax(high[0::2], high[1::2])
-        self.frames, self.shut = frames[0::2] + frames[1::2], shut[0::2] + shut[1::2]
+        self.mean = _mean(mean[0::2], known[0::2], mean[1::2], known[1::2])
+        self.known, self.frames, self.shut = (part[0::2] + part[1::2] for part in (known, frames, shut))
         self.first //= 2
         self.length = len(self.frames)
 
     def _resize(self, length: int) -> None:
-        for name in ("low", "high", "high_first", "frames", "shut"):
+        for name in _ARRAYS:
             array = getattr(self, name)
             setattr(self, name, _padded(array[:length], 0, max(length - len(array), 0)))
+
+
+_ARRAYS = ("low", "mean", "high", "known", "frames", "shut")
+
+
+def _mean(one: NDArray, of_one: NDArray, other: NDArray, of_other: NDArray) -> NDArray[np.float32]:
+    """Mean of two means, each of a number of readings; NaN of none."""
+    number = of_one + of_other
+    total = np.where(of_one > 0, one * of_one, 0.0) + np.where(of_other > 0, other * of_other, 0.0)
+    return np.where(number > 0, total / np.maximum(number, 1), np.nan).astype(np.float32)
 
 
 def _padded(array: NDArray, before: int, after: int) -> NDArray:

@@ -54,7 +54,9 @@ class Observed:
                 self._paths.setdefault(number, RunningPath()).add(face.box, result.time)
             if "shape" in self._kinds:
                 every, frontal = self._shapes.setdefault(number, (RunningShape(), RunningShape()))
-                every.add(face.points)
+                # Once there are enough from the front, the others are not asked for any more.
+                if frontal.frames < _LEAST_FRONTAL:
+                    every.add(face.points)
                 if is_frontal(float(values[YAW])):
                     frontal.add(face.points)
 

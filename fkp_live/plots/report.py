@@ -171,7 +171,7 @@ def _facts(recording: Recording, seen: ReportFilm) -> str:
             f"{key} {value}" for key, value in options.items() if value not in (None, False)
         )
     if seen.curves.joined:
-        facts["curves"] = f"lowest and highest reading of every {seen.curves.width:.3g} s"
+        facts["curves"] = f"mean and range of every {seen.curves.width:.3g} s"
     return "".join(f"<div><dt>{_text(key)}</dt><dd>{_text(value)}</dd></div>" for key, value in facts.items())
 
 

@@ -81,9 +81,9 @@ def _encoded(curves: Curves, charted: Sequence[int], summary: FilmSummary) -> di
         if face.number in charted:
             # A blink of one frame among many stays visible.
             made["shut"] = _text(np.ceil(curve.shut * 255), np.uint8)
+            parts = (curve.low, curve.mean, curve.high) if curves.joined else (curve.mean,)
             made["channels"] = [
-                _channel(curve.values[:, channel] if curves.joined else curve.values[:, channel, :1])
-                for channel in range(N_READINGS)
+                _channel([part[:, channel] for part in parts]) for channel in range(N_READINGS)
             ]
         faces.append(made)
     return {
@@ -93,15 +93,14 @@ def _encoded(curves: Curves, charted: Sequence[int], summary: FilmSummary) -> di
     }
 
 
-def _channel(values: NDArray[np.float32]) -> list[Any]:
-    """Lowest value, step and numbers of a channel: value = lowest + step * number."""
+def _channel(parts: Sequence[NDArray[np.float32]]) -> list[Any]:
+    """Lowest value, step and numbers of a channel, one text for each part: value = lowest + step * number."""
+    values = np.asarray(parts, np.float64)
     finite = np.isfinite(values)
     low, high = (float(values[finite].min()), float(values[finite].max())) if finite.any() else (0.0, 0.0)
     step = (high - low) / _STEPS or 1.0
-    numbers = np.where(
-        finite, np.round((np.where(finite, values, low).astype(np.float64) - low) / step), _STEPS + 1
-    )
-    return [_short(low), _short(step), _text(numbers, np.uint16)]
+    numbers = np.where(finite, np.round((np.where(finite, values, low) - low) / step), _STEPS + 1)
+    return [_short(low), _short(step), *(_text(part, np.uint16) for part in numbers)]
 
 
 def _short(value: float) -> float:
@@ -120,4 +119,6 @@ def _text(values: ArrayLike, kind: type[np.unsignedinteger[Any]]) -> str:
 def _size(made: dict[str, Any]) -> int:
     faces = made["faces"]
     texts = [made["times"], *(face["presence"] for face in faces), *(face.get("shut", "") for face in faces)]
-    return sum(map(len, texts)) + sum(len(c[2]) for face in faces for c in face.get("channels", ()))
+    return sum(map(len, texts)) + sum(
+        len(text) for face in faces for channel in face.get("channels", ()) for text in channel[2:]
+    )

@@ -63,13 +63,16 @@ def draw_timeline(curves: Curves, number: int, film: str, end: float) -> Figure:
 
 
 def draw_channels(axes: Axes, curves: Curves, curve: Curve, channels: dict[int, tuple[str, str]]) -> None:
-    """Lines of some channels: number -> name and colour."""
-    points = 2 if curves.joined else 1
-    x = curves.sight()[points * curve.first : points * (curve.first + len(curve.values))]
+    """Lines of some channels: number -> name and colour. Of joined columns the mean, in a paler band of the range."""
+    x = curves.middles[curve.first : curve.first + len(curve.mean)]
     for channel, (name, colour) in channels.items():
-        # A dot where a reading stands alone between gaps; a line would not show it.
-        y = curves.drawn(curve.values[:, channel])
+        y = curve.mean[:, channel]
         axes.plot(x, y, color=colour, linewidth=1.1, label=name)
+        if curves.joined:
+            axes.fill_between(
+                x, curve.low[:, channel], curve.high[:, channel], color=colour, alpha=0.3, linewidth=0
+            )
+        # A dot where a reading stands alone between gaps; a line would not show it.
         alone = np.isfinite(y) & ~np.isfinite(np.r_[np.nan, y[:-1]]) & ~np.isfinite(np.r_[y[1:], np.nan])
         axes.plot(x[alone], y[alone], ".", color=colour, markersize=4)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 0.98), ncols=len(channels) + 1, borderaxespad=0)
@@ -105,7 +108,7 @@ def column_edges(times: NDArray[np.float64], width: float) -> NDArray[np.float64
 def _note(curves: Curves) -> str:
     if not curves.joined:
         return "every frame; grey: eyes shut"
-    return f"lowest and highest reading of every {curves.width:.2g} s; grey: eyes shut"
+    return f"mean and range of every {curves.width:.2g} s; grey: eyes shut"
 
 
 def draw_symmetry(curves: Curves, number: int, film: str, end: float, first_channel: int) -> Figure:
@@ -121,7 +124,14 @@ def draw_symmetry(curves: Curves, number: int, film: str, end: float, first_chan
     for place, (axes, (name, unit, colour)) in enumerate(zip(every, names, strict=True)):
         draw_channels(axes, curves, curve, {first_channel + place: (name, colour)})
         axes.axhline(0, color=FAINT, linewidth=1)
-        most = max(float(np.nanmax(np.abs(curve.values[:, first_channel + place]), initial=0.0)), 0.05)
+        most = max(
+            float(
+                np.nanmax(
+                    np.abs([part[:, first_channel + place] for part in (curve.low, curve.high)]), initial=0.0
+                )
+            ),
+            0.05,
+        )
         axes.set_ylim(-1.15 * most, 1.15 * most)
         axes.set_ylabel(f"left minus right\n({unit})")
     time_axis(every[-1], float(curves.times[0]), end)

@@ -30,7 +30,7 @@ def film(frames: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("frames", [300, 1000, 5003])
-def test_joined_columns_hold_the_range_and_its_order(frames: int) -> None:
+def test_joined_columns_hold_range_and_mean(frames: int) -> None:
     values, seen = film(frames)
     curves = gathered(values, seen, limit=128)
     curve = curves.curve(5)
@@ -40,18 +40,18 @@ def test_joined_columns_hold_the_range_and_its_order(frames: int) -> None:
     for place, column in enumerate(np.unique(columns)):
         inside = np.flatnonzero((columns == column) & seen)
         at = place - curve.first
-        if not 0 <= at < len(curve.values):
+        if not 0 <= at < len(curve.mean):
             assert not len(inside)
             continue
         assert curve.presence[at] == pytest.approx(len(inside) / (columns == column).sum())
         for channel in range(CHANNELS):
             known = values[inside, channel][np.isfinite(values[inside, channel])]
+            found = [part[at, channel] for part in (curve.low, curve.mean, curve.high)]
             if not len(known):
-                assert np.isnan(curve.values[at, channel]).all()
+                assert np.isnan(found).all()
                 continue
-            ends = [known.min(), known.max()]
-            expected = ends if known.argmin() <= known.argmax() else ends[::-1]
-            np.testing.assert_array_equal(curve.values[at, channel], expected)
+            assert (found[0], found[2]) == (known.min(), known.max())
+            assert found[1] == pytest.approx(known.mean(), abs=1e-5)
 
 
 def test_a_short_film_keeps_every_frame() -> None:
@@ -60,10 +60,11 @@ def test_a_short_film_keeps_every_frame() -> None:
     curve = curves.curve(5)
     assert not curves.joined
     np.testing.assert_allclose(curves.times, np.arange(100) / RATE)
-    np.testing.assert_array_equal(curves.sight(), curves.times)
+    np.testing.assert_array_equal(curves.middles, curves.times)
     inside = slice(10, 90)
     expected = np.where(seen[inside, None], values[inside], np.nan)
-    np.testing.assert_array_equal(curves.drawn(curve.values[:, 0]), expected[:, 0])
+    for part in (curve.low, curve.mean, curve.high):
+        np.testing.assert_array_equal(part, expected)
     assert curve.first == 10
 
 
@@ -77,7 +78,7 @@ def test_a_blink_of_one_frame_in_hours_is_still_there() -> None:
     curve = curves.curve(5)
     at = np.flatnonzero(curve.shut)
     assert len(at) == 1
-    assert curve.values[at[0], 0].min() == np.float32(0.05)
+    assert curve.low[at[0], 0] == np.float32(0.05)
     assert (
         curves.times[curve.first + at[0]] <= 12_345 / RATE < curves.times[curve.first + at[0]] + curves.width
     )
@@ -86,10 +87,10 @@ def test_a_blink_of_one_frame_in_hours_is_still_there() -> None:
 def test_joining_by_hand_halves_the_columns() -> None:
     values, seen = film(1000)
     curves = gathered(values, seen, limit=128)
-    before, low = len(curves.times), np.nanmin(curves.curve(5).values[:, 0])
+    before, low = len(curves.times), np.nanmin(curves.curve(5).low[:, 0])
     curves.join()
     assert len(curves.times) in (before // 2, before // 2 + 1)
-    assert np.nanmin(curves.curve(5).values[:, 0]) == low
+    assert np.nanmin(curves.curve(5).low[:, 0]) == low
 
 
 def test_times_that_go_back_and_that_jump() -> None:
@@ -99,8 +100,8 @@ def test_times_that_go_back_and_that_jump() -> None:
         curves.add(0, np.array([time]), shut=False)
     curve = curves.curve(0)
     assert len(curves.times) == 2
-    assert curve.values.min() == 4.0
-    assert curve.values.max() == np.float32(1e15)
+    assert curve.low.min() == 4.0
+    assert curve.high.max() == np.float32(1e15)
     assert curve.presence.max() == 1.0
 
 
@@ -113,4 +114,4 @@ def test_face_that_appears_after_joins_begins_at_its_time() -> None:
     curve = curves.curve(9)
     begin = curves.times[curve.first]
     assert begin <= 1900 / RATE < begin + curves.width
-    assert curve.first + len(curve.values) == len(curves.times)
+    assert curve.first + len(curve.mean) == len(curves.times)

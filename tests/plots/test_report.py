@@ -74,8 +74,9 @@ def numbers(text: str, kind: str) -> np.ndarray:
 
 
 def channel(made: list[Any]) -> np.ndarray:
-    low, step, text = made
-    whole = numbers(text, "<u2").astype(float)
+    """(1, n) values, or (3, n) lowest, mean and highest of joined columns."""
+    low, step, *texts = made
+    whole = np.array([numbers(text, "<u2") for text in texts], float)
     return np.where(whole == 65535, np.nan, low + step * whole)
 
 
@@ -93,7 +94,7 @@ def test_the_page_holds_every_reading_of_a_short_film(
     assert len(one["channels"]) == N_READINGS
     for place, made in enumerate(one["channels"]):
         spread = np.ptp(expected[:, place])
-        np.testing.assert_allclose(channel(made), expected[:, place], atol=spread / 60_000 + 1e-6)
+        np.testing.assert_allclose(channel(made)[0], expected[:, place], atol=spread / 60_000 + 1e-6)
     assert (numbers(one["presence"], "u1") == 255).all()
 
 
@@ -202,11 +203,14 @@ def test_curves_are_joined_until_they_fit_and_blinks_stay(tmp_path: Path) -> Non
     assert len(small) < 150_000
     (one,) = data_of(small)["faces"]
     assert data_of(small)["joined"]
-    eyes = channel(one["channels"][RIGHT_EYE])
-    assert np.nanmin(eyes) == pytest.approx(SHUT.right_eye_open, abs=1e-3)
+    low, mean, high = channel(one["channels"][RIGHT_EYE])
+    assert np.nanmin(low) == pytest.approx(SHUT.right_eye_open, abs=1e-3)
     shut = np.flatnonzero(numbers(one["shut"], "u1"))
     assert len(shut) == 1
-    assert eyes.reshape(-1, 2)[shut[0]].min() == pytest.approx(SHUT.right_eye_open, abs=1e-3)
+    at = shut[0]
+    assert low[at] == pytest.approx(SHUT.right_eye_open, abs=1e-3)
+    assert high[at] == pytest.approx(OPEN.right_eye_open, abs=1e-3)
+    assert low[at] < mean[at] < high[at]
 
 
 def test_many_faces_keep_to_the_pages_size(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@
       lines: [[3, "yaw", "--c1"], [4, "pitch", "--c2"], [5, "roll", "--c3"]] },
   ];
   const MARGIN = 56;
+  // Of the time axis, in seconds.
+  const STEPS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -62,30 +64,36 @@
       }
     }
 
-    // Points of one face's curve on the time axis: two where a column holds many frames.
-    sight(face, count) {
-      const times = this.times.slice(face.first, face.first + count);
-      return this.data.joined ? times.flatMap((time) => [time, time + this.data.width / 2]) : times;
-    }
-
     curves(details, face) {
-      const shut = bytes(face.shut);
-      const x = this.sight(face, shut.length);
-      const values = face.channels.map(([low, step, text]) =>
-        Array.from(new Uint16Array(bytes(text).buffer), (n) => (n === MISSING ? null : low + step * n)));
+      const shut = bytes(face.shut), { joined, width } = this.data;
+      const x = this.times.slice(face.first, face.first + shut.length).map((time) => (joined ? time + width / 2 : time));
+      // Of each channel [values], or [lowest, mean, highest] of a column of many frames.
+      const channels = face.channels.map(([low, step, ...texts]) => texts.map((text) =>
+        Array.from(new Uint16Array(bytes(text).buffer), (n) => (n === MISSING ? null : low + step * n))));
       for (const chart of CHARTS) {
-        const series = chart.lines.map(([channel, label, name]) => ({
-          label, stroke: () => colour(name), width: 1.2, points: { size: 4 },
-          value: (_, value) => (value == null ? "–" : value.toFixed(chart.digits)),
-        }));
+        const data = [x], series = [], bands = [];
+        for (const [channel, label, name] of chart.lines) {
+          const parts = channels[channel], show = (value) => value.toFixed(chart.digits);
+          const stroke = () => colour(name), points = { size: 4 };
+          if (!joined) {
+            data.push(parts[0]);
+            series.push({ label, stroke, points, width: 1.2, value: (_, value) => (value == null ? "–" : show(value)) });
+            continue;
+          }
+          // The range as a pale band around the mean.
+          const [low, mean, high] = parts, range = { label: "", stroke: null, points: { show: false }, class: "range" };
+          data.push(high, low, mean);
+          bands.push({ series: [data.length - 3, data.length - 2], fill: () => colour(name) + "55" });
+          series.push(range, range, { label, stroke, points, width: 1.2,
+            value: (_, value, __, i) => (value == null ? "–" : `${show(value)} (${show(low[i])} to ${show(high[i])})`) });
+        }
         const range = (_, low, high) => {
           if (low == null) return [0, 1];
           const room = Math.max((high - low) * 0.08, 0.02);
           return [chart.floor ? 0 : low - room, high + room];
         };
-        this.chart(details, `face ${face.id}: ${chart.title}`, chart.title, 165,
-          [x, ...chart.lines.map(([channel]) => values[channel])], series, { range },
-          chart.blinks ? { drawClear: [(u) => this.shade(u, face, shut)] } : {}, {});
+        this.chart(details, `face ${face.id}: ${chart.title}`, chart.title, 165, data, series, { range },
+          { bands, hooks: chart.blinks ? { drawClear: [(u) => this.shade(u, face, shut)] } : {} });
       }
     }
 
@@ -136,10 +144,10 @@
       };
       this.chart(this.section.querySelector(".raster"), "who is on screen", "Who is on screen (face; the main one is orange)",
         48 + 18 * rows.length, [[this.start, this.end], [null, null]], [{ label: "", value: () => "" }],
-        { range: [0, rows.length] }, { draw: [paint] }, axis, false);
+        { range: [0, rows.length] }, { hooks: { draw: [paint] }, axis, legend: false });
     }
 
-    chart(parent, name, title, height, data, series, y, hooks, axis, legend = true) {
+    chart(parent, name, title, height, data, series, y, { bands = [], hooks = {}, axis = {}, legend = true }) {
       const box = document.createElement("div");
       box.className = "chart";
       box.tabIndex = 0;
@@ -155,9 +163,10 @@
         scales: { x: { time: false, min: this.range[0], max: this.range[1], range: (_, low, high) => this.within(low, high) }, y },
         series: [{ label: "time", value: (_, value) => (value == null ? "–" : clock(value, 2)) }, ...series],
         axes: [
-          { ...look, size: 32, values: (_, ticks) => ticks.map((tick) => this.label(tick)) },
+          { ...look, size: 32, incrs: STEPS, values: (_, ticks) => ticks.map((tick) => this.label(tick)) },
           { ...look, size: MARGIN, space: 26, ...axis, grid: { ...look.grid, ...axis.grid }, ticks: { ...look.ticks, ...axis.ticks } },
         ],
+        bands,
         legend: { show: legend },
         cursor: { y: false, drag: { x: true, y: false }, sync: { key: this.key, scales: ["x", null], setSeries: false } },
         hooks: {
