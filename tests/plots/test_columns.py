@@ -69,18 +69,18 @@ def test_a_short_film_keeps_every_frame() -> None:
 
 
 def test_a_blink_of_one_frame_in_hours_is_still_there() -> None:
-    frames = 20_000
+    frames = 4_000
     values = np.full((frames, CHANNELS), 0.3, np.float32)
-    values[12_345] = 0.05
+    values[2_345] = 0.05
     shut = np.zeros(frames, bool)
-    shut[12_345] = True
+    shut[2_345] = True
     curves = gathered(values, np.ones(frames, bool), limit=64, shut=shut)
     curve = curves.curve(5)
     at = np.flatnonzero(curve.shut)
     assert len(at) == 1
     assert curve.low[at[0], 0] == np.float32(0.05)
     assert (
-        curves.times[curve.first + at[0]] <= 12_345 / RATE < curves.times[curve.first + at[0]] + curves.width
+        curves.times[curve.first + at[0]] <= 2_345 / RATE < curves.times[curve.first + at[0]] + curves.width
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,7 @@ from fkp_live import open_source
 from fkp_live.errors import InputError
 from fkp_live.plots.sheet import BestMoments, Moment, SmallPicture, contact_sheet
 from fkp_live.sources.recordings import open_recording
-from fkp_live.types import FrameResult, Pose
+from fkp_live.types import Face, FrameResult, Pose
 
 DEMO = Path(__file__).parents[2] / "fkp_live" / "assets" / "demo.mp4"
 
@@ -43,9 +44,10 @@ def test_the_best_moments_are_large_frontal_and_open_eyed() -> None:
 
 def test_moments_are_spread_over_the_faces_time() -> None:
     moments = BestMoments()
+    one = face()
     for index in range(3600):
         # Better and better, so that without a distance all would lie at the end.
-        moments.add(face(scale=50 + index / 100), index / 10)
+        moments.add(replace(one, box=one.box * (1 + index / 1000)), index / 10)
     best = moments.best(4)
     times = [moment.time for moment in best]
     assert times == sorted(times)
@@ -141,7 +143,5 @@ def _moment(result: FrameResult) -> Moment:
     return Moment(1.0, result.time, tuple(result.faces[0].box.tolist()))
 
 
-def _halved(one):  # type: ignore[no-untyped-def]
-    from dataclasses import replace
-
+def _halved(one: Face) -> Face:
     return replace(one, points=one.points / 2, box=one.box / 2)
