@@ -83,6 +83,8 @@ def shade_blinks(axes: Axes, curves: Curves, curve: Curve) -> None:
     from matplotlib.collections import PolyCollection
 
     shut = np.flatnonzero(curve.shut > 0)
+    if not len(shut):
+        return
     edges = column_edges(curves.times[curve.first : curve.first + len(curve.shut)], curves.width)
     boxes = [
         [(a, 0), (b, 0), (b, 1), (a, 1)]
