@@ -64,8 +64,8 @@ def style() -> Iterator[None]:
     import matplotlib as mpl
 
     with mpl.rc_context(_STYLE), warnings.catch_warnings():
-        # A film's name may hold letters that the font lacks; they are drawn as boxes.
-        warnings.filterwarnings("ignore", message="Glyph")
+        # Of letters that the font lacks, drawn as boxes, and of plots so odd that they cannot be laid out well.
+        warnings.simplefilter("ignore", UserWarning)
         yield
 
 

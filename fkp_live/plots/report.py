@@ -18,13 +18,15 @@ from urllib.parse import quote
 from fkp_live import __version__
 from fkp_live.errors import FkpError
 from fkp_live.plots.inputs import RecordingFile
-from fkp_live.plots.report_film import MOST_CURVES, MOST_ROWS, ReportFilm
+from fkp_live.plots.report_film import MOST_ROWS, ReportFilm
 from fkp_live.plots.sheet import SmallPicture, contact_sheet
 from fkp_live.plots.summary import COLUMNS, Cell, cells
 from fkp_live.sources.recordings import Recording
 
 # Bytes for the curves of all films, and numbers of pictures: together with the script a page stays under 3 MB.
 _CURVE_BYTES, _MOST_FACE_PICTURES, _MOST_FILM_PICTURES = 1_700_000, 36, 12
+# Rows of the table; of more faces those with the most time.
+_MOST_TABLE = 1000
 # Pictures of one face.
 _PICTURES_OF_A_FACE = 4
 
@@ -64,7 +66,9 @@ def film_section(
     film = film or one.find_film(recording)
     name = one.film(recording)
     pictures, note = _pictures(seen, recording, film, share)
-    rows = seen.summary.rows(name, str(one.path))
+    most = max(_MOST_TABLE // share, 1)
+    shown = {face.number for face in seen.summary.by_importance[:most]} or {-1}
+    rows = [row for row in seen.summary.rows(name, str(one.path)) if row["face_id"] in shown]
     data = {
         **seen.data(_CURVE_BYTES // share),
         **{"name": name, "end": seen.end, "origin": recording.info.origin, "fps": recording.info.fps},
@@ -74,7 +78,7 @@ def film_section(
         "facts": _facts(recording, seen),
         "video": _video(recording, page, film),
         "sheet": _sheet(pictures, note),
-        "faces": _faces(seen),
+        "faces": _faces(seen, most),
     }
     return FilmSection(_filled(_static("film.html"), parts), data, rows)
 
@@ -217,7 +221,8 @@ def _picture(one: SmallPicture) -> str:
     )
 
 
-def _faces(seen: ReportFilm) -> str:
+def _faces(seen: ReportFilm, most: int) -> str:
+    """Places for the curves, filled by the script; ``most``: rows of the table."""
     if not seen.charted:
         return '<p class="note">No face was seen in this film.</p>'
     main = seen.charted[0]
@@ -226,12 +231,12 @@ def _faces(seen: ReportFilm) -> str:
         f"<summary>Face {number}{' (main face)' if number == main else ''}</summary></details>"
         for number in seen.charted
     ]
-    left = len(seen.summary.faces) - len(made)
-    if left > 0:
-        rows = min(len(seen.summary.faces), MOST_ROWS)
+    every = len(seen.summary.faces)
+    if every > len(made):
         made.append(
-            f'<p class="note">Curves of the {MOST_CURVES} faces with the most time, rows above of {rows}; '
-            f"{left} more are in the table.</p>"
+            f'<p class="note">Of {every} faces those with the most time: curves of {len(made)}, rows above of '
+            f"{min(every, MOST_ROWS)}, rows in the table of {min(every, most)}. "
+            "fkp-live summary has them all.</p>"
         )
     return "".join(made)
 

@@ -7,6 +7,7 @@ import hashlib
 import html
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -222,7 +223,15 @@ def test_many_faces_keep_to_the_pages_size(tmp_path: Path) -> None:
     assert len(shown) == MOST_ROWS
     assert sum("channels" in one for one in shown) == MOST_CURVES
     assert page.count('<details class="face"') == MOST_CURVES
-    assert f"{64 - MOST_CURVES} more are in the table" in page
+    assert f"Of 64 faces those with the most time: curves of {MOST_CURVES}" in page
+    assert page.count("<tr>") == 1 + 64
+
+
+def test_a_table_of_thousands_is_cut_and_says_so(tmp_path: Path) -> None:
+    one = face()
+    page = report(write(tmp_path / "points.jsonl", film([[replace(one, id=k)] for k in range(60)])), share=20)
+    assert page.count("<tr>") == 1 + 50
+    assert "rows in the table of 50" in page
 
 
 def test_the_table_is_the_summary(tmp_path: Path) -> None:
