@@ -24,9 +24,9 @@ from fkp_live.plots.summary import COLUMNS, Cell, cells
 from fkp_live.sources.recordings import Recording
 
 # Bytes for the curves of all films, and numbers of pictures: together with the script a page stays under 3 MB.
-_CURVE_BYTES, _MOST_FACE_PICTURES, _MOST_FILM_PICTURES = 1_700_000, 36, 12
+_CURVE_BYTES, _MOST_FACE_PICTURES, _MOST_FILM_PICTURES = 1_900_000, 36, 12
 # Rows of the table; of more faces those with the most time.
-_MOST_TABLE = 1000
+_MOST_TABLE = 500
 # Pictures of one face.
 _PICTURES_OF_A_FACE = 4
 
@@ -186,8 +186,9 @@ def _percent(part: float, whole: float) -> str:
 def _video(recording: Recording, page: Path, film: Path | None) -> str:
     """The address of the film from the page, and its name. Where it was not found, the place beside the page."""
     name = os.path.basename(recording.info.name.replace("\\", "/")) if film is None else film.name
-    # Of a camera or a stream there may be no film; of what has no extension it is not looked for.
-    if film is None and not Path(name).suffix:
+    # Of a camera or a stream there may be no film; of what has no extension it is not looked for. Where a recording does
+    # not name its source, the name is the recording's own.
+    if film is None and (not Path(name).suffix or name == recording.path.name):
         return ""
     return f' data-name="{_text(name)}" data-src="{_text(_address(page, film, name))}"'
 
