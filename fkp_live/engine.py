@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from numpy.typing import ArrayLike
 
+from fkp_live import __version__
 from fkp_live.choices import PipelineOptions
 from fkp_live.faces.detector import USUAL_FACE, USUAL_SIZE, FaceDetector, YuNet
 from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.geometry import CropSpec, Matrix
 from fkp_live.inference.models import models_dir, resolve_model, stream_model
 from fkp_live.inference.session import Session, open_session
-from fkp_live.types import Image, Landmarks, Picture
+from fkp_live.types import Image, Landmarks, Picture, SourceInfo
 
 
 def _portable(model: str | Path | None) -> str | Path | None:
@@ -134,3 +135,32 @@ class Engine:
     def model_sha256(self) -> str:
         """SHA-256 of the landmark network's file, empty for a network given by the caller."""
         return self._session.sha256 if self._session else ""
+
+    @property
+    def model_licence(self) -> str:
+        """Licence of the landmark network as its file states it, empty where none is stated."""
+        return "" if self._session is None else str(self._session.metadata.get("licence", ""))
+
+
+def recording_header(info: SourceInfo, engine: Engine, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What a recording says of itself: version, source, network, provider and options.
+
+    Parameters
+    ----------
+    info : of the source
+    options : those that shaped the results
+    """
+    return {
+        "version": __version__,
+        "source": {
+            **{"name": info.name, "width": info.width, "height": info.height, "fps": info.fps},
+            "origin": info.origin,
+        },
+        "model": {
+            "name": engine.model_name,
+            "sha256": engine.model_sha256,
+            "licence": engine.model_licence,
+        },
+        "provider": engine.provider,
+        "options": dict(options),
+    }

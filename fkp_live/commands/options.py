@@ -13,7 +13,6 @@ from typing import Any
 
 from fkp_live import __version__
 from fkp_live.arguments import (
-    MOST_THREADS,
     Help,
     Parser,
     camera,
@@ -26,15 +25,13 @@ from fkp_live.arguments import (
 )
 from fkp_live.choices import (
     CSV_COLUMN_SETS,
-    ID_ORDERS,
     MAX_PIXELS,
     PROGRESS,
-    PROVIDERS,
-    SMOOTHING,
     PipelineOptions,
     check_range,
 )
 from fkp_live.commands.picture_edits import EditOptions, add_edit_options, edit_options
+from fkp_live.commands.pipeline_options import add_face_options, add_inference_options
 from fkp_live.commands.window_options import add_window_options, check_window
 from fkp_live.display.keys import keys_table
 from fkp_live.errors import UsageError
@@ -214,7 +211,7 @@ def parser() -> argparse.ArgumentParser:
     made = Parser(
         prog="fkp-live", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=Help, allow_abbrev=False
     )
-    flag, default = argparse.BooleanOptionalAction, PipelineOptions()
+    flag = argparse.BooleanOptionalAction
     made.add_argument("--version", action="version", version=f"fkp-live {__version__}")
 
     group = made.add_argument_group("source (one of the first four)")
@@ -277,56 +274,10 @@ def parser() -> argparse.ArgumentParser:
 
     add_window_options(made)
 
-    group = made.add_argument_group("faces")
-    group.add_argument(
-        "--max-faces",
-        type=whole_number(1),
-        metavar="N",
-        help="at most N faces, the largest new ones",
-    )
-    group.add_argument(
-        "--min-face",
-        type=positive,
-        metavar="PX",
-        help="longer side of the smallest face to detect (default: 40, or a 24th of the picture's where that is more)",
-    )
-    group.add_argument(
-        "--detect-every",
-        type=whole_number(1),
-        default=default.detect_every,
-        metavar="N",
-        help="run the detector at least every N frames; a new face appears then",
-    )
-    group.add_argument(
-        "--smooth", choices=SMOOTHING, default=default.smooth, help="more smoothing: less jitter, more lag"
-    )
-
-    group.add_argument(
-        "--id-order",
-        choices=ID_ORDERS,
-        default=default.id_order,
-        help="ids in the order in which faces appear, or by place from left to right for people who sit side by side: "
-        "a place keeps its number when it is left; a new one between others shifts those to its right",
-    )
+    add_face_options(made)
     add_edit_options(made)
 
-    group = made.add_argument_group("inference")
-    group.add_argument(
-        "--provider", choices=PROVIDERS, default=default.provider, help="execution provider of onnxruntime"
-    )
-    group.add_argument(
-        "--model",
-        type=filled,
-        help="name of a shipped landmark network, or an .onnx file (default: fkp68, in its 8-bit form fkp68-int8 on "
-        "CPUs that are made for it)",
-    )
-    group.add_argument(
-        "--threads",
-        type=whole_number(1, MOST_THREADS),
-        default=default.threads,
-        metavar="N",
-        help="threads of a CPU provider",
-    )
+    group = add_inference_options(made)
     group.add_argument(
         "--debug", action=flag, default=False, help="show where an unexpected failure came from"
     )

@@ -9,12 +9,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 # Before anything that imports av, or cv2.imshow hangs on Linux.
 import cv2
 
-from fkp_live import __version__
 from fkp_live.commands.cameras import drivers_silenced
 from fkp_live.commands.options import STDOUT, Options
 from fkp_live.commands.pace import Pace
@@ -28,6 +26,7 @@ from fkp_live.commands.window_controls import controls, mirrored_at_first
 from fkp_live.console import say, silence, was_closed
 from fkp_live.display.look import Look
 from fkp_live.display.screen import screen_problem
+from fkp_live.engine import recording_header
 from fkp_live.errors import ExitCode, InputError, OutputError, SourceLostError, UsageError
 from fkp_live.inference.models import resolve_model
 from fkp_live.pipeline import Pipeline
@@ -308,7 +307,8 @@ def _sinks(options: Options, info: SourceInfo, pipeline: Pipeline, stops: Stops)
     if options.csv is not None:
         yield _table(options, options.csv, CsvFormat(options.csv_columns, info.pictures), stops)
     if options.jsonl is not None:
-        yield _table(options, options.jsonl, JsonlFormat(_header(options, info, pipeline)), stops)
+        header = recording_header(info, pipeline.engine, options.as_dict())
+        yield _table(options, options.jsonl, JsonlFormat(header, info.pictures), stops)
 
 
 def _table(options: Options, path: Path | str, form: LineFormat, stops: Stops) -> Sink:
@@ -320,16 +320,3 @@ def _table(options: Options, path: Path | str, form: LineFormat, stops: Stops) -
 def _senders(options: Options, info: SourceInfo, pipeline: Pipeline) -> Iterator[Sender]:
     for to in options.send:
         yield open_sender(to, info, options=pipeline.options, report=lambda text: _note(options, text))
-
-
-def _header(options: Options, info: SourceInfo, pipeline: Pipeline) -> dict[str, Any]:
-    return {
-        "version": __version__,
-        "source": {
-            **{"name": info.name, "width": info.width, "height": info.height, "fps": info.fps},
-            "origin": info.origin,
-        },
-        "model": {"name": pipeline.engine.model_name, "sha256": pipeline.engine.model_sha256},
-        "provider": pipeline.engine.provider,
-        "options": options.as_dict(),
-    }

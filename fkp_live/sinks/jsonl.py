@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,18 @@ _NUMBER = re.compile(r"%\.\df")
 class JsonlFormat:
     """The lines of `JsonlSink`, for any stream; see there."""
 
-    def __init__(self, header: dict[str, Any]) -> None:
+    def __init__(self, header: dict[str, Any], files: Sequence[str] = ()) -> None:
+        self._files = files
         first = json.dumps({"schema": SCHEMA, **header}, ensure_ascii=False, allow_nan=False, default=str)
         self.header = first + "\n"
 
     def lines(self, result: FrameResult) -> Iterator[str]:
         """The one line of a result."""
-        yield frame_object(result) + "\n"
+        line = frame_object(result)
+        if self._files:
+            name = self._files[result.index] if result.index < len(self._files) else ""
+            line = f'{{"file": {json.dumps(name, ensure_ascii=False)}, {line[1:]}'
+        yield line + "\n"
 
 
 def frame_object(result: FrameResult, *, raw: bool = True) -> str:
@@ -49,6 +54,7 @@ class JsonlSink(TextSink):
     Parameters
     ----------
     header : source, model hash, provider, options …; the schema is put in front
+    files : names of the pictures of the source, by frame (`SourceInfo.pictures`): each object then begins with ``file``
 
     Points are frame pixels to two decimals, ``confidence`` one number per point, ``pose`` radians with the
     signs of `types.Pose`. ``frame`` starts at 0. Numbers that are not finite are written as null.
@@ -57,8 +63,10 @@ class JsonlSink(TextSink):
     ...     sink.write(pipeline.process(frame))
     """
 
-    def __init__(self, path: str | Path, header: dict[str, Any], *, overwrite: bool = False) -> None:
-        super().__init__(path, JsonlFormat(header), overwrite)
+    def __init__(
+        self, path: str | Path, header: dict[str, Any], *, overwrite: bool = False, files: Sequence[str] = ()
+    ) -> None:
+        super().__init__(path, JsonlFormat(header, files), overwrite)
 
 
 def _face_object(face: Face, raw: bool) -> str:
