@@ -15,6 +15,8 @@ SMOOTHING = ("off", "light", "medium", "strong")
 ID_ORDERS = ("appearance", "left-right")
 PROGRESS = ("bar", "jsonl", "off")
 CSV_COLUMN_SETS = ("all", "openface")
+# Forms in which results are kept by a batch; a file of a form ends in its name.
+TABLE_FORMATS = ("parquet", "csv", "jsonl")
 COVERS = ("blur", "pixelate", "black")
 # 16,384 x 16,384, the largest side of H.264: more than any phone's picture, and 800 MB as BGR.
 MAX_PIXELS = 1 << 28

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # Module of each command beside the run itself: its ``main(arguments, stops)`` returns the exit code.
-_COMMANDS = {"bench": "bench.command", "doctor": "doctor"}
+_COMMANDS = {"batch": "batch", "bench": "bench.command", "doctor": "doctor"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
