@@ -155,10 +155,10 @@ class Archive:
             while self.waiting and pool.room() and not self._interrupted:
                 if (job := self._take_up(self.waiting.popleft(), watcher)) is not None:
                     pool.start(job)
-            if self._working:
+            if self._working or self.waiting:
                 for event in pool.events(_WAIT):
                     self._see(event, watcher)
-            elif not self.waiting:
+            else:
                 # What other runs hold is waited for, but no longer than a claim lives that nobody renews.
                 now = time.monotonic()
                 patience = now + self._stale + _LOOK_AGAIN if patience is None else patience

@@ -65,7 +65,9 @@ def main(words: Sequence[str], stops: Stops) -> int:
     if archive.waiting:
         progress = batch_progress(options.progress, archive.total, ended, quiet=options.quiet)
         with progress:
-            tally = archive.run(_pool(options, plan, len(archive.waiting)), progress)
+            pool = _pool(options, plan, len(archive.waiting))
+            stops.renew()
+            tally = archive.run(pool, progress)
     table = None
     if not stops.asked:
         table = write_pictures(options.out, options.form, listing.items, archive.is_done)
