@@ -119,7 +119,7 @@ class Archive:
         self.waiting = deque(longest_first(self.waiting))
 
     def is_done(self, item: Item) -> bool:
-        """Whether an item has a record that is ok and was made with these options."""
+        """Whether an item has a record that is ok and was made with these options, and its results are there."""
         return self._fits(read_record(self.out, item.key), OK)
 
     def run(self, pool: Pool, watcher: Watcher) -> Tally:
@@ -198,7 +198,11 @@ class Archive:
                 yield film.part(segment, seconds)
 
     def _fits(self, record: Record | None, status: str) -> bool:
-        return record is not None and record.status == status and record.options_hash == self.options_hash
+        fits = record is not None and record.status == status and record.options_hash == self.options_hash
+        # Whoever removed a result wants it made again.
+        return (
+            fits and record is not None and all(os.path.exists(self.out / name) for name in record.files[:1])
+        )
 
     def _sort_in(self, item: Item, record: Record | None) -> None:
         if record is not None and self._fits(record, OK):

@@ -12,9 +12,10 @@ from fkp_live.batch.items import PICTURE, Item
 from fkp_live.batch.records import place
 from fkp_live.batch.tables import open_table
 from fkp_live.errors import InputError
-from fkp_live.sources.recordings import open_recording
+from fkp_live.sources.recordings import Recording, open_recording
 from fkp_live.sources.spec import natural
 from fkp_live.stream import settled
+from fkp_live.types import FrameResult
 
 # Other machines finish pictures while the table is written; after that it is looked at again.
 _MOST_ROUNDS = 3
@@ -55,26 +56,41 @@ def write_pictures(
 def _write(out: Path, target: Path, form: str, items: Sequence[Item]) -> None:
     # A name of this process's own, because another machine may write the table at the same time.
     partial = out / f"pictures-{os.getpid()}.partial.{form}"
-    header, names = _header(out, items[0]), [item.name for item in items]
+    results = (replace(_result(out, item), index=index) for index, item in enumerate(items))
     try:
-        with settled(open_table(partial, form, header, names)) as table:
-            for index, item in enumerate(items):
-                try:
-                    with open_recording(out / place("points", item.key, ".jsonl")) as recording:
-                        for result in recording:
-                            table.write(replace(result, index=index), None)
-                except InputError as error:
-                    # Removed, or spoilt, after it was recorded.
-                    error.hint = (
-                        f"Remove {out / place('records', item.key, '.json')}, and run the batch again."
-                    )
-                    raise
+        with settled(
+            open_table(partial, form, _header(out, items[0]), [item.name for item in items])
+        ) as table:
+            for result in results:
+                table.write(result, None)
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
 
 
+def _result(out: Path, item: Item) -> FrameResult:
+    with _opened(out, item) as recording:
+        for result in recording:
+            return result
+    raise _spoilt(out, item)
+
+
 def _header(out: Path, first: Item) -> dict[str, Any]:
-    with open_recording(out / place("points", first.key, ".jsonl")) as recording:
+    with _opened(out, first) as recording:
         header = {name: value for name, value in recording.header.items() if name != "schema"}
     return header | {"source": {"name": "pictures"}}
+
+
+def _opened(out: Path, item: Item) -> Recording:
+    try:
+        return open_recording(out / place("points", item.key, ".jsonl"))
+    except InputError as error:
+        raise _spoilt(out, item) from error
+
+
+def _spoilt(out: Path, item: Item) -> InputError:
+    """The error for a result that was changed after it was recorded."""
+    path = out / place("points", item.key, ".jsonl")
+    return InputError(
+        f"{path}, the result of {item.name}, is damaged.", "Remove it, and run the batch again."
+    )

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from fkp_live.commands.batch_options import LOCAL, BatchOptions, parse
 from fkp_live.commands.batch_progress import batch_progress, one_line
-from fkp_live.commands.progress import log
 from fkp_live.commands.signals import INTERRUPTED, Stops
-from fkp_live.console import say
+from fkp_live.console import log, say
 from fkp_live.errors import ExitCode, OutputError
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ import sys
 import time
 from typing import Any, Protocol, Self
 
-from fkp_live.commands.progress import log
-from fkp_live.console import printable, silence
+from fkp_live.console import log, printable, silence
 
 # Seconds from one update to the next.
 _EVERY = 0.5
