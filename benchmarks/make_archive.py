@@ -29,14 +29,23 @@ _FOLDERS = ("", "day 1", "day 1/camera b", "День 2")
 _SIZE = (320, 240)
 
 
-def make_archive(folder: Path, films: int = 140, pictures: int = 60, seed: int = 0) -> tuple[int, int]:
-    """Write the archive; the same seed gives the same files. Returns how many films and pictures are broken."""
+def make_archive(
+    folder: Path, films: int = 140, pictures: int = 60, seed: int = 0, frames_each: tuple[int, int] = (20, 60)
+) -> tuple[int, int]:
+    """Write the archive; the same seed gives the same files. Returns how many films and pictures are broken.
+
+    Parameters
+    ----------
+    frames_each : frames of a film at least and at most, up to 180
+    """
     draw = random.Random(seed)
     with open_source(str(demo_clip())) as source:
         frames = [np.asarray(cv2.resize(frame.image, _SIZE), np.uint8) for frame in source]
     for name in _FOLDERS:
         (folder / name).mkdir(parents=True, exist_ok=True)
-    broken_films = _make(folder, films, 14, lambda n: _film(folder, n, frames, draw), _BREAKERS, draw)
+    broken_films = _make(
+        folder, films, 14, lambda n: _film(folder, n, frames, frames_each, draw), _BREAKERS, draw
+    )
     broken_pictures = _make(
         folder, pictures, 12, lambda n: _picture(folder, n, frames, draw), _PICTURE_BREAKERS, draw
     )
@@ -73,10 +82,12 @@ def _name(folder: Path, number: int, ending: str) -> Path:
     return folder / _FOLDERS[number % len(_FOLDERS)] / name
 
 
-def _film(folder: Path, number: int, frames: Sequence[Image], draw: random.Random) -> Path:
+def _film(
+    folder: Path, number: int, frames: Sequence[Image], frames_each: tuple[int, int], draw: random.Random
+) -> Path:
     ending, codec = _ENDINGS[number % len(_ENDINGS)]
-    path, length = _name(folder, number, ending), draw.randint(20, 60)
-    start = draw.randrange(len(frames) - length)
+    path, length = _name(folder, number, ending), draw.randint(*frames_each)
+    start = draw.randint(0, len(frames) - length)
     chosen = [_changed(frame, number) for frame in frames[start : start + length]]
     write_film(path, chosen, codec)
     return path

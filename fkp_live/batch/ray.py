@@ -237,6 +237,9 @@ class RayActors:
         # Short, because the sockets in it have names of at most 107 characters.
         _remove_leftovers()
         self._folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_short_folder())
+        before = os.environ.get("PYTHONPATH")
+        # Inherited by all of its processes. With a runtime_env, Ray starts another one for every actor.
+        os.environ["PYTHONPATH"] = _python_path()
         try:
             ray.init(
                 address="local",
@@ -247,13 +250,16 @@ class RayActors:
                 logging_level="error",
                 _node_ip_address=_LOOPBACK,
                 _temp_dir=self._folder,
-                runtime_env={"env_vars": {"PYTHONPATH": _python_path()}},
             )
         except BaseException as error:
             shutil.rmtree(self._folder, ignore_errors=True)
             if isinstance(error, Exception):
                 raise FkpError(f"Ray could not be started: {error}.", "Use --workers instead.") from error
             raise
+        finally:
+            os.environ.pop("PYTHONPATH")
+            if before is not None:
+                os.environ["PYTHONPATH"] = before
         return ray
 
 
