@@ -201,7 +201,9 @@ class Archive:
         fits = record is not None and record.status == status and record.options_hash == self.options_hash
         # Whoever removed a result wants it made again.
         return (
-            fits and record is not None and all(os.path.exists(self.out / name) for name in record.files[:1])
+            fits
+            and record is not None
+            and all(os.path.exists(os.path.join(self.out, name)) for name in record.files[:1])
         )
 
     def _sort_in(self, item: Item, record: Record | None) -> None:

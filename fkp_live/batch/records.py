@@ -75,7 +75,8 @@ def write_record(out: Path, key: str, content: Mapping[str, Any], *, beside: Pat
 def read_record(out: Path, key: str) -> Record | None:
     """The record of an item; None where there is none, or where it is damaged."""
     try:
-        content = json.loads((out / place("records", key, ".json")).read_bytes())
+        with open(os.path.join(out, place("records", key, ".json")), "rb") as file:
+            content = json.loads(file.read())
         return Record(
             status=sys.intern(content["status"]),
             error=content["error"] or "",

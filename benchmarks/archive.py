@@ -1,0 +1,210 @@
+"""Throughput of ``fkp-live batch``: workers, Ray, overhead, and what a resume costs.
+
+    python -m benchmarks.archive [throughput] [overhead] [resume] [--films 24] [--rounds 3] [--json FILE]
+
+- throughput: items a second with 1 and 2 workers, and with 1 and 2 actors of a local Ray, in turn within each round;
+  times are those of the work alone, from the first item that was begun to the last that ended, because a start takes
+  as long for one film as for a million. Of two it is also said what the machine gives at all: the same films by
+  `process_stream` in one process, and in two at once.
+- overhead: a batch of one worker over `process_stream` in a loop, with the same sinks, in turn.
+- resume: seconds and memory for the records of an archive that is done, synthetic ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.make_archive import make_archive
+from benchmarks.script import result_file
+from fkp_live.batch.archive import Archive
+from fkp_live.batch.items import FILM, Item
+from fkp_live.batch.records import options_hash, write_record
+from fkp_live.batch.work import Job, Plan, Worker
+from fkp_live.choices import PipelineOptions
+from fkp_live.commands.batch import prepare
+
+ROOT = Path(__file__).resolve().parents[1]
+PARTS = ("throughput", "overhead", "resume")
+PLAN = Plan("csv", PipelineOptions(provider="cpu"))
+
+
+def batch_seconds(archive: Path, *words: str) -> float:
+    """Seconds of the work of a batch: from the first item that was begun to the last that ended."""
+    with tempfile.TemporaryDirectory() as out:
+        _run("-m", "fkp_live", "batch", str(archive), "--out", out, "--format", "csv", "--quiet", *words)
+        records = [json.loads(path.read_text()) for path in Path(out).glob("records/*/*")]
+        # The date of a record's file is when the item ended; it began by its seconds before that.
+        ends = [path.stat().st_mtime for path in Path(out).glob("records/*/*")]
+        begins = [end - record["seconds"] for end, record in zip(ends, records, strict=True)]
+        return max(ends) - min(begins)
+
+
+def bare_seconds(archive: Path, processes: int) -> float:
+    """Seconds of the same films by the engine's own loop, without batch: in one process, or divided among several."""
+    code = f"from benchmarks.archive import work; work({str(archive)!r}, %d, {processes})"
+    running = [
+        subprocess.Popen([sys.executable, "-c", code % number], stdout=subprocess.PIPE, text=True, env=_env())
+        for number in range(processes)
+    ]
+    spans = [json.loads(process.communicate()[0]) for process in running]
+    return max(end for _, end in spans) - min(begin for begin, _ in spans)
+
+
+def work(archive: str, number: int, count: int) -> None:
+    """One of ``count`` processes: every so many'th film, and the time of day before and after."""
+    prepare()
+    worker = Worker(PLAN)
+    films = sorted(
+        path for path in Path(archive).rglob("*") if path.is_file() and not path.name.startswith(".")
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        begin = time.time()
+        for place, film in enumerate(films[number::count]):
+            into = Path(folder) / str(place)
+            into.mkdir()
+            worker.do(Job(Item(str(place), film.name, str(film), FILM), into))
+        print(json.dumps([begin, time.time()]))
+
+
+def throughput(archive: Path, films: int, rounds: int) -> dict[str, Any]:
+    """Items a second of each way, and medians of ratios within the rounds."""
+    ways = {
+        "bare 1": lambda: bare_seconds(archive, 1),
+        "workers 1": lambda: batch_seconds(archive, "--workers", "1"),
+        "ray 1": lambda: batch_seconds(archive, "--ray", "--workers", "1"),
+        "bare 2": lambda: bare_seconds(archive, 2),
+        "workers 2": lambda: batch_seconds(archive, "--workers", "2"),
+        "ray 2": lambda: batch_seconds(archive, "--ray", "--workers", "2"),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            taken[name].append(way())
+
+    def ratio(one: str, other: str) -> float:
+        return round(median(a / b for a, b in zip(taken[one], taken[other], strict=True)), 3)
+
+    return {
+        "items a second": {name: round(films / median(seconds), 3) for name, seconds in taken.items()},
+        "two processes over one, without batch": ratio("bare 1", "bare 2"),
+        "two workers over one": ratio("workers 1", "workers 2"),
+        "two actors over one": ratio("ray 1", "ray 2"),
+        "time of one worker over one process without batch": ratio("workers 1", "bare 1"),
+        "time of two actors over two workers": ratio("ray 2", "workers 2"),
+        "time of one actor over one worker": ratio("ray 1", "workers 1"),
+    }
+
+
+def overhead(archive: Path, rounds: int) -> dict[str, Any]:
+    """One worker of a batch over the engine's own loop, in turn."""
+    ratios = []
+    for number in range(rounds):
+        if number % 2:
+            bare = bare_seconds(archive, 1)
+            ratios.append(batch_seconds(archive, "--workers", "1") / bare)
+        else:
+            batch = batch_seconds(archive, "--workers", "1")
+            ratios.append(batch / bare_seconds(archive, 1))
+    return {"ratios": [round(ratio, 3) for ratio in ratios], "median": round(median(ratios), 3)}
+
+
+def resume(records: int) -> dict[str, Any]:
+    """Seconds and memory for taking in an archive that is done."""
+    with tempfile.TemporaryDirectory() as folder:
+        code = f"from benchmarks.archive import take_in; take_in({folder!r}, {records})"
+        return json.loads(_run("-c", code)) | {"records": records}
+
+
+def take_in(folder: str, records: int) -> None:
+    """In a process of its own: write the records, then read them as a resumed run does."""
+    out = Path(folder)
+    (out / "points").mkdir()
+    point = out / "points" / "x.csv"
+    point.write_text("frame\n")
+    options = PLAN.options()
+    content = {
+        **{"source": "a folder/a film with a name.mp4", "kind": "film", "bytes": 10**9, "segment": None},
+        **{"attempts": 1, "status": "ok", "error": "", "frames": 18000, "faces": 20000, "ids": 3},
+        **{"size": [1280, 720], "fps": 30.0, "duration": 600.0, "note": "", "seconds": 300.0},
+        "model": {"name": "fkp68", "sha256": "0" * 64, "licence": "weights: research and non-commercial use"},
+        **{"provider": "cpu", "version": "0", "host": "h", "finished": "2026-01-01T00:00:00+00:00"},
+        **{"files": {"points": "points/x.csv"}, "options": options, "options_hash": options_hash(options)},
+    }
+    keys = [f"{number * 2654435761 % 2**32:08x}{number:024x}" for number in range(records)]
+    for key in keys:
+        write_record(out, key, content, beside=out)
+    bare = _resident()
+    items = [Item(key, f"a folder/film {key}.mp4", f"/a folder/film {key}.mp4", FILM, 10**9) for key in keys]
+    before = _resident()
+    begun = time.perf_counter()
+    archive = Archive(out, PLAN)
+    archive.add(items)
+    seconds = time.perf_counter() - begun
+    assert archive.tally.skipped == records
+    assert not archive.waiting
+    megabytes = _resident() - before
+    fullest = max(len(os.listdir(below)) for below in (out / "records").iterdir())
+    print(
+        json.dumps(
+            {"seconds": round(seconds, 2), "MB more": round(megabytes, 1), "most in a folder": fullest}
+        )
+    )
+
+
+def _run(*words: str) -> str:
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, env=_env())
+    if done.returncode:
+        raise SystemExit(
+            f"{' '.join(words)} ended with {done.returncode}: {done.stdout[-500:]} {done.stderr[-2000:]}"
+        )
+    return done.stdout
+
+
+def _env() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Measure the parts that the command line names, all by default."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
+    parser.add_argument("--films", type=int, default=24)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--records", type=int, default=100_000)
+    parser.add_argument("--json", type=result_file)
+    options = parser.parse_args(words)
+    found: dict[str, Any] = {"date": datetime.now().isoformat(timespec="minutes"), "cores": os.cpu_count()}
+    parts = options.parts or PARTS
+    with tempfile.TemporaryDirectory() as made:
+        archive = Path(made) / "archive"
+        # 7 of 14 films are whole before the first broken one: none here.
+        for group in range(-(-options.films // 7)):
+            count = min(7, options.films - 7 * group)
+            make_archive(archive / str(group), count, 0, group, frames_each=(150, 180))
+        if "throughput" in parts:
+            found["throughput"] = throughput(archive, options.films, options.rounds)
+        if "overhead" in parts:
+            found["overhead"] = overhead(archive, options.rounds)
+    if "resume" in parts:
+        found["resume"] = resume(options.records)
+    text = json.dumps(found, indent=1)
+    print(text)
+    if options.json is not None:
+        options.json.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
