@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fkp_live.batch.cores import usable_cores
 from fkp_live.batch.pool import Ended, Finished, Moved
 from fkp_live.batch.work import Job, Plan, Worker
 from fkp_live.errors import FkpError, ProviderError, UsageError
@@ -117,12 +118,12 @@ class RayActors:
         self._plan, self._prepare, self._report = plan, prepare, report
         self._folder: str | None = None
         if address is None:
-            cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-            count = min(count or cores or 1, most)
+            count = min(count or usable_cores(), most)
             self._ray = self._started_here(count)
         else:
             self._ray = _connected(address)
-            count = min(count or int(self._ray.cluster_resources().get("CPU", 1)), most)
+            # A cluster that grows on demand may have none yet.
+            count = min(count or max(1, int(self._ray.cluster_resources().get("CPU", 0))), most)
         self._run = f"fkp-live-{os.getpid()}-{int(time.time())}"
         self._made = self._failed_starts = 0
         self._last_seen = self._reminded = time.monotonic()

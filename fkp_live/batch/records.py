@@ -63,10 +63,10 @@ def write_record(out: Path, key: str, content: Mapping[str, Any], *, beside: Pat
     content : status, error, attempts, options_hash, duration, model, files and whatever else is known
     beside : a folder on the same disk, for the file while it is being written
     """
-    # ASCII, so that undecodable bytes of names can be written too.
-    text = json.dumps({"schema": SCHEMA, "key": key, **content}, indent=1, allow_nan=False)
+    whole = readable({"schema": SCHEMA, "key": key, **content})
+    text = json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False)
     partial = beside / "record.json"
-    partial.write_text(text + "\n", encoding="ascii")
+    partial.write_text(text + "\n", encoding="utf-8")
     target = out / place("records", key, ".json")
     target.parent.mkdir(parents=True, exist_ok=True)
     os.replace(partial, target)
@@ -107,6 +107,15 @@ def names_below(folder: Path) -> Iterator[str]:
             yield from os.listdir(folder / name)
         except OSError:
             continue
+
+
+def readable(value: Any) -> Any:
+    """A value without undecodable bytes of names, which DuckDB, pandas and others refuse: \\udcff stands for them."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {name: readable(each) for name, each in value.items()}
+    return [readable(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _names(files: Mapping[str, Any]) -> Iterator[str]:

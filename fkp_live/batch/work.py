@@ -20,7 +20,7 @@ import cv2
 from fkp_live import __version__
 from fkp_live.batch.crops import FaceCrops
 from fkp_live.batch.items import FILM, Item, segments_of
-from fkp_live.batch.records import FAILED, OK
+from fkp_live.batch.records import FAILED, OK, readable
 from fkp_live.batch.tables import open_table
 from fkp_live.choices import MAX_PIXELS, PipelineOptions
 from fkp_live.display.overlay import draw
@@ -226,7 +226,7 @@ class Worker:
         cut = {name: None if part is None else part[name] for name in ("start", "end")}
         header = recording_header(source.info, self.engine, cut | {name: options[name] for name in names})
         # The file's name alone would not do: in an archive many are called the same.
-        return header | {"source": header["source"] | {"name": item.name}}
+        return header | {"source": header["source"] | {"name": readable(item.name)}}
 
 
 class _Tally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -112,17 +111,11 @@ def _pool(options: BatchOptions, plan: Plan, items: int) -> Pool:
         address = None if options.ray == LOCAL else options.ray
         report = log if not options.quiet else _silent
         return RayActors(plan, address, options.workers, items, prepare, report)
+    from fkp_live.batch.cores import usable_cores
     from fkp_live.batch.processes import Processes
 
-    count = min(options.workers or _cores(), items)
+    count = min(options.workers or usable_cores(), items)
     return Processes(count, plan, prepare, signals_held_back)
-
-
-def _cores() -> int:
-    """Cores that this process may use; a batch system may have bound it to some."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _silent(text: str) -> None:

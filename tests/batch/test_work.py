@@ -83,6 +83,15 @@ def test_annotated_films_and_crops(tmp_path: Path, worker: Worker, astronaut: Im
     assert abs(face.pose.roll) < 0.08  # its eyes are level
 
 
+def test_undecodable_bytes_of_a_name_are_readable_in_the_header(
+    tmp_path: Path, worker: Worker, astronaut: Image
+) -> None:
+    picture = face_picture(tmp_path / "p.png", astronaut).rename(tmp_path / "p\udcff.png")
+    assert worker.do(job(tmp_path, picture))["status"] == "ok"
+    with open_recording(tmp_path / "attempt" / "points.jsonl") as recording:
+        assert recording.header["source"]["name"].endswith("p\\udcff.png")
+
+
 def test_a_picture_is_looked_at_alone(tmp_path: Path, worker: Worker, astronaut: Image) -> None:
     picture = face_picture(tmp_path / "p.png", astronaut)
     report = planned(worker, annotate=True, crops=64).do(job(tmp_path, picture))
