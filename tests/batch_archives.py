@@ -94,3 +94,6 @@ class Seen:
 
     def grown(self, total: int) -> None:
         self.events.append(("grown", str(total)))
+
+    def held(self, count: int, seconds: float) -> None:
+        self.events.append(("held", str(count)))

@@ -161,8 +161,10 @@ class Archive:
             else:
                 # What other runs hold is waited for, but no longer than a claim lives that nobody renews.
                 now = time.monotonic()
-                patience = now + self._stale + _LOOK_AGAIN if patience is None else patience
-                if not self._held or now > patience:
+                if patience is None and self._held:
+                    watcher.held(len(self._held), self._stale)
+                    patience = now + self._stale + _LOOK_AGAIN
+                if patience is None or not self._held or now > patience:
                     break
                 self._rest(min(_LOOK_AGAIN, self._stale))
                 self.waiting.extend(item for item, _ in self._held)

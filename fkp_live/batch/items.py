@@ -105,7 +105,7 @@ def list_items(sources: Sequence[str], *, without: Path | None = None) -> Listin
     Raises
     ------
     InputError : a source does not exist, or names nothing
-    UsageError : a source is a camera
+    UsageError : a source is a camera, or the folder that is written to
     """
     finder = _Finder(without)
     for source in sources:
@@ -152,6 +152,11 @@ class _Finder:
                 f"{source} is a camera, but a batch works on files.", "Give files, folders or lists."
             )
         elif os.path.isdir(where):
+            if os.path.realpath(where) == self._without:
+                # Its annotated films would be items of the next run.
+                raise UsageError(
+                    f"{source} is the folder of the films and of the results.", "Choose another --out."
+                )
             self._add_folder(os.path.abspath(where), os.path.abspath(where), top=True)
         elif names_many(where):
             self._add_pattern(where)

@@ -71,3 +71,6 @@ class Watcher(Protocol):
 
     def grown(self, total: int) -> None:
         """There are more items than before: the parts of a film whose length is known now."""
+
+    def held(self, count: int, seconds: float) -> None:
+        """Nothing is left but what other runs are at work on; that is waited for, up to ``seconds``."""

@@ -35,7 +35,13 @@ class BatchProgress:
     ----------
     total : items of the run
     ended : of them done or failed in earlier runs
+
+    Attributes
+    ----------
+    notes : whether notes for people are printed
     """
+
+    notes = False
 
     def __init__(self, total: int, ended: int) -> None:
         self.total, self.ended_items, self.failed = total, ended, 0
@@ -81,6 +87,11 @@ class BatchProgress:
         """There are more items than before."""
         self.total = total
 
+    def held(self, count: int, seconds: float) -> None:
+        """Nothing is left but what other runs are at work on."""
+        if self.notes:
+            log(f"Waiting up to {seconds:.0f} s for {count} items that other runs are at work on.")
+
     def _update(self) -> None:
         now = time.monotonic()
         if now >= self._due:
@@ -120,6 +131,8 @@ class BatchLines(BatchProgress):
 
 class BatchBars(BatchProgress):
     """A bar over the items and, in a terminal, under it a line a worker. It never makes a run fail."""
+
+    notes = True
 
     def __init__(self, total: int, ended: int) -> None:
         super().__init__(total, ended)

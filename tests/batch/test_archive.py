@@ -213,8 +213,10 @@ def test_what_another_run_holds_is_left_to_it(
     claim = other.take(held, 1)
     assert claim is not None
     monkeypatch.setattr("fkp_live.batch.archive._LOOK_AGAIN", 0.1)
-    tally = made.run(FakePool(written), Seen())
+    seen = Seen()
+    tally = made.run(FakePool(written), seen)
     assert tally.done == 4
+    assert seen.events.count(("held", "1")) == 1
     ((item, by),) = tally.elsewhere
     assert item.name == "0.mp4"
     assert str(os.getpid()) in by

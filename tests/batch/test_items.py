@@ -81,6 +81,12 @@ def test_a_folder_is_named_by_any_path_and_the_results_in_it_are_passed_over(
     assert [item.key for item in by_path] == [item.key for item in by_dot]
 
 
+def test_results_go_to_another_folder_than_that_of_the_films(tmp_path: Path) -> None:
+    make(tmp_path, "a.mp4")
+    with pytest.raises(UsageError, match="Choose another --out"):
+        names(tmp_path, without=tmp_path)
+
+
 def test_a_link_that_leads_back_ends(tmp_path: Path) -> None:
     make(tmp_path, "a.mp4", "sub/b.mp4")
     (tmp_path / "sub" / "up").symlink_to(tmp_path)
