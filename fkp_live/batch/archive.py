@@ -36,6 +36,7 @@ from fkp_live.errors import OutputError
 MOST_DEATHS, MOST_ATTEMPTS = 2, 10
 # Seconds to wait for the workers; also how soon an interruption is seen.
 _WAIT = 0.2
+_MOMENT = 1.0
 # How often in its time a claim is renewed.
 _RENEWALS = 5
 # Seconds from one look at what other runs hold to the next.
@@ -152,11 +153,13 @@ class Archive:
         renewed = time.monotonic()
         patience = None  # until when other runs are waited for
         while not self._interrupted:
-            while self.waiting and pool.room() and not self._interrupted:
+            # For a moment only: what others have finished takes no worker, and claims are to be renewed meanwhile.
+            until = time.monotonic() + _MOMENT
+            while self.waiting and pool.room() and time.monotonic() < until:
                 if (job := self._take_up(self.waiting.popleft(), watcher)) is not None:
                     pool.start(job)
             if self._working or self.waiting:
-                for event in pool.events(_WAIT):
+                for event in pool.events(0.0 if self.waiting and pool.room() else _WAIT):
                     self._see(event, watcher)
             else:
                 # What other runs hold is waited for, but no longer than a claim lives that nobody renews.

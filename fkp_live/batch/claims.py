@@ -105,7 +105,11 @@ class Claims:
             folder.mkdir()
         except FileExistsError:
             return None
-        (folder / _OWNER).write_text(json.dumps(self._me), encoding="utf-8")
+        try:
+            (folder / _OWNER).write_text(json.dumps(self._me), encoding="utf-8")
+        except OSError:  # such as a full disk: without an owner it would be held for a while
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         return Claim(key, number, folder)
 
     def renew(self, claim: Claim) -> None:

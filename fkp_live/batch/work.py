@@ -127,7 +127,7 @@ class Worker:
         work = self._film if job.item.kind == FILM else self._picture
         try:
             report = {"status": OK, "error": "", **work(job, moved)}
-        except (Exception, MemoryError) as error:
+        except Exception as error:
             if _is_disk(error):
                 raise
             text = str(error) or type(error).__name__

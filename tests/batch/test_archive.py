@@ -232,6 +232,24 @@ def test_what_another_run_finishes_meanwhile_is_not_done_again(films: Path, out:
     assert (tally.done, tally.skipped) == (0, 5)
 
 
+def test_claims_are_renewed_while_other_items_are_passed_over(
+    films: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive(films, out).run(FakePool(written), Seen())
+    (films / "new.mp4").write_bytes(b"x" * 99)
+    made = archive(films, out, stale=1e-6)
+    # As if another run had just finished the others.
+    made.waiting.extend(items(films)[:5])
+    monkeypatch.setattr("fkp_live.batch.archive._MOMENT", 1e-6)
+    renewed: list[str] = []
+    monkeypatch.setattr(Claims, "renew", lambda _, claim: renewed.append(claim.key))
+    slow = FakePool(written, room=2)
+    events, slow.events = slow.events, lambda seconds: events(seconds) if not made.waiting else []  # type: ignore[method-assign]
+    made.run(slow, Seen())
+    assert len(renewed) >= 4
+    assert slow.done == ["new.mp4"]
+
+
 def test_runs_that_share_a_folder_do_every_item_once(tmp_path: Path, out: Path) -> None:
     films = tmp_path / "many"
     films.mkdir()
