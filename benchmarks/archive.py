@@ -6,7 +6,8 @@
   times are those of the work alone, from the first item that was begun to the last that ended, because a start takes
   as long for one film as for a million. Of two it is also said what the machine gives at all: the same films by
   `process_stream` in one process, and in two at once.
-- overhead: a batch of one worker over `process_stream` in a loop, with the same sinks, in turn.
+- overhead, in processor time: the work at a film over `process_stream` with the same sink, in turn; and what the batch
+  itself does for an item (claim, record, names), with workers that need no time.
 - resume: seconds and memory for the records of an archive that is done, synthetic ones.
 """
 
@@ -28,11 +29,16 @@ from typing import Any
 from benchmarks.make_archive import make_archive
 from benchmarks.script import result_file
 from fkp_live.batch.archive import Archive
-from fkp_live.batch.items import FILM, Item
+from fkp_live.batch.items import FILM, Item, list_items
+from fkp_live.batch.pool import Ended, Finished, Moved
 from fkp_live.batch.records import options_hash, write_record
 from fkp_live.batch.work import Job, Plan, Worker
 from fkp_live.choices import PipelineOptions
 from fkp_live.commands.batch import prepare
+from fkp_live.pipeline import Pipeline
+from fkp_live.sinks import CsvSink
+from fkp_live.sources import open_source
+from fkp_live.stream import process_stream
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("throughput", "overhead", "resume")
@@ -107,16 +113,77 @@ def throughput(archive: Path, films: int, rounds: int) -> dict[str, Any]:
 
 
 def overhead(archive: Path, rounds: int) -> dict[str, Any]:
-    """One worker of a batch over the engine's own loop, in turn."""
-    ratios = []
-    for number in range(rounds):
-        if number % 2:
-            bare = bare_seconds(archive, 1)
-            ratios.append(batch_seconds(archive, "--workers", "1") / bare)
-        else:
-            batch = batch_seconds(archive, "--workers", "1")
-            ratios.append(batch / bare_seconds(archive, 1))
-    return {"ratios": [round(ratio, 3) for ratio in ratios], "median": round(median(ratios), 3)}
+    """Processor time that a batch adds to `process_stream`, so that what else the machine does hardly matters."""
+    with tempfile.TemporaryDirectory() as folder:
+        code = f"from benchmarks.archive import add_up; add_up({str(archive)!r}, {folder!r}, {rounds})"
+        return json.loads(_run("-c", code))
+
+
+def add_up(archive: str, folder: str, rounds: int) -> None:
+    """In a process of its own: the work at a film beside the bare loop in turn, and the batch's own work at an item."""
+    prepare()
+    worker = Worker(PLAN)
+    bare: list[float] = []
+    batch: list[float] = []
+    items = [item for item in list_items([archive]).items if item.kind == FILM]
+    for number in range(rounds * len(items)):
+        item, into = items[number % len(items)], Path(folder) / str(number)
+        into.mkdir()
+        both = [(bare, lambda: _bare(worker, item, into)), (batch, lambda: worker.do(Job(item, into)))]  # noqa: B023
+        for taken, work_at in both if number % 2 else reversed(both):
+            begun = time.process_time()
+            work_at()
+            taken.append(time.process_time() - begun)
+    out, pool = Path(folder) / "out", _NoWork()
+    many = [Item(f"{number:032x}", f"{number}.mp4", "/x", FILM) for number in range(1000)]
+    run = Archive(out, PLAN)
+    run.add(many)
+    begun = time.process_time()
+    run.run(pool, pool)
+    each = (time.process_time() - begun) / len(many)
+    ratios = [b / a for a, b in zip(bare, batch, strict=True)]
+    print(
+        json.dumps(
+            {
+                "work at a film over process_stream, median": round(median(ratios), 3),
+                "ms of the batch for an item": round(1e3 * each, 2),
+                "ms of process_stream for a film": round(1e3 * median(bare), 1),
+            }
+        )
+    )
+
+
+def _bare(worker: Worker, item: Item, into: Path) -> None:
+    with open_source(item.where) as source, CsvSink(into / "bare.csv") as table:
+        process_stream(source, Pipeline(PLAN.pipeline, engine=worker.engine), [table])
+
+
+class _NoWork:
+    """A pool whose workers need no time, and a watcher that sees nothing."""
+
+    def __init__(self) -> None:
+        self._job: Job | None = None
+
+    def room(self) -> int:
+        return int(self._job is None)
+
+    def start(self, job: Job) -> None:
+        self._job = job
+
+    def events(self, seconds: float) -> list[Moved | Finished | Ended]:
+        job, self._job = self._job, None
+        if job is None:
+            return []
+        (job.folder / "points.csv").write_text("frame\n")
+        report = {"status": "ok", "error": "", "frames": 1, "faces": 1, "files": {"points": "points.csv"}}
+        return [Finished(job.item.key, report)]
+
+    def close(self) -> None: ...
+    def begun(self, item: Item) -> None: ...
+    def moved(self, item: Item, frames: int, total: int | None) -> None: ...
+    def ended(self, item: Item, error: str | None) -> None: ...
+    def grown(self, total: int) -> None: ...
+    def held(self, count: int, seconds: float) -> None: ...
 
 
 def resume(records: int) -> dict[str, Any]:
