@@ -15,6 +15,8 @@ SMOOTHING = ("off", "light", "medium", "strong")
 ID_ORDERS = ("appearance", "left-right")
 PROGRESS = ("bar", "jsonl", "off")
 CSV_COLUMN_SETS = ("all", "openface")
+# Forms in which results are kept by a batch; a file of a form ends in its name.
+TABLE_FORMATS = ("parquet", "csv", "jsonl")
 COVERS = ("blur", "pixelate", "black")
 PLOT_KINDS = ("timeline", "raster", "shape", "path", "symmetry")
 PLOT_SUFFIXES = (".png", ".svg", ".pdf")

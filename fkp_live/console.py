@@ -31,6 +31,11 @@ def say(text: str, stream: TextIO | None = None) -> None:
             raise _undelivered(error) from error
 
 
+def log(text: str) -> None:
+    """Print a line to stderr."""
+    say(text, sys.stderr)
+
+
 def flush() -> None:
     """Deliver what was printed to stdout. Raises BrokenPipeError if its reader has gone, else as `say`."""
     try:

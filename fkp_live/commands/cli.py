@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # Module of each command beside the run itself: its ``main(arguments, stops)`` returns the exit code.
 _COMMANDS = {
+    "batch": "batch",
     "bench": "bench.command",
     "convert": "convert",
     "doctor": "doctor",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from fkp_live.console import printable, say, silence
+from fkp_live.console import log, printable, silence
 from fkp_live.display.overlay import Hud
 from fkp_live.stats import FrameRate, RunStats
 from fkp_live.types import FrameResult, SourceInfo
@@ -182,8 +182,3 @@ class ProgressBar:
             # tqdm takes its settings from the environment too, and fails on a value that it cannot use.
             self._bar = None
             log(f"No progress bar: tqdm failed ({error}). Check the environment variables TQDM_*.")
-
-
-def log(text: str) -> None:
-    """Print a line to stderr."""
-    say(text, sys.stderr)

@@ -89,6 +89,11 @@ class Stops:
         with self._phase:
             self._at_once = False
 
+    def renew(self) -> None:
+        """Take the signals back from a library that has set handlers of its own, as Ray does."""
+        for number in self._before:
+            signal.signal(number, self._handle)
+
     def _watch(self) -> None:
         """Act on signals in a thread as well: Python runs handlers only once the main thread is back from C.
 

@@ -186,8 +186,8 @@ def _percent(part: float, whole: float) -> str:
 def _video(recording: Recording, page: Path, film: Path | None) -> str:
     """The address of the film from the page, and its name. Where it was not found, the place beside the page."""
     name = os.path.basename(recording.info.name.replace("\\", "/")) if film is None else film.name
-    # Of a camera or a stream there may be no film; of what has no extension it is not looked for. Where a recording does
-    # not name its source, the name is the recording's own.
+    # Of a camera or a stream there may be no film; of what has no extension it is not looked for. Where a recording
+    # does not name its source, the name is the recording's own.
     if film is None and (not Path(name).suffix or name == recording.path.name):
         return ""
     return f' data-name="{_text(name)}" data-src="{_text(_address(page, film, name))}"'

@@ -29,6 +29,8 @@ class JsonlFormat:
         line = frame_object(result)
         if self._files:
             name = self._files[result.index] if result.index < len(self._files) else ""
+            # As in the other tables; a lone surrogate in JSON is refused by many readers.
+            name = name.encode("utf-8", "backslashreplace").decode()
             line = f'{{"file": {json.dumps(name, ensure_ascii=False)}, {line[1:]}'
         yield line + "\n"
 

@@ -17,22 +17,24 @@ from fkp_live.errors import InputError
 from fkp_live.images.picture import BgrPicture
 from fkp_live.sources.picture_header import check_pixels, has_more_pages, picture_size
 from fkp_live.sources.source import Frames, Opened, peek_first
-from fkp_live.sources.spec import CHECK_ACCESS, CHECK_SPELLING, check_file, names_many, pictures_of
+from fkp_live.sources.spec import CHECK_ACCESS, check_file, names_many, pictures_of
 from fkp_live.types import Frame, SourceInfo
 
 PICTURE_RATE = 25  # pictures have no clock; each is shown for 1/25 s, as in ffmpeg
 # Browsers show a picture of an animation with a duration of less than 11 ms for 100 ms.
 _LEAST_SHOWN, _USUALLY_SHOWN = 11, 100
+_NAMED = 5  # files that were skipped, in the note
 
 
 def open_pictures(path: Path, max_pixels: int) -> Opened:
     """Open a picture, an animation, or the pictures of a folder or pattern.
 
-    A picture of more than ``max_pixels`` is refused by its header, before memory is taken for it.
+    A picture of more than ``max_pixels`` is refused by its header, before memory is taken for it. Of several, those
+    that cannot be read are skipped and noted; the others keep the index of their place.
 
     Raises
     ------
-    InputError : there is no picture, or the first one cannot be read
+    InputError : there is no picture, or none can be read
     """
     names: tuple[str, ...] = ()
     if names_many(path):
@@ -42,6 +44,7 @@ def open_pictures(path: Path, max_pixels: int) -> Opened:
         check_file(path)
         files = [path]
     shortened: list[str] = []
+    skipped: list[str] = []
     if len(files) == 1 and (animation := _animation_in(files[0], max_pixels)):
         names = names * len(animation.durations)
         durations = [shown if shown >= _LEAST_SHOWN else _USUALLY_SHOWN for shown in animation.durations]
@@ -49,8 +52,8 @@ def open_pictures(path: Path, max_pixels: int) -> Opened:
         frames = _animation_frames(animation.frames, durations, base)
     else:
         base, count, seconds = Fraction(1, PICTURE_RATE), len(files), len(files) / PICTURE_RATE
-        frames = _picture_frames(files, base, max_pixels, shortened)
-    first, frames = peek_first(frames, lambda: InputError(f"There is no picture in {path}.", CHECK_SPELLING))
+        frames = _picture_frames(files, base, max_pixels, shortened, skipped)
+    first, frames = peek_first(frames, lambda: _unreadable(files[0]))
     width, height = first.picture.size
     name, fps = path.name or str(path), count / seconds
     info = SourceInfo(
@@ -58,7 +61,11 @@ def open_pictures(path: Path, max_pixels: int) -> Opened:
     )
 
     def note() -> str:
-        return f"only the first picture of {', '.join(shortened)} was read" if shortened else ""
+        notes = [f"only the first picture of {', '.join(shortened)} was read"] if shortened else []
+        if skipped:
+            more = f" and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
+            notes.append(f"skipped as no pictures that can be read: {', '.join(skipped[:_NAMED])}{more}")
+        return "; ".join(notes)
 
     return Opened(info, frames, note)
 
@@ -72,13 +79,24 @@ def _short_names(files: Sequence[Path]) -> tuple[str, ...]:
     return tuple(os.path.relpath(path, common) for path in files)
 
 
-def _picture_frames(files: Sequence[Path], base: Fraction, max_pixels: int, shortened: list[str]) -> Frames:
-    """One frame of each file; the names of animations and of files with more pages are added to ``shortened``."""
+def _picture_frames(
+    files: Sequence[Path], base: Fraction, max_pixels: int, shortened: list[str], skipped: list[str]
+) -> Frames:
+    """One frame of each file; the names of animations and of files with more pages are added to ``shortened``.
+
+    A single file that cannot be read raises InputError; of several its name is added to ``skipped``.
+    """
     for index, path in enumerate(files):
-        data = _checked(path, max_pixels)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
-        if image is None:
-            raise _unreadable(path)
+        try:
+            data = _checked(path, max_pixels)
+            image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+            if image is None:
+                raise _unreadable(path)
+        except _UnreadableError:
+            if len(files) == 1:
+                raise
+            skipped.append(path.name)
+            continue
         if _is_animated(data) or has_more_pages(data.data):
             shortened.append(path.name)
         picture = BgrPicture(np.asarray(image, np.uint8))
@@ -122,7 +140,7 @@ def _checked(path: Path, max_pixels: int) -> NDArray[np.uint8]:
     try:
         data = np.fromfile(path, np.uint8)
     except OSError as exc:
-        raise InputError(f"{path} cannot be opened: {exc.strerror}.", CHECK_ACCESS) from exc
+        raise _UnreadableError(f"{path} cannot be opened: {exc.strerror}.", CHECK_ACCESS) from exc
     size = picture_size(data.data)
     if size is None:
         raise _unreadable(path)
@@ -130,5 +148,11 @@ def _checked(path: Path, max_pixels: int) -> NDArray[np.uint8]:
     return data
 
 
-def _unreadable(path: Path) -> InputError:
-    return InputError(f"{path} is not a picture that can be read.", "Remove it, or save it again as PNG.")
+class _UnreadableError(InputError):
+    """A file that is not a picture, or a broken one."""
+
+
+def _unreadable(path: Path) -> _UnreadableError:
+    return _UnreadableError(
+        f"{path} is not a picture that can be read.", "Remove it, or save it again as PNG."
+    )

@@ -117,7 +117,7 @@ def pictures_of(path: Path) -> list[Path]:
         try:
             # With the dot, because a folder may be readable, but not enterable.
             names = os.listdir(os.path.join(path, "."))
-            found = [path / name for name in names if not _is_hidden(path / name)]
+            found = [path / name for name in names if not is_hidden(path / name)]
         except OSError as exc:
             raise InputError(f"{path} cannot be opened: {exc.strerror}.", CHECK_ACCESS) from exc
     files = [p for p in found if p.suffix.lower() in PICTURE_SUFFIXES and os.path.isfile(p)]
@@ -125,10 +125,10 @@ def pictures_of(path: Path) -> list[Path]:
         raise InputError(
             f"There is no picture in {where}.", f"Known pictures are {', '.join(PICTURE_SUFFIXES)}."
         )
-    return sorted(files, key=_natural)
+    return sorted(files, key=natural)
 
 
-def _is_hidden(path: Path) -> bool:
+def is_hidden(path: Path) -> bool:
     """Whether a file of a folder is none of the user's: macOS writes ._NAME beside each file on foreign disks."""
     if path.name.startswith("."):
         return True
@@ -139,7 +139,7 @@ def _is_hidden(path: Path) -> bool:
     return bool(attributes & stat.FILE_ATTRIBUTE_HIDDEN)
 
 
-def _natural(path: Path) -> list[tuple[int, str]]:
+def natural(path: Path) -> list[tuple[int, str]]:
     """Sorts frame2 before frame10."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", str(path))]
 

@@ -94,3 +94,14 @@ def test_undecodable_names_are_json(tmp_path: Path) -> None:
     JsonlSink(tmp_path / "o.jsonl", {"source": name, "other": "\u00fc"}).close()
     assert lines_of(tmp_path / "o.jsonl")[0]["source"] == name
     assert "\u00fc" in (tmp_path / "o.jsonl").read_text(encoding="utf-8")
+
+
+def test_pictures_of_a_folder_have_their_name(tmp_path: Path) -> None:
+    files = ('a "b".png', "skipped.png", os.fsdecode(b"\xff.png"))
+    with JsonlSink(tmp_path / "o.jsonl", {}, files=files) as sink:
+        sink.write(result_of(0))
+        sink.write(result_of(2))
+    _, first, last = lines_of(tmp_path / "o.jsonl")
+    assert (first["file"], first["frame"]) == ('a "b".png', 0)
+    assert last["file"] == "\\udcff.png"
+    assert next(iter(first)) == "file"

@@ -41,14 +41,28 @@ def test_pictures(tmp_path: Path, astronaut: Image) -> None:
         open_source(tmp_path, start=1.0)
 
 
-def test_damaged_picture_in_the_middle_is_named(tmp_path: Path) -> None:
-    for number in (1, 2, 3):
-        cv2.imwrite(str(tmp_path / f"p{number}.png"), numbered(number))
-    (tmp_path / "p2.png").write_bytes(b"no")
+def test_broken_pictures_of_a_folder_are_skipped_and_named(tmp_path: Path) -> None:
+    for number in range(1, 9):
+        picture(tmp_path / f"p{number}.png", number)
+    for number in (1, 3, 4, 5, 6, 7):
+        (tmp_path / f"p{number}.png").write_bytes(b"no" * (number - 1))
     with open_source(tmp_path) as source:
-        assert number_of(next(source).image) == 1
-        with pytest.raises(InputError, match=r"p2\.png is not a picture"):
-            next(source)
+        frames = list(source)
+        assert [number_of(frame.image) for frame in frames] == [2, 8]
+        # Each keeps its place, and so its name.
+        assert [source.info.pictures[frame.index] for frame in frames] == ["p2.png", "p8.png"]
+        assert [frame.time for frame in frames] == pytest.approx([1 / 25, 7 / 25])
+        expected = (
+            "skipped as no pictures that can be read: p1.png, p3.png, p4.png, p5.png, p6.png and 1 more"
+        )
+        assert source.note == expected
+
+
+def test_a_folder_of_broken_pictures_is_refused(tmp_path: Path) -> None:
+    for number in (1, 2):
+        (tmp_path / f"p{number}.png").write_bytes(b"no")
+    with pytest.raises(InputError, match=r"p1\.png is not a picture"):
+        open_source(tmp_path)
 
 
 def animation(path: Path, durations: list[int]) -> Path:
