@@ -16,6 +16,8 @@ ID_ORDERS = ("appearance", "left-right")
 PROGRESS = ("bar", "jsonl", "off")
 CSV_COLUMN_SETS = ("all", "openface")
 COVERS = ("blur", "pixelate", "black")
+PLOT_KINDS = ("timeline", "raster", "shape", "path", "symmetry")
+PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 # 16,384 x 16,384, the largest side of H.264: more than any phone's picture, and 800 MB as BGR.
 MAX_PIXELS = 1 << 28
 

@@ -47,6 +47,8 @@ LEFT_EYE_LIDS = ((43, 47), (44, 46))
 # Inner lip: pairs (upper, lower) and corners.
 INNER_LIP_PAIRS = ((61, 67), (62, 66), (63, 65))
 INNER_LIP_CORNERS = (60, 64)
+# Corners of the mouth, on the outer lip.
+MOUTH_RIGHT, MOUTH_LEFT = 48, 54
 NOSE_TIP, CHIN = 30, 8
 
 _MIRROR_PAIRS = (

@@ -24,8 +24,8 @@ class DataOptions:
     Attributes
     ----------
     sets : names of `train.data.splits.splits` to train on
-    csv : further CSV files, relative to the data folder or absolute
-    validation : CSV files whose error is watched, instead of wild val and the unseen persons
+    csv : further CSV files, folders of .pts files or COCO files, relative to the data folder or absolute
+    validation : such files whose error is watched, instead of wild val and the unseen persons
     share : chance of a face of each set to be drawn, relative to the others, by set name (default 1)
     weight : weight of a face of each set in the loss, by set name (default 1)
     guessed : names of sets with pseudo-labels, which a network gave: they teach the points, not the confidence, because

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # Module of each command beside the run itself: its ``main(arguments, stops)`` returns the exit code.
-_COMMANDS = {"bench": "bench.command", "doctor": "doctor", "replay": "replay"}
+_COMMANDS = {
+    "bench": "bench.command",
+    "convert": "convert",
+    "doctor": "doctor",
+    "plot": "plot",
+    "replay": "replay",
+    "report": "report",
+    "summary": "summary",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fkp_live import __version__
 from fkp_live.choices import ID_ORDERS, PipelineOptions
+from fkp_live.commands.film import file_names
 from fkp_live.commands.options import Options
 from fkp_live.commands.progress import log
 from fkp_live.commands.recorder import Recorder
@@ -25,9 +26,6 @@ from fkp_live.types import Frame, FrameResult, SourceInfo
 
 if TYPE_CHECKING:
     from fkp_live.commands.replay import ReplayOptions
-
-# Pictures whose names are kept at most; a film has none.
-_MOST_PICTURES = 10_000_000
 
 
 def replay(options: ReplayOptions, stops: Stops) -> int:
@@ -130,7 +128,7 @@ class _Recorded:
     def open(self, spec: int | str, options: Options) -> Source:
         """The film, or black frames."""
         if self._film is None:
-            source = blank_source(open_recording(self._recording.path), _pictures(self._recording))
+            source = blank_source(open_recording(self._recording.path), file_names(self._recording))
         else:
             source = _opened(self._options, self._film)
         self._info = source.info
@@ -180,14 +178,3 @@ def _pipeline_options(recording: Recording) -> PipelineOptions:
         max_faces=most if isinstance(most, int) and most > 0 else None,
         id_order=order if order in ID_ORDERS else ID_ORDERS[0],
     )
-
-
-def _pictures(recording: Recording) -> tuple[str, ...]:
-    """File names of the pictures that were recorded, by frame; empty where it was a film."""
-    names: dict[int, str] = {}
-    for name, result in recording.named():
-        if not name and not names:
-            return ()
-        if result.index < _MOST_PICTURES:
-            names[result.index] = name
-    return tuple(names.get(index, "") for index in range(max(names, default=-1) + 1))

@@ -224,14 +224,19 @@ class PartialFile:
 
     def failed(self, exc: BaseException) -> FkpError:
         """The error to raise where writing failed with ``exc``."""
-        if isinstance(exc, FkpError):
-            return exc
-        reason = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
-        full = getattr(exc, "errno", None) in _FULL
-        return OutputError(
-            f"{self.path} cannot be written: {reason}.",
-            "Make room on the disk, or choose another one." if full else "",
-        )
+        return write_failure(self.path, exc)
+
+
+def write_failure(path: str | Path, exc: BaseException) -> FkpError:
+    """The error to raise where writing to ``path`` failed with ``exc``."""
+    if isinstance(exc, FkpError):
+        return exc
+    reason = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
+    full = getattr(exc, "errno", None) in _FULL
+    return OutputError(
+        f"{path} cannot be written: {reason}.",
+        "Make room on the disk, or choose another one." if full else "",
+    )
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import sys
@@ -16,6 +17,7 @@ from written import frames_in, info, names, numbered_picture, partial, result_wi
 from fkp_live.errors import OutputError
 from fkp_live.images.picture import BgrPicture
 from fkp_live.sinks import CsvSink, JsonlSink, ParquetSink, VideoSink, files
+from fkp_live.sinks.coco import CocoSink
 from fkp_live.sinks.sink import FileSink
 from fkp_live.sources import open_source
 
@@ -23,12 +25,13 @@ Make = Callable[..., FileSink]
 KINDS: dict[str, Make] = {
     "o.csv": CsvSink,
     "o.jsonl": lambda path, **more: JsonlSink(path, {}, **more),
+    "o.json": lambda path, **more: CocoSink(path, info(), **more),
     "o.parquet": lambda path, **more: ParquetSink(path, {}, **more),
     "o.mp4": lambda path, **more: VideoSink(path, info(), **more),
     "o.mov": lambda path, **more: VideoSink(path, info(), **more),
     "o.mkv": lambda path, **more: VideoSink(path, info(), **more),
 }
-NUMBERS = (".csv", ".jsonl", ".parquet")
+NUMBERS = (".csv", ".jsonl", ".json", ".parquet")
 OLD = "what was here before"
 pytestmark = [pytest.mark.usefixtures("no_thread_left"), pytest.mark.timeout(60)]
 
@@ -52,6 +55,10 @@ def make(name: str) -> Make:
 
 def results_in(path: Path) -> int:
     """How many results the file holds; they must be those of `write_numbered`, from the first on."""
+    if path.suffix == ".json":
+        found = json.loads(path.read_text())
+        assert [image["id"] for image in found["images"]] == [*range(1, len(found["images"]) + 1)]
+        return len(found["annotations"])
     if path.suffix in (".csv", ".jsonl"):
         lines = path.read_text().splitlines()
         first = 1 if path.suffix == ".csv" else 0

@@ -20,7 +20,7 @@ from train.running import EXTRAS
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
-    (train, ["view", "faces.csv", "--out", "sheet.png"], "train.data.view.read_csv"),
+    (train, ["view", "faces.csv", "--out", "sheet.png"], "train.data.view.read_faces"),
     (export, ["last.pt", "--out", "OUT"], "export.ship.sound_network"),
     (export, ["quantise", "fkp68", "--data", "d", "--out", "x.onnx"], "export.quantise.quantise"),
 ]

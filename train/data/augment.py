@@ -126,13 +126,18 @@ def disturb(crop: Image, rng: Rng, options: AugmentOptions) -> Image:
     return crop
 
 
-def background_crop(image: Image, points: Points, spec: CropSpec, rng: Rng, options: AugmentOptions) -> Image:
-    """A crop that holds no face: beside the face, a small part of it enlarged, or the face cut up and shuffled."""
+def background_crop(
+    image: Image, points: Points, spec: CropSpec, rng: Rng, options: AugmentOptions, *, crowded: bool = False
+) -> Image:
+    """A crop that holds no face: beside the face, a small part of it enlarged, or the face cut up and shuffled.
+
+    ``crowded``: other faces are on the picture, so nothing beside this one is taken.
+    """
     height, width = image.shape[:2]
     points = points[np.isfinite(points[:, 0])]
     x0, y0, x1, y1 = box_of(points)
     side = max(x1 - x0, y1 - y0)
-    kind = rng.random()
+    kind = rng.uniform(0.6, 1.0) if crowded else rng.random()
     if kind < 0.6:
         # A square of any scale, most of it beside the box.
         angle, size = rng.uniform(0, 2 * np.pi), side * np.exp(rng.uniform(-1.2, 0.3))

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from fkp_live.errors import InputError
 from fkp_live.geometry import box_of
 from fkp_live.topology import N_POINTS
-from train.data.labels import check_places, check_points
+from train.data.labels import check_end, check_places, check_points
 from train.data.pictures import exists, read_image
 from train.data.table import Table, is_number, numbers, read_table, refuse_duplicates, shortened
 
@@ -35,7 +35,7 @@ _NAMES = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceSet:
-    """N labelled faces, one to an image.
+    """N labelled faces, usually one to an image.
 
     Attributes
     ----------
@@ -108,6 +108,7 @@ def read_csv(
         _refuse_ways_out(table)
     points = numbers(table, partial=partial)[:, order].reshape(-1, N_POINTS, 2).astype(np.float32)
     check_points(table, points)
+    check_end(table, points[-1])
     folder = Path(images) if images is not None else image_folder(table.csv)
     paths = tuple(folder / file_name for file_name in table.names)
     for row, path in enumerate(paths):

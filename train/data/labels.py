@@ -1,4 +1,4 @@
-"""Checks of labels: a face in iBUG's order, in pixels, on its picture. A file that fails one is refused by row.
+"""Checks of labels: a face in iBUG's order, in pixels, on its picture. What fails one is refused by its place.
 
 The points of a face are compared with the mean face, whatever its place, size and turn (`likeness`): 1 is the mean
 face itself. Of 7,729 labelled faces of five sets, full profiles among them, none is below 0.80; the same faces with x
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,17 @@ _ORDER = (
     "The columns hold x0, y0, … x67, y67 in iBUG's order, x to the right and y down. Reorder them, or name them x0, y0 "
     "and so on in the header."
 )
+
+
+class Labels(Protocol):
+    """Where labelled faces are from: the rows of a CSV file, .pts files, or the annotations of a COCO file."""
+
+    @property
+    def names(self) -> list[str]:
+        """File name of each face's picture."""
+
+    def place(self, row: int) -> str:
+        """Where a face's labels are, for messages: file and row, or what there is."""
 
 
 def likeness(points: NDArray[np.float32]) -> NDArray[np.complex128]:
@@ -57,43 +69,38 @@ def is_face(points: NDArray[np.float32]) -> bool:
     return bool(_sides(one)[0] >= LEAST_SIDE and np.abs(likeness(one))[0] >= LEAST_LIKENESS)
 
 
-def check_points(table: Table, points: NDArray[np.float32]) -> None:
-    """Refuse points (N, 68, 2) that are not 68 points of a face in pixels. InputError names the first such row.
+def check_points(labels: Labels, points: NDArray[np.float32]) -> None:
+    """Refuse points (N, 68, 2) that are not 68 points of a face in pixels. InputError names the first such face.
 
-    Points without a label are NaN, both coordinates; a point with one coordinate, and a row without any, are refused.
+    Points without a label are NaN, both coordinates; a point with one coordinate, and a face without any, are refused.
     """
     missing = np.isnan(points)
     for row, point in np.argwhere(missing[..., 0] != missing[..., 1])[:1]:
         raise InputError(
-            f"{_row(table, row)}: point {point} of '{table.names[row]}' has one coordinate, expected two or none",
+            f"{labels.place(row)}: point {point} of '{labels.names[row]}' has one coordinate, expected two or none",
             "Fill both cells or neither.",
         )
     for row in np.flatnonzero(missing.all((1, 2)))[:1]:
         raise InputError(
-            f"{_row(table, row)}: no point of '{table.names[row]}' has a label", "Remove the row."
+            f"{labels.place(row)}: no point of '{labels.names[row]}' has a label", "Remove the face."
         )
     for row in np.flatnonzero(inter_ocular(points) < 1e-3)[:1]:
         raise InputError(
-            f"{_row(table, row)}: the outer eye corners of '{table.names[row]}' (points 36 and 45) lie on one spot",
-            "Correct the labels or remove the row.",
+            f"{labels.place(row)}: the outer eye corners of '{labels.names[row]}' (points 36 and 45) lie on one spot",
+            "Correct the labels or remove the face.",
         )
     for row in np.flatnonzero(_sides(points) < LEAST_SIDE)[:1]:
         raise InputError(
-            f"{_row(table, row)}: the points of '{table.names[row]}' span {_sides(points)[row]:.2g} px, expected a "
+            f"{labels.place(row)}: the points of '{labels.names[row]}' span {_sides(points)[row]:.2g} px, expected a "
             f"face of {LEAST_SIDE:g} px at least",
             "Shares of the picture's size? Multiply x by its width in pixels and y by its height.",
         )
     for row in np.flatnonzero(np.abs(likeness(points)) < LEAST_LIKENESS)[:1]:
         raise InputError(
-            f"{_row(table, row)}: the points of '{table.names[row]}' are not a face in the order x0, y0, … x67, y67"
+            f"{labels.place(row)}: the points of '{labels.names[row]}' are not a face in the order x0, y0, … x67, y67"
             f"{_other_order(points[row])}",
             _ORDER,
         )
-    _check_end(table, points[-1])
-
-
-def _row(table: Table, row: int) -> str:
-    return f"{table.csv}, row {table.lines[row]}"
 
 
 def _sides(points: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -118,8 +125,8 @@ def _other_order(points: NDArray[np.float32]) -> str:
     return f", but they are one {list(orders)[best]}" if alike[best] >= LEAST_LIKENESS else ""
 
 
-def _check_end(table: Table, last: NDArray[np.float32]) -> None:
-    """Refuse a file that was cut in its last number: no line feed, and point 67 far from its neighbours 60 and 66."""
+def check_end(table: Table, last: NDArray[np.float32]) -> None:
+    """Refuse a CSV file that was cut in its last number: no line feed, and point 67 far from points 60 and 66."""
     away = float(np.linalg.norm(last[67] - (last[60] + last[66]) / 2))
     if not table.ends and away > 0.25 * float(_sides(last[None])[0]):
         raise InputError(
@@ -129,8 +136,8 @@ def _check_end(table: Table, last: NDArray[np.float32]) -> None:
         )
 
 
-def check_places(table: Table, paths: Sequence[Path], points: NDArray[np.float32]) -> None:
-    """Refuse points (N, 68, 2) most of which lie off their pictures. InputError names the first such row.
+def check_places(labels: Labels, paths: Sequence[Path], points: NDArray[np.float32]) -> None:
+    """Refuse points (N, 68, 2) most of which lie off their pictures. InputError names the first such face.
 
     The header of each picture is read; where it does not show that the face is on it, the picture is.
     """
@@ -141,8 +148,8 @@ def check_places(table: Table, paths: Sequence[Path], points: NDArray[np.float32
             share, labelled = _on_picture(face, (width, height)), int(np.isfinite(face[:, 0]).sum())
             if share < LEAST_ON_PICTURE:
                 raise InputError(
-                    f"{_row(table, row)}: {round(labelled * (1 - share))} of the {labelled} points of "
-                    f"'{table.names[row]}' lie off its picture ({width}x{height} pixels)",
+                    f"{labels.place(row)}: {round(labelled * (1 - share))} of the {labelled} points of "
+                    f"'{labels.names[row]}' lie off its picture ({width}x{height} pixels)",
                     "Expected pixels of this very picture, (0, 0) in its upper left corner; was it cut or scaled?",
                 )
 

@@ -6,7 +6,9 @@ Everything random follows from (seed, epoch, face), so a resumed run continues e
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -28,7 +30,8 @@ from train.options import DataOptions, Recipe
 class Source:
     """A set of faces in memory: how often its faces are drawn, their weight, whether they have pseudo-labels.
 
-    ``point_weights`` (N, 68): of each point beside that of its face, 0 where it has no label.
+    ``point_weights`` (N, 68): of each point beside that of its face, 0 where it has no label. ``crowded`` (N,):
+    whether other faces of the set are on the same picture.
     """
 
     faces: FaceSet
@@ -37,6 +40,7 @@ class Source:
     weight: float
     guessed: bool
     point_weights: NDArray[np.float32]
+    crowded: NDArray[np.bool_]
 
 
 # Crop (S, S, 3) uint8 BGR, points (68, 2) in it, whether it holds a face, its weight, whether they are pseudo-labels,
@@ -91,7 +95,9 @@ class Crops(Dataset[Item]):
                 weights = weights * rough
             crop, moved, weights = training_crop(image, points, spec, rng, options, other, weights)
         else:
-            crop, moved = background_crop(image, points, spec, rng, options), np.zeros_like(points)
+            crowded = bool(source.crowded[index])
+            crop = background_crop(image, points, spec, rng, options, crowded=crowded)
+            moved = np.zeros_like(points)
         labels = torch.from_numpy(np.nan_to_num(moved)), is_face, source.weight, source.guessed
         return torch.from_numpy(crop), *labels, torch.from_numpy(weights)
 
@@ -166,14 +172,18 @@ def point_weights(faces: FaceSet, options: DataOptions) -> NDArray[np.float32]:
 
 
 def load_sources(sets: list[FaceSet], options: DataOptions) -> list[Source]:
-    """Read all images into memory: they are small, and every epoch shows them again."""
+    """Read all images into memory, each once: they are small, and every epoch shows them again."""
     sources = []
     for faces in sets:
-        images = [
-            faces.image(i) for i in tqdm(range(len(faces)), desc=f"reading {faces.name}", file=sys.stderr)
-        ]
+        read: dict[Path, NDArray[np.uint8]] = {}
+        for index in tqdm(range(len(faces)), desc=f"reading {faces.name}", file=sys.stderr):
+            if faces.paths[index] not in read:
+                read[faces.paths[index]] = faces.image(index)
+        images = [read[path] for path in faces.paths]
+        count = Counter(faces.paths)
+        crowded = np.array([count[path] > 1 for path in faces.paths], bool)
         name = faces.name
         share, weight = options.share.get(name, 1.0), options.weight.get(name, 1.0)
         points = point_weights(faces, options)
-        sources.append(Source(faces, images, share, weight, name in options.guessed, points))
+        sources.append(Source(faces, images, share, weight, name in options.guessed, points, crowded))
     return sources

@@ -17,6 +17,7 @@ from fkp_live.console import say
 from fkp_live.errors import InputError, UsageError
 from train.data.faces import FaceSet, read_csv
 from train.data.hard import HARD, read_hard
+from train.data.reading import read_complete, read_faces
 from train.options import DataOptions, Recipe
 
 # Which set is held out beside each set that is trained on.
@@ -41,7 +42,7 @@ def training_sets(recipe: Recipe, root: Path) -> list[FaceSet]:
         if name == "udacity_train":
             faces = faces.shifted([-v for v in options.udacity_offset])
         chosen.append(faces)
-    return chosen + [read_csv(Path(root) / csv) for csv in options.csv]
+    return chosen + [read_faces(Path(root) / csv) for csv in options.csv]
 
 
 def _check_names(options: DataOptions) -> None:
@@ -65,10 +66,10 @@ def _check_names(options: DataOptions) -> None:
 
 def validation_sets(recipe: Recipe, root: Path) -> dict[str, FaceSet]:
     """The validation faces, never trained on: what is held out beside the recipe's sets, or the
-    CSV files that the recipe names."""
+    files that the recipe names."""
     options = recipe.data
     if options.validation or not options.sets:
-        return {Path(csv).stem: read_csv(Path(root) / csv) for csv in options.validation}
+        return {Path(csv).stem: read_complete(Path(root) / csv) for csv in options.validation}
     available, watched = splits(root), {}
     for trained in sorted(set(options.sets) & HELD_OUT.keys(), reverse=True):
         name = HELD_OUT[trained]

@@ -53,6 +53,10 @@ class Table:
         """The first cell of each row."""
         return [row[0] for row in self.rows]
 
+    def place(self, row: int) -> str:
+        """Where a row is, for messages."""
+        return f"{self.csv}, row {self.lines[row]}"
+
 
 def read_table(path: Path, *, partial: bool = False) -> Table:
     """The cells of a file; InputError where it cannot be read, has no rows or rows of another length.

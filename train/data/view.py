@@ -16,7 +16,8 @@ from fkp_live.arguments import whole_number
 from fkp_live.errors import ExitCode, InputError, UsageError
 from fkp_live.geometry import CropSpec
 from train.data.augment import training_crop
-from train.data.faces import FaceSet, read_csv
+from train.data.faces import FaceSet
+from train.data.reading import read_faces
 from train.data.sheets import GREEN, captioned, contact_sheet, face_tile, paint_points, write_png
 from train.options import AugmentOptions, ModelOptions
 from train.recipe import read_recipe, shown
@@ -104,7 +105,9 @@ def _enlarged(crop: Image, points: NDArray[np.float32], tile: int) -> Image:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m train view`."""
-    parser.add_argument("csv", type=Path, nargs="+", help="CSV files of labelled faces")
+    parser.add_argument(
+        "csv", type=Path, nargs="+", help="labelled faces: CSV files, folders of .pts files, COCO .json files"
+    )
     parser.add_argument(
         "--partial",
         action="store_true",
@@ -152,7 +155,7 @@ def run(args: argparse.Namespace) -> int:
     """Entry of `python -m train view`."""
     for wrong in _check(args):
         raise UsageError(wrong)
-    sets = [read_csv(csv, args.images, partial=args.partial) for csv in args.csv]
+    sets = [read_faces(csv, args.images, partial=args.partial) for csv in args.csv]
     chosen = choose(sets, args.count, args.seed, args.names)
     pixels = len(chosen) * (1 + (args.augmented or 0)) * args.tile**2
     if pixels > MOST_PIXELS:

@@ -18,7 +18,8 @@ from fkp_live.arguments import whole_number
 from fkp_live.errors import ExitCode, InputError, OutputError, UsageError
 from fkp_live.sinks.files import write_text
 from train.arguments import finite_number, make_folder, prepare_output
-from train.data.faces import FaceSet, read_csv
+from train.data.faces import FaceSet
+from train.data.reading import read_complete
 from train.data.sheets import error_sheet, write_png
 from train.data.splits import splits
 from train.evaluate.evaluation import EVALUATED_SETS, WAYS, Evaluated, evaluate, finite, report
@@ -99,7 +100,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", type=Path, help="folder with udacity/ and wild/: the three sets of the shipped cards"
     )
     source.add_argument(
-        "--csv", type=Path, action="append", help="evaluate on this CSV instead (labels as they are)"
+        "--csv",
+        type=Path,
+        action="append",
+        help="evaluate on this CSV, folder of .pts files or COCO .json instead (labels as they are)",
     )
     parser.add_argument(
         "--sets", nargs="+", choices=EVALUATED_SETS, help="with --data: some of them (default: all)"
@@ -138,7 +142,7 @@ def _sets(args: argparse.Namespace) -> dict[str, FaceSet]:
                     "Rename one of them, or evaluate on them one by one.",
                 )
             files[csv.stem] = csv
-        sets = {name: read_csv(csv) for name, csv in files.items()}
+        sets = {name: read_complete(csv) for name, csv in files.items()}
     else:
         available = splits(args.data)
         sets = {name: available[name] for name in args.sets or EVALUATED_SETS}

@@ -29,9 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", type=Path, default=Path(), help="folder of the recipe's data (default: here)"
     )
     parser.add_argument(
-        "--csv", type=Path, action="append", help="train on this CSV instead of the recipe's data"
+        "--csv",
+        type=Path,
+        action="append",
+        help="train on this CSV, folder of .pts files or COCO .json instead of the recipe's data",
     )
-    parser.add_argument("--val", type=Path, action="append", help="with --csv: validate on this CSV")
+    parser.add_argument("--val", type=Path, action="append", help="with --csv: validate on this one")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--epochs", type=whole_number(1), help="instead of the recipe's")
@@ -43,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="torch threads (default: %(default)s)",
     )
     parser.add_argument(
-        "--more", type=Path, action="append", help="train on this CSV besides the recipe's data"
+        "--more", type=Path, action="append", help="train on this one besides the recipe's data"
     )
     parser.add_argument(
         "--init",

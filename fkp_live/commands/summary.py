@@ -1,0 +1,140 @@
+"""``fkp-live summary``: a table with one row a film and face."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fkp_live.arguments import Help, Parser, file_path
+from fkp_live.commands.recording_notes import say_notes
+from fkp_live.commands.signals import Stops
+from fkp_live.console import say
+from fkp_live.errors import ExitCode, FkpError, InputError
+
+if TYPE_CHECKING:
+    from fkp_live.commands.progress import Progress
+    from fkp_live.plots.inputs import RecordingFile
+
+_EPILOG = """\
+A folder may be that of fkp-live batch. Every column: docs/reports.md. A recording that cannot be read is named on
+stderr, the others are summarised, and the exit code is 1.
+
+examples:
+  fkp-live summary points.jsonl
+  fkp-live summary recordings/ --out people.csv
+"""
+
+
+def main(words: Sequence[str], stops: Stops | None = None) -> int:
+    """Carry out ``fkp-live summary`` with these words and return the exit code.
+
+    Raises
+    ------
+    FkpError
+        For wrong options, an output that cannot be written, or if no recording can be read.
+    """
+    options = _parser().parse_args(words)
+    # Not at the top: numpy takes longer to load than --help needs.
+    from fkp_live.commands.progress import ProgressBar
+    from fkp_live.plots.inputs import find_recordings
+    from fkp_live.plots.summary import COLUMNS
+    from fkp_live.sinks.files import check_output
+
+    if options.out is not None:
+        check_output(options.out, overwrite=options.overwrite, suffixes=(".csv",))
+    found = find_recordings(options.sources)
+    if options.out is not None:
+        check_output(options.out, overwrite=options.overwrite, inputs=[one.path for one in found])
+    if stops is not None:
+        stops.raise_interrupt()
+    failed: list[FkpError] = []
+    with ProgressBar("fkp-live summary", None, shown=not options.quiet) as progress:
+        lines = _lines(COLUMNS, found, failed, progress)
+        if options.out is None:
+            for line in lines:
+                say(line)
+        else:
+            _write(options.out, lines, overwrite=options.overwrite)
+    if options.out is not None:
+        say(str(options.out))
+    if failed:
+        say(f"fkp-live summary: {len(failed)} of {len(found)} recordings could not be read.", sys.stderr)
+    return int(ExitCode.FAILURE if failed else ExitCode.OK)
+
+
+def _parser() -> Parser:
+    made = Parser(
+        prog="fkp-live summary",
+        description="One row a film and face: time on screen, blinks, pose, openness, smile, movement.",
+        epilog=_EPILOG,
+        formatter_class=Help,
+        allow_abbrev=False,
+    )
+    made.add_argument(
+        "sources", type=file_path, nargs="+", metavar="DIR|FILE", help="recordings, or folders of them"
+    )
+    made.add_argument("--out", type=file_path, metavar="FILE", help="the table, .csv (default: to stdout)")
+    made.add_argument(
+        "--overwrite", action=argparse.BooleanOptionalAction, default=False, help="replace a file that exists"
+    )
+    made.add_argument(
+        "--quiet", action=argparse.BooleanOptionalAction, default=False, help="no progress on stderr"
+    )
+    made.add_argument("--debug", action="store_true", help="show where a failure happened")
+    return made
+
+
+def _lines(
+    columns: Sequence[str],
+    found: Sequence[RecordingFile],
+    failed: list[FkpError],
+    progress: Progress,
+) -> Iterator[str]:
+    """The table's lines; recordings that cannot be read are named on stderr and put into ``failed``."""
+    from fkp_live.plots.summary import cells, summarise
+    from fkp_live.sources.recordings import open_recording
+
+    head = [_line(columns)]
+    for one in found:
+        try:
+            with open_recording(one.path) as recording:
+                rows = summarise(recording, one.film(recording), advance=progress.advance)
+                say_notes(recording, "fkp-live summary")
+        except InputError as error:
+            failed.append(error)
+            if len(failed) == len(found):
+                raise
+            say(f"fkp-live summary: {error.message}", sys.stderr)
+            continue
+        yield from head + [_line(cells(row)) for row in rows]
+        head = []
+
+
+def _line(values: Sequence[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(values)
+    return text.getvalue()
+
+
+def _write(path: Path, lines: Iterator[str], *, overwrite: bool) -> None:
+    from fkp_live.sinks.files import PartialFile
+
+    file = PartialFile(path, overwrite=overwrite)
+    try:
+        with os.fdopen(
+            file.descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="", closefd=False
+        ) as stream:
+            for line in lines:
+                stream.write(line + "\n")
+    except BaseException as error:
+        file.discard()
+        if isinstance(error, OSError):
+            raise file.failed(error) from error
+        raise
+    file.commit()
