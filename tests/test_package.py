@@ -62,7 +62,7 @@ def test_the_wheel_asks_for_the_product_s_needs_only(wheel: zipfile.ZipFile) -> 
     metadata = wheel.read(f"fkp_live-{__version__}.dist-info/METADATA").decode()
     needs = [line.split(":", 1)[1] for line in metadata.splitlines() if line.startswith("Requires-Dist")]
     plain = {re.split(r"[<>=!~ ;\[]", need.strip())[0] for need in needs if "extra ==" not in need}
-    assert plain == {"numpy", "opencv-python", "onnxruntime", "av", "lapx", "tqdm"}
+    assert plain == {"numpy", "opencv-python", "onnxruntime", "av", "lapx", "orjson", "tqdm"}
     assert f"Requires-Python: {CONFIG['options']['python_requires']}" in metadata
     entry_points = wheel.read(f"fkp_live-{__version__}.dist-info/entry_points.txt").decode()
     assert "fkp-live = fkp_live.commands.cli:main" in entry_points
