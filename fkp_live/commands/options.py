@@ -39,8 +39,14 @@ from fkp_live.targets import Target, target
 
 _DESCRIPTION = "68 landmarks of every face of a camera or a video, frame by frame."
 _EPILOG = f"""\
-commands:
-  fkp-live bench ...     frames per second and latency, stage by stage (fkp-live bench --help)
+commands (each has a --help of its own):
+  fkp-live batch ...     an archive of films and pictures, resumable, on one machine or many
+  fkp-live replay ...    a recording drawn on its film again, smoothed anew, ids renamed; no network
+  fkp-live convert ...   a recording as CSV, Parquet, COCO, .pts with pictures, Live Link Face
+  fkp-live summary ...   recordings in numbers: a row a film and face
+  fkp-live plot ...      recordings as pictures: timeline, raster, mean shape, head path
+  fkp-live report ...    recordings as one page that opens from disk, with curves, pictures and table
+  fkp-live bench ...     frames per second and latency, stage by stage
   fkp-live doctor        what is installed, which providers really run, cameras, screen
 
 keys in the window:
