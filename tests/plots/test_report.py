@@ -141,6 +141,9 @@ def test_no_name_breaks_the_page(tmp_path: Path, place: str) -> None:
     assert not parsed.named("b")
     assert parsed.elements[-1][0] == "script"
     assert data_of(page)["name"] == HOSTILE
+    # "</script " ends a script too, and "<!--" changes what does.
+    data = page.split('id="data">')[1].split("</script>\n<script>")[0]
+    assert not set(data) & set("<>&\n")
     assert html.unescape("".join(parsed.texts["h2"][0])) == HOSTILE
     assert any(HOSTILE in text for text in parsed.texts["dd"])
 

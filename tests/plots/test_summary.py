@@ -58,7 +58,7 @@ def test_the_main_face_is_the_one_with_most_time_then_the_larger_then_the_surer(
         found = rows(film([list(faces)[::order]] * 10))
         return next(int(row["face_id"]) for row in found if row["main"])
 
-    assert main(face(4, scale=80), face(5, scale=100)) == 5
+    assert main(face(4, scale=80, confidence=0.95), face(5, scale=100)) == 5
     assert main(face(4, scale=100), face(5, scale=100, confidence=0.95)) == 5
     assert main(face(4), face(5)) == 4
     longest = rows([*film([[face(4, scale=20), face(5)]] * 10), result(10, 10 / 30, face(4, scale=20))])
