@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ SUFFIXES = (".jsonl", ".parquet", ".csv")
 # How the first line of a recording begins, or what stands in it: other tables may lie in the same folder.
 _MARKS = {".jsonl": (b'"schema"',), ".csv": (b"frame", b"x_0", b"y_67")}
 _HEAD = 16_384
+# The names that files have while they are written, see `sinks.files`.
+_PARTIAL = re.compile(r"\.partial(-\d+)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ def _recordings_below(folder: Path) -> Iterator[Path]:
         for name in sorted(names):
             path = Path(place, name)
             suffix = path.suffix.lower()
-            if name.startswith(".") or suffix not in SUFFIXES or path.stem.endswith(".partial"):
+            if name.startswith(".") or suffix not in SUFFIXES or _PARTIAL.search(path.stem):
                 continue
             if suffix in _MARKS and not _may_be_recording(path, _MARKS[suffix]):
                 continue

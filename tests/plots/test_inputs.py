@@ -37,7 +37,8 @@ def test_what_is_no_recording_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text("film,face_id,main\nfilm.mp4,1,1\n")
     (tmp_path / "other.jsonl").write_text('{"a": 1}\n')
     (tmp_path / "notes.txt").write_text("x")
-    (tmp_path / "points.partial.csv").write_bytes(kept.read_bytes())
+    for name in ("points.partial.csv", "points.partial-2.csv"):
+        (tmp_path / name).write_bytes(kept.read_bytes())
     (tmp_path / ".hidden.csv").write_bytes(kept.read_bytes())
     (tmp_path / ".work").mkdir()
     csv(tmp_path / ".work" / "points.csv")
