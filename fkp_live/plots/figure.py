@@ -17,6 +17,7 @@ from fkp_live.sinks.files import PartialFile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 # M. Okabe and K. Ito, "Color Universal Design", 2008: colours that people with any colour vision tell apart.
@@ -101,19 +102,23 @@ def clock(seconds: float) -> str:
 
 def time_axis(axes: Axes, start: float, end: float) -> None:
     """Make x the film's time: seconds for short films, else minutes and hours as m:ss and h:mm:ss."""
-    from matplotlib.ticker import FuncFormatter, MultipleLocator
-
     end = max(end, start + 1e-3)
     axes.set_xlim(start, end)
-    if end - start < 120:
-        axes.set_xlabel("time (s)")
-        return
-    step = next(
-        (s for s in _STEPS if (end - start) / s <= _TICKS), math.ceil((end - start) / _TICKS / 3600) * 3600
-    )
-    axes.xaxis.set_major_locator(MultipleLocator(step))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: clock(value)))
-    axes.set_xlabel("time (h:mm:ss)" if end >= 3600 else "time (m:ss)")
+    axes.set_xlabel(clock_ticks(axes.xaxis, start, end))
+
+
+def clock_ticks(axis: Axis, start: float, end: float) -> str:
+    """Ticks of a time axis from ``start`` to ``end`` seconds; returns its name with the unit."""
+    from matplotlib.ticker import FuncFormatter, MultipleLocator
+
+    span = end - start
+    if span < 120:
+        return "time (s)"
+    hour = 3600
+    step = next((step for step in _STEPS if span / step <= _TICKS), math.ceil(span / _TICKS / hour) * hour)
+    axis.set_major_locator(MultipleLocator(step))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: clock(value)))
+    return "time (h:mm:ss)" if end >= hour else "time (m:ss)"
 
 
 def save(figure: Figure, path: Path, *, overwrite: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fkp_live.plots.figure import LINE, clock, new_figure, titled
+from fkp_live.plots.figure import LINE, clock_ticks, new_figure, titled
 from fkp_live.types import FloatArray
 
 if TYPE_CHECKING:
@@ -46,11 +46,10 @@ class RunningPath:
 def draw_path(path: RunningPath, size: tuple[int, int], film: str, number: int) -> Figure:
     """The path over the picture's frame, ``size`` in pixels (0: not known), from its dark begin to its bright end."""
     from matplotlib.collections import LineCollection
-    from matplotlib.ticker import FuncFormatter
 
     kept = path.kept
     times, at = kept[:, 0], kept[:, 1:]
-    width, height = size if all(size) else tuple(np.ceil(at.max(0)).tolist())
+    width, height = size if all(size) else tuple(np.ceil(at.max(0, initial=1.0)).tolist())
     # The picture's form, with room for the title and for the colours' bar.
     figure = new_figure(height=round(min(max(120 + 980 * height / width, 400), 1800)))
     axes = figure.add_subplot()
@@ -59,12 +58,13 @@ def draw_path(path: RunningPath, size: tuple[int, int], film: str, number: int) 
     joined = np.diff(times) <= max(_GAP, 3 * usual)
     lines = LineCollection(list(steps[joined]), cmap="cividis", linewidths=1.6)
     lines.set_array(times[:-1][joined])
-    lines.set_clim(
-        times.min(initial=np.inf), max(times.max(initial=-np.inf), times.min(initial=np.inf) + 1e-3)
-    )
+    begin = float(times[0]) if len(times) else 0.0
+    end = max(float(times.max(initial=begin)), begin + 1e-3)
+    lines.set_clim(begin, end)
     axes.add_collection(lines)
     for place, marker, word in ((0, "o", "begin"), (-1, "s", "end")):
-        axes.plot(*at[place], marker, color=LINE, markersize=8, markerfacecolor="white", label=word)
+        if len(at):
+            axes.plot(*at[place], marker, color=LINE, markersize=8, markerfacecolor="white", label=word)
     axes.set_xlim(0, width)
     axes.set_ylim(height, 0)
     axes.set_aspect("equal")
@@ -73,7 +73,7 @@ def draw_path(path: RunningPath, size: tuple[int, int], film: str, number: int) 
     axes.set_xlabel("x (pixels)")
     axes.set_ylabel("y (pixels)")
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
-    bar = figure.colorbar(lines, ax=axes, label="time (m:ss)")
-    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: clock(value)))
+    bar = figure.colorbar(lines, ax=axes)
+    bar.set_label(clock_ticks(bar.ax.yaxis, begin, end))
     titled(figure, f"{film} · face {number} · path of the head", "centre of the face's box in the picture")
     return figure

@@ -66,9 +66,11 @@ def test_a_face_of_one_frame_can_be_drawn(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_not_finite_can_be_drawn(tmp_path: Path, kind: str) -> None:
     bad = face(1, points=np.full((68, 2), np.nan), pose=None, measures=None)
-    seen = observed(tmp_path, film([[face(1)], [bad], [face(1)]]))
-    with style():
-        save(draw(kind, seen, 1), tmp_path / "plot.png", overwrite=False)
+    for name, frames_ in (("some", [[face(1)], [bad], [face(1)]]), ("all", [[bad], [bad]])):
+        (tmp_path / name).mkdir()
+        seen = observed(tmp_path / name, film(frames_))
+        with style():
+            save(draw(kind, seen, 1), tmp_path / f"{name}.png", overwrite=False)
 
 
 def test_the_timeline_has_every_reading_and_every_blink(tmp_path: Path) -> None:
@@ -143,7 +145,8 @@ def test_the_mean_shape_removes_place_size_and_tilt() -> None:
 def test_a_shape_takes_turned_heads_only_where_there_is_nothing_else(tmp_path: Path) -> None:
     turned = [[face(pose=Pose(0.0, 0.8, 0.0))] for _ in range(20)]
     assert observed(tmp_path, film(turned)).shape(1)[1] is False
-    shape, frontal = observed(tmp_path / "..", film(turned + [[face()]] * 12)).shape(1)
+    (tmp_path / "both").mkdir()
+    shape, frontal = observed(tmp_path / "both", film(turned + [[face()]] * 12)).shape(1)
     assert frontal
     assert shape.frames == 12
 
