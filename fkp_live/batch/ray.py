@@ -23,8 +23,8 @@ from fkp_live.batch.pool import Ended, Finished, Moved
 from fkp_live.batch.work import Job, Plan, Worker
 from fkp_live.errors import FkpError, ProviderError, UsageError
 
-# Of a Ray of this machine: on loopback only, no token under ~/.ray, no statistics sent, and its workers not nicer than
-# other processes (by 15, Ray's default, they took twice the time beside other work). Ray reads them when it is imported.
+# Of a Ray of this machine, which reads them when it is imported: on loopback only, no token under ~/.ray, no statistics
+# sent, and its workers not nicer than other processes (by 15, the default, they took twice the time beside other work).
 _LOCAL_SETTINGS = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_AUTH_MODE": "disabled",
