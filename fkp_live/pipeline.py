@@ -282,7 +282,9 @@ class Pipeline:
         faces = []
         for points, track in zip(smooth, tracks, strict=True):
             pose, box = head_pose(points), geometry.box_of(points)
-            measured = self._blinks(track.id, measures(points), pose.yaw, time)
+            seen = measures(points)
+            raw = seen if points is track.points else measures(track.points)
+            measured = self._blinks(track.id, seen, pose.yaw, time, raw.eyes_open)
             faces.append(
                 TrackedFace(
                     points,

@@ -81,7 +81,7 @@ def _measured(stream: Iterable[_Smoothed]) -> Iterator[FrameResult]:
                 continue
             pose, found = head_pose(new), measures(new)
             if face.id is not None:
-                found = blinks(face.id, found, pose.yaw, time)
+                found = blinks(face.id, found, pose.yaw, time, measures(_raw(face, result)).eyes_open)
             faces.append(replace(face, points=new, box=box_of(new), pose=pose, measures=found))
         faces.sort(key=_area, reverse=True)
         yield replace(result, faces=tuple(faces))
