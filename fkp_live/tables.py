@@ -124,7 +124,7 @@ class _Pandas:
         if "blink" in kinds:
             kinds["blink"] = "Int8"
         kinds |= {name: "float32" for name in CSV_COLUMNS if name in table and name not in WHOLE_COLUMNS}
-        # A copy, because adding a column to one of so many parts warns of its slowness.
+        # A copy, because adding a column to a table of many parts warns of its slowness.
         return table.astype(kinds | {"timestamp": "float64"}).copy()
 
     def named(self, table: Any, name: str) -> Any:

@@ -20,7 +20,7 @@ from fkp_live.types import Face, Frame, FrameResult, SourceInfo
 # Seconds by which the time of a frame may differ from the recorded one: half of a frame, within these limits. OpenFace
 # rounds times to milliseconds, and counts a varying frame rate as an even one.
 _LEAST_SLACK, _MOST_SLACK = 0.002, 0.02
-# So many frames of a film are compared before anything is made of it.
+# Number of frames of a film that are compared before anything is made of it.
 COMPARED = 16
 
 
