@@ -284,7 +284,7 @@ def test_a_cut_inside_a_quoted_name_is_a_cut_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        (b"\n3,3,", b"\n3,", "line 4 has 288 cells, expected 289"),
+        (b"\n3,3,", b"\n3,", "line 4 has 296 cells, expected 297"),
         (b"\n3,3,", b"\nthree,3,", "line 4 is no result (could not convert string to float: 'three')"),
         (b"\n3,3,", b"\n0,3,", "line 4 is no result (frame is 0, expected a whole number from 1 up)"),
         (b"\n3,3,", b"\n2.5,3,", "frame is 2.5, expected a whole number"),
