@@ -1,4 +1,4 @@
-"""Expressions of followed faces: real faces get plausible ones, labels are steady, the own neutral face is taken off."""
+"""Expressions of followed faces: real ones are plausible, labels are steady, the own neutral face is taken off."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def logits(name: str, height: float = 4.0) -> np.ndarray:
 def test_a_smile_is_happy_and_nothing_is_computed_unasked() -> None:
     frame = next(iter(frames_in(_demo_clip())))
     (face, *_) = FaceLandmarker(provider="cpu", expression=True)(frame.image)
-    assert face.expression is not None and face.expression.label == "happy"
+    assert face.expression is not None
+    assert face.expression.label == "happy"
     assert face.expression.probabilities.sum() == pytest.approx(1, abs=1e-5)
     pipeline = Pipeline(PipelineOptions(provider="cpu"))
     assert pipeline.process(frame).faces[0].expression is None

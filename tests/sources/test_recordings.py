@@ -179,7 +179,7 @@ def rows_of(path: Path) -> list[list[str]]:
 def test_csv_of_version_0_1(tmp_path: Path) -> None:
     """It had neither raw points nor rows of frames without a face."""
     rows = rows_of(written(tmp_path / "r.csv", results()))
-    old = [row[: -2 * 68] for row in rows if row[1] != "-1"]
+    old = [row[: -2 * 68 - 8] for row in rows if row[1] != "-1"]
     (tmp_path / "old.csv").write_text("".join(",".join(row) + "\n" for row in old))
     with open_recording(tmp_path / "old.csv") as recording:
         assert not recording.whole
