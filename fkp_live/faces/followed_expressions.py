@@ -12,7 +12,7 @@ from fkp_live.faces.expression import GIVEN_SHARE, LEARNT_SHARE, ExpressionNetwo
 from fkp_live.types import EXPRESSIONS, Expression, FloatArray, Picture
 
 # Seconds between two runs of the network on a face: expressions last longer, and runs cost time.
-_EVERY = 0.095
+_EVERY = 0.16
 # Probabilities follow with this time constant, in seconds.
 _FOLLOW_SECONDS = 0.4
 # A label stays this long, in seconds, and then gives way to one that leads by the first margin; at once by the second.
