@@ -3,6 +3,8 @@
 `python -m export quantise MODEL`: the same network in 8-bit integers, compared with the float one.
 
 `python -m export renew MODEL`: the figures of a shipped network, measured again.
+
+`python -m export expression CHECKPOINT`: a trained expression network.
 """
 
 from __future__ import annotations
@@ -78,6 +80,27 @@ def build_renew_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def build_expression_parser() -> argparse.ArgumentParser:
+    """Options of `python -m export expression CHECKPOINT`."""
+    parser = Parser(
+        prog="python -m export expression",
+        description="A trained expression network as a checked ONNX file with card and figures.",
+    )
+    parser.add_argument("checkpoint", type=Path, help="last.pt of a run of `python -m train expression`")
+    parser.add_argument("--name", default="fkp-expression", help="name of the model (default: %(default)s)")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parents[1] / "models", help="folder (default: models/)"
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds faces/ and rafdb/")
+    parser.add_argument(
+        "--kept",
+        type=Path,
+        help="faces.npz of the run (default: beside the checkpoint; made if it is not there)",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing model")
+    return parser
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     return run_command(lambda: _run(list(sys.argv[1:] if argv is None else argv)))
@@ -89,6 +112,8 @@ def _run(arguments: list[str]) -> int:
         return _quantise(vars(build_quantise_parser().parse_args(arguments[1:])))
     if arguments[:1] == ["renew"]:
         return _renew(build_renew_parser().parse_args(arguments[1:]))
+    if arguments[:1] == ["expression"]:
+        return _expression(build_expression_parser().parse_args(arguments[1:]))
     return _ship(build_parser().parse_args(arguments))
 
 
@@ -104,6 +129,14 @@ def _renew(args: argparse.Namespace) -> int:
     from export.renew import renew
 
     say(str(renew(args.model, args.data)))
+    return int(ExitCode.OK)
+
+
+def _expression(args: argparse.Namespace) -> int:
+    from export.expression import ship_expression
+
+    kept = args.kept or args.checkpoint.parent / "faces.npz"
+    ship_expression(args.checkpoint, args.name, args.out, args.data, kept, overwrite=args.overwrite)
     return int(ExitCode.OK)
 
 

@@ -39,6 +39,7 @@ class PipelineOptions:
         that is more
     threads : threads inside one operator of the networks
     id_order : one of `ID_ORDERS`: ids count faces as they appear, or places from left to right (see `faces.places`)
+    expression : whether faces get an `Expression`
 
     Raises
     ------
@@ -54,11 +55,14 @@ class PipelineOptions:
     min_face: float | None = None
     threads: int = 1
     id_order: str = "appearance"
+    expression: bool = False
 
     def __post_init__(self) -> None:
         for name, known in (("provider", PROVIDERS), ("smooth", SMOOTHING), ("id_order", ID_ORDERS)):
             if (chosen := getattr(self, name)) not in known:
                 raise ValueError(f"{name} is {chosen!r}, expected one of {', '.join(known)}")
+        if not isinstance(self.expression, bool):
+            raise TypeError(f"expression is {self.expression!r}, expected True or False")
         for name in ("detect_every", "threads"):
             check_count(name, getattr(self, name))
         if self.max_faces is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike
 from fkp_live import __version__
 from fkp_live.choices import PipelineOptions
 from fkp_live.faces.detector import USUAL_FACE, USUAL_SIZE, FaceDetector, YuNet
+from fkp_live.faces.expression import ExpressionNetwork
 from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.geometry import CropSpec, Matrix
 from fkp_live.inference.models import models_dir, resolve_model, stream_model
@@ -93,6 +95,9 @@ class Engine:
                 detector = YuNet(session, min_face=min_face)
         self.detector: FaceDetector = detector
         self.network: Network = network
+        self._expressions: ExpressionNetwork | None = None
+        self._for_expressions = (provider, threads)
+        self._first = threading.Lock()
 
     @classmethod
     def for_streams(cls, options: PipelineOptions) -> Engine:
@@ -113,6 +118,21 @@ class Engine:
         if self._opening is None:
             raise TypeError("an Engine with a detector or network of the caller's cannot be pickled")
         return _open_again, self._opening
+
+    @property
+    def expressions(self) -> ExpressionNetwork:
+        """The expression network; opened when it is asked for the first time.
+
+        Raises
+        ------
+        ModelError, ProviderError
+            See `open_session`.
+        """
+        with self._first:
+            if self._expressions is None:
+                session = open_session(resolve_model("fkp-expression"), *self._for_expressions)
+                self._expressions = ExpressionNetwork(session)
+            return self._expressions
 
     @property
     def provider(self) -> str:

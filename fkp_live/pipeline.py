@@ -24,6 +24,8 @@ from fkp_live.clock import CLOCK_JUMP
 from fkp_live.engine import Engine
 from fkp_live.faces.crop_follower import level_matrix
 from fkp_live.faces.detector import USUAL_FACE
+from fkp_live.faces.expression import expression_of, relative
+from fkp_live.faces.followed_expressions import FollowedExpressions
 from fkp_live.faces.head_pose import head_pose
 from fkp_live.faces.landmark_network import check_boxes
 from fkp_live.faces.openness import Blinks, measures
@@ -69,6 +71,7 @@ class FaceLandmarker:
     max_faces : at most this many faces, the largest; None for all
     min_face : side in pixels of the smallest face to detect
     engine : networks opened before, instead of those that provider, model, threads and min_face name
+    expression : whether faces get an `expression`; the network for it is opened at the first face
 
     Raises
     ------
@@ -87,31 +90,43 @@ class FaceLandmarker:
         *,
         min_face: float | None = USUAL_FACE,
         engine: Engine | None = None,
+        expression: bool = False,
     ) -> None:
         if max_faces is not None:
             check_count("max_faces", max_faces, ", or None")
         self.engine = engine or Engine(provider, model, threads, min_face=min_face)
-        self.max_faces = max_faces
+        self.max_faces, self.expression = max_faces, expression
 
     @overload
-    def __call__(self, image: AnyImage | Picture) -> list[MeasuredFace]: ...
+    def __call__(self, image: AnyImage | Picture, *, neutral: Face | None = None) -> list[MeasuredFace]: ...
     @overload
-    def __call__(self, image: Pictures) -> list[list[MeasuredFace]]: ...
-    def __call__(self, image: AnyImage | Picture | Pictures) -> list[MeasuredFace] | list[list[MeasuredFace]]:
+    def __call__(self, image: Pictures, *, neutral: Face | None = None) -> list[list[MeasuredFace]]: ...
+    def __call__(
+        self, image: AnyImage | Picture | Pictures, *, neutral: Face | None = None
+    ) -> list[MeasuredFace] | list[list[MeasuredFace]]:
         """Faces of a (H, W, 3) uint8 BGR picture, largest first; ``id`` is None.
 
         Of a list or tuple of pictures, of any sizes: such a list for each of them.
 
+        Parameters
+        ----------
+        neutral : a face that this landmarker found in another picture of the same person, with a neutral expression:
+            expressions are relative to it
+
         Raises
         ------
         ValueError
-            If a picture is anything else.
+            If a picture is anything else, or ``neutral`` has no expression.
         """
+        if neutral is not None and (neutral.expression is None or not self.expression):
+            raise ValueError(
+                "neutral needs expressions: FaceLandmarker(expression=True), and a face that it found"
+            )
         if isinstance(image, list | tuple):
-            return [self._faces(each) for each in image]
-        return self._faces(image)
+            return [self._faces(each, neutral) for each in image]
+        return self._faces(image, neutral)
 
-    def _faces(self, image: AnyImage | Picture) -> list[MeasuredFace]:
+    def _faces(self, image: AnyImage | Picture, neutral: Face | None) -> list[MeasuredFace]:
         picture, network = as_picture(image), self.engine.network
         finds = self.engine.detector(picture)
         if not finds:
@@ -131,7 +146,17 @@ class FaceLandmarker:
                     )
                 )
         faces.sort(key=_area, reverse=True)
-        return faces[: self.max_faces]
+        faces = faces[: self.max_faces]
+        return self._with_expressions(picture, faces, neutral) if self.expression else faces
+
+    def _with_expressions(
+        self, picture: Picture, faces: list[MeasuredFace], neutral: Face | None
+    ) -> list[MeasuredFace]:
+        expressions = self.engine.expressions
+        shown = [expression_of(logits) for logits in expressions(picture, [face.points for face in faces])]
+        if neutral is not None and neutral.expression is not None:
+            shown = [relative(each, neutral.expression, expressions.neutral) for each in shown]
+        return [replace(face, expression=each) for face, each in zip(faces, shown, strict=True)]
 
     def landmarks(self, image: AnyImage | Picture, boxes: ArrayLike) -> FloatArray:
         """The landmark network alone, in one batch: boxes (N, 4), tight around the points -> (N, 68, 2).
@@ -174,6 +199,7 @@ class Pipeline:
         )
         self._smoother = LandmarkSmoother(self.options.smooth)
         self._blinks = Blinks()
+        self._expressions = FollowedExpressions(self.engine.expressions) if self.options.expression else None
         self._places = LeftToRight() if self.options.id_order == "left-right" else None
         self._images = self._connection = 0
         self._image_time = -math.inf
@@ -184,6 +210,8 @@ class Pipeline:
         self._tracker.reset()
         self._smoother.reset()
         self._blinks.reset()
+        if self._expressions is not None:
+            self._expressions.reset()
         if self._places is not None:
             self._places.reset()
 
@@ -197,6 +225,23 @@ class Pipeline:
         """
         self.options = replace(self.options, smooth=level)
         self._smoother = LandmarkSmoother(level)
+
+    def set_neutral(self, face_id: int | None = None) -> list[int]:
+        """Take what faces show now as their neutral face: from the next frame on expressions are relative to it.
+
+        Parameters
+        ----------
+        face_id : number of a track; None for every face of the last frame
+
+        Returns the numbers of the tracks for which that was done: none where expressions are off.
+
+        Raises
+        ------
+        RuntimeError
+            If another thread is in this pipeline.
+        """
+        with self._one_thread():
+            return [] if self._expressions is None else self._expressions.set_neutral(face_id)
 
     def process_image(self, image: AnyImage, time: float) -> TrackedResult:
         """The faces of the next picture: (H, W, 3) uint8 BGR, with its time in seconds of the stream.
@@ -276,6 +321,8 @@ class Pipeline:
         for number in self._tracker.ended:
             self._smoother.forget(number)
             self._blinks.forget(number)
+            if self._expressions is not None:
+                self._expressions.forget(number)
         tracked = perf_counter()
         smooth = [self._smoother(track.id, track.points, time) for track in tracks]
         smoothed = perf_counter()
@@ -297,6 +344,9 @@ class Pipeline:
                     measures=measured,
                 )
             )
+        if self._expressions is not None and faces:
+            shown = self._expressions(picture, [face.id for face in faces], smooth, time)
+            faces = [replace(face, expression=each) for face, each in zip(faces, shown, strict=True)]
         if self._places is not None:
             faces = self._places(faces, time)
         faces.sort(key=_area, reverse=True)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fkp_live.topology import N_POINTS
-from fkp_live.types import Face, FloatArray, FrameResult, Measures, Pose
+from fkp_live.types import EXPRESSIONS, Expression, Face, FloatArray, FrameResult, Measures, Pose
 
 SCHEMA = "fkp-live/1"
 # Key of the header in the metadata of a Parquet file: the JSON of a JSONL file's first line.
@@ -25,10 +25,17 @@ CSV_COLUMNS: tuple[str, ...] = (
     *("right_eye_open", "left_eye_open", "mouth_open", "blink"),
     *(f"raw_x_{i}" for i in range(N_POINTS)),
     *(f"raw_y_{i}" for i in range(N_POINTS)),
+    *("expression", *(f"expression_{name}" for name in EXPRESSIONS)),
 )
 
 # Whole numbers among the columns; ``timestamp`` is float64, all others float32.
-WHOLE_COLUMNS = {"frame": "int32", "face_id": "int32", "success": "int8", "blink": "int8"}
+WHOLE_COLUMNS = {
+    "frame": "int32",
+    "face_id": "int32",
+    "success": "int8",
+    "blink": "int8",
+    "expression": "int8",
+}
 # Where in a row of `CSV_COLUMNS` what belongs together is.
 _PLACE = {name: place for place, name in enumerate(CSV_COLUMNS)}
 HEAD = slice(0, 5)
@@ -38,6 +45,7 @@ SCORE = _PLACE["score"]
 BOX = slice(_PLACE["box_x0"], _PLACE["box_x0"] + 4)
 MEASURES = slice(_PLACE["right_eye_open"], _PLACE["blink"] + 1)
 RAW = slice(_PLACE["raw_x_0"], _PLACE["raw_x_0"] + 2 * N_POINTS)
+EXPRESSION = slice(_PLACE["expression"], _PLACE["expression"] + 1 + len(EXPRESSIONS))
 
 # Decimals that recordings keep: of pixels, of confidence and openness, of angles, of seconds.
 PIXEL_DECIMALS, SHARE_DECIMALS, ANGLE_DECIMALS, TIME_DECIMALS = 2, 3, 4, 6
@@ -76,6 +84,7 @@ def as_recorded(face: Face) -> Face:
         face.raw,
         pose,
         m,
+        face.expression,
     )
 
 
@@ -109,3 +118,21 @@ def _fill(row: NDArray[np.float64], face: Face) -> None:
         row[MEASURES] = [*(round(float(value), SHARE_DECIMALS) for value in openness), m.blink]
     if face.raw is not None:
         row[RAW] = rounded(face.raw, PIXEL_DECIMALS).T.ravel()
+    if face.expression is not None:
+        row[EXPRESSION] = expression_cells(face.expression)
+
+
+def expression_cells(shown: Expression) -> list[float]:
+    """Number of the label in `EXPRESSIONS`, and the probabilities, as tables have them."""
+    shares = rounded(shown.probabilities, SHARE_DECIMALS).tolist()
+    return [EXPRESSIONS.index(shown.label), *(round(share, SHARE_DECIMALS) for share in shares)]
+
+
+def expression_of_cells(cells: NDArray[np.float64]) -> Expression | None:
+    """What `expression_cells` gave; None of empty cells. ValueError where they are no expression."""
+    if np.isnan(cells).all():
+        return None
+    label = float(cells[0])
+    if not (label.is_integer() and 0 <= label < len(EXPRESSIONS)):
+        raise ValueError(f"expression is {label:g}, expected a whole number from 0 to {len(EXPRESSIONS) - 1}")
+    return Expression(cells[1:].astype(np.float32), EXPRESSIONS[int(label)])

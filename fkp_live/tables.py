@@ -121,8 +121,8 @@ class _Pandas:
 
     def _typed(self, table: Any) -> Any:
         kinds = {name: kind for name, kind in WHOLE_COLUMNS.items() if name in table}
-        if "blink" in kinds:
-            kinds["blink"] = "Int8"
+        # Nullable ones: rows without a face have neither.
+        kinds |= {name: "Int8" for name in ("blink", "expression") if name in kinds}
         kinds |= {name: "float32" for name in CSV_COLUMNS if name in table and name not in WHOLE_COLUMNS}
         # A copy, because adding a column to a table of many parts warns of its slowness.
         return table.astype(kinds | {"timestamp": "float64"}).copy()

@@ -149,6 +149,38 @@ class Measures:
     eyes_open: float
 
 
+# What `Expression.probabilities` are of, in its order.
+EXPRESSIONS = ("neutral", "happy", "surprised", "sad", "angry", "disgusted", "afraid")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expression:
+    """What a face looks like to people who judge photographs; not what the person feels.
+
+    Attributes
+    ----------
+    probabilities : (7,) float32, of `EXPRESSIONS`; their sum is 1
+    label : the expression shown; in a stream it is steady, so it may lag behind the probabilities for half a second
+    logits : (7,) float32, the network's own answer, before the person's neutral face was taken off; None in recordings
+    """
+
+    probabilities: FloatArray
+    label: str
+    logits: FloatArray | None = field(default=None, repr=False)
+
+    @property
+    def confidence(self) -> float:
+        """Probability of the label, in [0, 1]."""
+        return float(self.probabilities[EXPRESSIONS.index(self.label)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """As one object of JSONL."""
+        shares = {
+            name: _rounded(share, 3) for name, share in zip(EXPRESSIONS, self.probabilities, strict=True)
+        }
+        return {"label": self.label, "confidence": _rounded(self.confidence, 3), "probabilities": shares}
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Face:
     """One face of one frame.
@@ -162,6 +194,7 @@ class Face:
     id : number of the track, or of the place (`PipelineOptions.id_order`); None where nothing is tracked
     raw : (68, 2) float32, the points before smoothing
     pose, measures : head pose and openness of eyes and mouth, None where not computed
+    expression : what the face shows, None where it was not asked for
     """
 
     points: FloatArray
@@ -172,6 +205,7 @@ class Face:
     raw: FloatArray | None = None
     pose: Pose | None = None
     measures: Measures | None = None
+    expression: Expression | None = None
 
     def __repr__(self) -> str:
         x0, y0, x1, y1 = (round(side) for side in self.box.tolist())
@@ -200,6 +234,8 @@ class Face:
             openness["mouth_open"] = m.mouth_open
             result["measures"] = {name: _rounded(value, 3) for name, value in openness.items()}
             result["measures"]["blink"] = bool(m.blink)
+        if self.expression is not None:
+            result["expression"] = self.expression.to_dict()
         return result
 
 

@@ -42,6 +42,12 @@ def add_face_options(made: argparse.ArgumentParser) -> None:
         help="ids in the order in which faces appear, or by place from left to right for people who sit side by side: "
         "a place keeps its number when it is left; a new one between others shifts those to its right",
     )
+    group.add_argument(
+        "--expression",
+        action=argparse.BooleanOptionalAction,
+        default=_DEFAULT.expression,
+        help="what each face shows: neutral, happy, surprised, sad, angry, disgusted, afraid (docs/expression.md)",
+    )
 
 
 def add_inference_options(made: argparse.ArgumentParser) -> argparse._ArgumentGroup:

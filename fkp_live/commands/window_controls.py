@@ -15,6 +15,7 @@ def controls(source: Source, pipeline: Pipeline, recorder: Recording) -> Control
     return Controls(
         recorder,
         smooth=lambda steps: smooth(pipeline, steps),
+        neutral=lambda: neutral(pipeline),
         # A source that can lose its device says so in `state`.
         status=lambda: getattr(source, "state", ""),
     )
@@ -27,6 +28,13 @@ def smooth(pipeline: Pipeline, steps: int) -> str:
     if level != pipeline.options.smooth:
         pipeline.set_smoothing(level)
     return f"smoothing {level}"
+
+
+def neutral(pipeline: Pipeline) -> str:
+    """Take what faces show now as their neutral face; the words to show."""
+    if not pipeline.options.expression:
+        return "a neutral face needs --expression"
+    return "this is your neutral face" if pipeline.set_neutral() else "there is no face now"
 
 
 def mirrored_at_first(source: int | str | None, *, mirror: bool) -> bool:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fkp_live.display.canvas import DOTTED, FAR, Canvas, Colour, stroke_width
 from fkp_live.display.text import text_width
 from fkp_live.topology import CONTOURS, NOSE_TIP
-from fkp_live.types import FloatArray, Measures, Pose
+from fkp_live.types import Expression, FloatArray, Measures, Pose
 
 DARK: Colour = (24, 20, 16)
 # So dark that the plates of texts on it do not show.
@@ -75,6 +75,15 @@ def paint_id(canvas: Canvas, number: int, box: Box, size: float, colour: Colour,
     """The number of a track above the box."""
     height = _label_height(canvas, size / 10, scale)
     canvas.text(f"#{number}", box[0], round(box[1] - 1.7 * height), height, colour)
+
+
+def paint_expression(
+    canvas: Canvas, shown: Expression, box: Box, size: float, colour: Colour, scale: float
+) -> None:
+    """The label above the box, at its right end, where the id of the track is not."""
+    height = _label_height(canvas, size / 10, scale)
+    left = max(box[2] - text_width(shown.label, height), 0)
+    canvas.text(shown.label, left, round(box[1] - 1.7 * height), height, colour)
 
 
 def paint_pose(canvas: Canvas, points: FloatArray, pose: Pose, size: float, scale: float) -> None:

@@ -126,6 +126,8 @@ def draw(
             layers.paint_pose(canvas, face.points, face.pose, size, scale)
         if ids and face.id is not None:
             layers.paint_id(canvas, face.id, around, size, colour, scale)
+        if ids and face.expression is not None:
+            layers.paint_expression(canvas, face.expression, around, size, colour, scale)
         if measures and face.measures is not None:
             layers.paint_measures(canvas, face.measures, around, size, colour, scale)
     if hud is not None:

@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from fkp_live.errors import ModelError
+from fkp_live.topology import N_POINTS
+from fkp_live.types import EXPRESSIONS
 
-LANDMARKS, DETECTOR = "fkp-landmarks/1", "fkp-detector/1"
+LANDMARKS, DETECTOR, EXPRESSION = "fkp-landmarks/1", "fkp-detector/1", "fkp-expression/1"
+SCHEMAS = (LANDMARKS, DETECTOR, EXPRESSION)
 METADATA_PREFIX = "fkp."
 # Crops beyond these are a damaged file: at 9,000 px a batch of two takes 2 GB.
 _MAX_SIZE, _MAX_MARGIN = 1024, 10
 _LONGEST_NAME = 100
+_MAX_NUMBER = 1e6
 
 
 def read_metadata(path: Path, ort: Any) -> dict[str, Any]:
@@ -35,9 +39,12 @@ def read_metadata(path: Path, ort: Any) -> dict[str, Any]:
             except (ValueError, RecursionError):
                 raise ModelError(f"{path}: the metadata {key} is not JSON: {value[:60]!r}.", hint) from None
     schema = metadata.get("schema")
-    if schema not in (LANDMARKS, DETECTOR):
+    if schema not in SCHEMAS:
         found = "no metadata fkp.schema" if schema is None else f"fkp.schema {reprlib.repr(schema)}"
-        raise ModelError(f"{path} is an ONNX model with {found}; expected {LANDMARKS} or {DETECTOR}.", hint)
+        raise ModelError(
+            f"{path} is an ONNX model with {found}; expected {', '.join(SCHEMAS[:-1])} or {SCHEMAS[-1]}.",
+            hint,
+        )
     inputs = [value.name for value in ort.get_inputs()]
     outputs = [value.name for value in ort.get_outputs()]
     for what, is_right, expected in _expectations(metadata, inputs, outputs):
@@ -66,10 +73,19 @@ def _expectations(
         # Printed to terminals and drawn on pictures.
         ("name", is_name, f"at most {_LONGEST_NAME} printable characters"),
         ("input", all(image.get(key) == value for key, value in as_fed.items()), json.dumps(as_fed)),
-        ("input.name", [image.get("name")] == inputs, f"the graph's only input, {reprlib.repr(inputs)}"),
     ]
-    if metadata["schema"] == LANDMARKS:
-        names: tuple[str, ...] = ("points", "confidence")
+    if metadata["schema"] == EXPRESSION:
+        named = [image.get("name"), points.get("name")]
+        checks.append(("input.name", named == inputs, f"with points.name {reprlib.repr(inputs)}"))
+    else:
+        checks.append(
+            ("input.name", [image.get("name")] == inputs, f"the graph's only input, {reprlib.repr(inputs)}")
+        )
+    if metadata["schema"] == EXPRESSION:
+        names: tuple[str, ...] = ("logits",)
+        checks += _expression_checks(metadata, image, crop, output)
+    elif metadata["schema"] == LANDMARKS:
+        names = ("points", "confidence")
         size = image.get("size")
         checks += [
             (
@@ -101,3 +117,39 @@ def _expectations(
             )
         )
     return checks
+
+
+def _expression_checks(
+    metadata: Mapping[str, Any], image: Mapping[str, Any], crop: Mapping[str, Any], output: Mapping[str, Any]
+) -> list[tuple[str, bool, str]]:
+    """The checks that the schema of expressions adds."""
+    size = image.get("size")
+    is_size = isinstance(size, int) and not isinstance(size, bool) and 16 <= size <= _MAX_SIZE
+    return [
+        ("input.size", is_size, f"side of the crop in pixels, at least 16, at most {_MAX_SIZE}"),
+        (
+            "crop",
+            crop.get("kind") == "similarity" and _are_numbers(crop.get("template"), N_POINTS, 2),
+            "kind similarity and a template of 68 pairs of numbers",
+        ),
+        ("output.classes", output.get("classes") == [*EXPRESSIONS], json.dumps(EXPRESSIONS)),
+        (
+            "neutral",
+            _are_numbers([metadata.get("neutral")], 1, len(EXPRESSIONS)),
+            f"{len(EXPRESSIONS)} numbers",
+        ),
+    ]
+
+
+def _are_numbers(value: Any, rows: int, columns: int) -> bool:
+    """Whether a value is ``rows`` lists of ``columns`` finite numbers."""
+    return (
+        isinstance(value, list)
+        and len(value) == rows
+        and all(
+            isinstance(row, list)
+            and len(row) == columns
+            and all(type(one) in (int, float) and abs(one) < _MAX_NUMBER for one in row)
+            for row in value
+        )
+    )

@@ -8,6 +8,9 @@ from pathlib import Path
 from fkp_live.errors import ModelError
 from fkp_live.inference.providers import AUTO_ORDER, available_providers, has_vnni, listed_providers
 
+# Shipped models that are no landmark networks.
+_OTHERS = ("yunet", "fkp-expression")
+
 
 def models_dir() -> Path:
     """Folder of the shipped models: inside the installed package, or beside it in a checkout."""
@@ -26,7 +29,7 @@ def resolve_model(name_or_path: str | Path | None) -> Path:
     given = Path("fkp68" if name_or_path is None else name_or_path)
     is_name = given.suffix == "" and given.name == str(given)
     shipped = models_dir() / f"{given.name}.onnx"
-    names = sorted(path.stem for path in models_dir().glob("*.onnx") if path.stem != "yunet")
+    names = sorted(path.stem for path in models_dir().glob("*.onnx") if path.stem not in _OTHERS)
     hint = f"Shipped models: {', '.join(names) or 'none'}; or give the path of an .onnx file."
     try:
         if is_name and shipped.is_file():

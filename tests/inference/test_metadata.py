@@ -29,7 +29,8 @@ def test_a_foreign_model_is_refused_with_the_expected_schemas(tmp_path: Path) ->
     del model.metadata_props[:]
     onnx.save(model, str(tmp_path / "foreign.onnx"))
     with pytest.raises(
-        ModelError, match=r"no metadata fkp\.schema; expected fkp-landmarks/1 or fkp-detector/1"
+        ModelError,
+        match=r"no metadata fkp\.schema; expected fkp-landmarks/1, fkp-detector/1 or fkp-expression/1",
     ):
         open_session(tmp_path / "foreign.onnx", "cpu")
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from typing import TypeVar
 
 import torch
 from torch import nn
 
-from train.network.model import LandmarkNet
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def norm_pairs(model: nn.Module) -> Iterator[tuple[str, nn.Sequential, nn.Conv2d, nn.BatchNorm2d]]:
@@ -20,7 +21,7 @@ def norm_pairs(model: nn.Module) -> Iterator[tuple[str, nn.Sequential, nn.Conv2d
             yield name, block, convolution, block[1]
 
 
-def fold_batch_norms(model: LandmarkNet) -> LandmarkNet:
+def fold_batch_norms(model: Network) -> Network:
     """A copy in eval mode whose pairs are single convolutions."""
     folded = copy.deepcopy(model).eval()
     for _, block, convolution, norm in list(norm_pairs(folded)):

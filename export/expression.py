@@ -1,0 +1,230 @@
+"""`python -m export expression CHECKPOINT`: the expression network as a checked ONNX file with card and figures."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch.utils.flop_counter import FlopCounterMode
+
+from export.landmark import CHECKED_BATCHES, git_commit, sha256_of, strip_local_traces, write_metadata
+from export.ship import SHIPPED, staging_folder, write_sums
+from fkp_live.errors import ExitCode, FkpError, UsageError
+from fkp_live.inference.metadata import EXPRESSION
+from fkp_live.inference.session import open_session
+from fkp_live.sinks.files import check_output
+from fkp_live.types import EXPRESSIONS
+from train.arguments import is_plain_name, make_folder
+from train.expression.data import Labelled, load
+from train.expression.evaluation import answers, evaluate, report
+from train.expression.network import ExpressionNet, network_of, read_expression_checkpoint
+from train.network.norms import fold_batch_norms
+
+# Largest difference between the logits of torch and of onnxruntime.
+TOLERANCE = 0.01
+_LICENCE = "research and non-commercial use, as the labelled faces of RAF-DB and LFW; the code is MIT"
+_TEMPERATURES = np.exp(np.linspace(-1.0, 1.0, 81))
+
+_SPLIT = """
+All are training faces. A fifth of the persons of `faces` and a fifth of the pictures of `rafdb` were never trained on.
+The persons of `rafdb` are not known, so some may be on both sides. The sad and disgusted faces of one annotator,
+`jhamski`, are in neither half: others would not label them so.
+"""
+_LIMITS = """\
+- An expression is not a feeling: the network says what people who judge photographs would call a face, not what the
+  person in it feels.
+- `afraid` and `disgusted` are rare in the data, `angry` is mostly shouting in one of its sets: these three are wrong
+  most often.
+- Faces turned by more than about 40 degrees, small (under 40 px) or covered ones were rare in training.
+- Who looks sad or cross at rest is called so, unless the neutral face is known (docs/expression.md).
+- People who talk are often called surprised: their mouths are open.
+- Culture, age and sex of the people who labelled and of those shown are not balanced. Never use it to judge a person,
+  in hiring, schooling, policing or the like.
+"""
+
+
+def ship_expression(
+    checkpoint: Path, name: str, folder: Path, data: Path, kept: Path, *, overwrite: bool
+) -> None:
+    """Write ``name``.onnx, .md and .json into ``folder`` and bring SHA256SUMS up to date.
+
+    Parameters
+    ----------
+    data : folder that holds faces/ and rafdb/, to measure the figures
+    kept : crops and points of these, see `train.expression.data.load`
+
+    Raises
+    ------
+    UsageError, OutputError, InputError, ModelError
+    """
+    if not is_plain_name(name):
+        raise UsageError(f"--name '{name}' is not a file name", "Use letters, digits, dots, - and _.")
+    make_folder(folder)
+    for suffix in SHIPPED:
+        check_output(folder / f"{name}{suffix}", overwrite=overwrite, inputs=[checkpoint])
+    content = read_expression_checkpoint(checkpoint)
+    net, faces = network_of(content), load(data, kept)
+    net.temperature.fill_(best_temperature(net, faces))
+    figures = evaluate(net, faces)
+    training = {key: content[key] for key in ("recipe", "epoch", "trained_on", "init")}
+    headline = {
+        source: {key: found["ways"]["network"][key] for key in ("accuracy", "macro_f1")}
+        for source, found in figures.items()
+    }
+    with staging_folder(folder) as staging:
+        target = staging / f"{name}.onnx"
+        difference = export_onnx(net, target, metadata(net, name, training, headline, faces))
+        facts = {"name": name, "sha256": sha256_of(target), "training": training, "figures": figures}
+        target.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n")
+        target.with_suffix(".md").write_text(card(name, target, net, training, figures))
+        write_sums(folder, staging)
+    print(f"logits differ from torch's by {difference:.5f} at most", file=sys.stderr)
+    print(folder / f"{name}.onnx")
+
+
+def best_temperature(net: ExpressionNet, faces: Labelled) -> float:
+    """The divisor of the logits that makes probabilities fit best on the held-out faces (C. Guo et al., ICML 2017)."""
+    chosen = np.flatnonzero(faces.held)
+    logits, truth = answers(net, faces, chosen)[0], faces.labels[chosen]
+
+    def loss(temperature: float) -> float:
+        scaled = logits / temperature
+        scaled = scaled - scaled.max(1, keepdims=True)
+        return float(np.mean(np.log(np.exp(scaled).sum(1)) - scaled[np.arange(len(truth)), truth]))
+
+    return float(net.temperature) * float(min(_TEMPERATURES, key=loss))
+
+
+def average_neutral(net: ExpressionNet, faces: Labelled) -> NDArray[np.float32]:
+    """(7,): the mean logits of neutral training faces."""
+    chosen = np.flatnonzero(faces.training & (faces.labels == EXPRESSIONS.index("neutral")))
+    return np.asarray(answers(net, faces, chosen)[0].mean(0), np.float32)
+
+
+def metadata(
+    net: ExpressionNet, name: str, training: dict[str, Any], figures: dict[str, Any], faces: Labelled
+) -> dict[str, Any]:
+    """Metadata of the file, by key without the ``fkp.`` prefix."""
+    return {
+        "schema": EXPRESSION,
+        "name": name,
+        "input": {
+            "name": "image",
+            "layout": "NCHW",
+            "dtype": "float32",
+            "color": "BGR",
+            "size": net.size,
+            "mean": [0.0, 0.0, 0.0],
+            "std": [1.0, 1.0, 1.0],
+        },
+        "points": {"name": "points", "markup": "ibug68", "count": 68, "unit": "crop pixels"},
+        "crop": {"kind": "similarity", "template": np.round(net.template.numpy(), 4).astype(float).tolist()},
+        "output": {"logits": "logits", "classes": list(EXPRESSIONS)},
+        "neutral": np.round(average_neutral(net, faces), 4).astype(float).tolist(),
+        "training": training,
+        "figures": figures,
+        "licence": _LICENCE,
+        "git_commit": git_commit(),
+    }
+
+
+def export_onnx(net: ExpressionNet, path: Path, meta: dict[str, Any]) -> float:
+    """Write the network with its metadata and check it; returns the largest difference from torch's logits.
+
+    Raises
+    ------
+    FkpError
+        The difference is above `TOLERANCE`; no file is left.
+    """
+    batch = torch.export.Dim("batch")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        program = torch.onnx.export(
+            fold_batch_norms(net),
+            (torch.zeros(2, 3, net.size, net.size), torch.zeros(2, 68, 2)),
+            input_names=["image", "points"],
+            output_names=["logits"],
+            dynamic_shapes=({0: batch}, {0: batch}),
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    graph = program.model_proto
+    strip_local_traces(graph)
+    write_metadata(graph, meta)
+    onnx.checker.check_model(graph, full_check=True)
+    onnx.save(graph, str(path))
+    difference = _difference(net, path)
+    # NaN is not an allowed difference.
+    if not difference <= TOLERANCE:
+        path.unlink()
+        raise FkpError(
+            f"the exported network's logits differ from torch's by {difference:.4f}, at most {TOLERANCE} expected",
+            "Nothing was written; this is a fault of the exporter or of its versions of torch and onnx.",
+            ExitCode.FAILURE,
+        )
+    return difference
+
+
+def _difference(net: ExpressionNet, path: Path) -> float:
+    session, rng, worst = open_session(path, "cpu"), np.random.default_rng(0), 0.0
+    for batch in CHECKED_BATCHES:
+        crops = rng.uniform(0.0, 255.0, (batch, 3, net.size, net.size)).astype(np.float32)
+        points = net.template.numpy() + rng.normal(0.0, 2.0, (batch, 68, 2)).astype(np.float32)
+        with torch.no_grad():
+            expected = net.eval()(torch.from_numpy(crops), torch.from_numpy(points)).numpy()
+        worst = max(worst, float(np.abs(session.run({"image": crops, "points": points})[0] - expected).max()))
+    return worst
+
+
+def count_macs(net: ExpressionNet) -> int:
+    """Multiply-accumulates of one face in convolutions and linear layers."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        net.eval()(torch.zeros(1, 3, net.size, net.size), torch.zeros(1, 68, 2))
+    flops = counter.get_flop_counts()["Global"]
+    return sum(flops[op] for op in (torch.ops.aten.convolution, torch.ops.aten.addmm)) // 2
+
+
+def card(name: str, path: Path, net: ExpressionNet, training: dict[str, Any], figures: dict[str, Any]) -> str:
+    """The model card as Markdown."""
+    counts = [
+        f"- {source}: {sum(numbers):,} faces ("
+        + ", ".join(f"{count} {word}" for word, count in zip(EXPRESSIONS, numbers, strict=True))
+        + ")"
+        for source, numbers in training["trained_on"].items()
+    ]
+    first = training["init"]
+    batches = " and ".join(map(str, CHECKED_BATCHES))
+    parts = [
+        f"# {name}\n",
+        f"What a face shows ({', '.join(EXPRESSIONS)}), from one aligned crop and the 68 points.\n",
+        f"- input: {net.size}x{net.size} BGR, 0..255, aligned by a similarity of the points to the file's template;",
+        "  and the points in pixels of that crop",
+        f"- size: {count_macs(net) / 1e6:.1f} million multiply-accumulates, "
+        f"{sum(p.numel() for p in net.parameters()) / 1e6:.2f} million parameters",
+        f"- file: {path.name}, {path.stat().st_size:,} bytes, SHA-256 {sha256_of(path)}",
+        f"- recipe: train/recipes/expression.toml, {training['epoch']} epochs, seed {training['recipe']['seed']}",
+        f"- first weights: {first['name']}, SHA-256 {first['sha256']}",
+        f"- checked: onnxruntime against torch at batch sizes {batches}, limit {TOLERANCE}\n",
+        "## Data\n",
+        *counts,
+        _SPLIT,
+        f"Licence: {_LICENCE}.\n",
+        "## Limits\n",
+        _LIMITS,
+        "## Figures\n",
+        f"By `python -m export expression CHECKPOINT --name {name} --data DIR`, on held-out faces.",
+        "The temperature of the probabilities (one number) was chosen on them, and train/recipes/expression.toml was",
+        "compared with simpler recipes on them.\n",
+        report(figures),
+    ]
+    return "\n".join(parts) + "\n"

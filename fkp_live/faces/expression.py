@@ -1,0 +1,129 @@
+"""Expressions: what faces show, by a network on aligned crops and points, relative to each person's neutral face.
+
+A face at rest may look sad or cross to people and to the network alike. So whatever is known of a person's neutral face
+is taken off: ``logits - share * (neutral's logits - those of the average neutral face)``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fkp_live import geometry
+from fkp_live.geometry import Matrix
+from fkp_live.inference.metadata import EXPRESSION
+from fkp_live.inference.session import Session
+from fkp_live.types import EXPRESSIONS, Expression, FloatArray, Image, Picture
+
+# How much of a neutral face that was given is taken off, and of one that was learnt: see docs/expression.md.
+GIVEN_SHARE, LEARNT_SHARE = 0.75, 0.5
+
+
+class ExpressionNetwork:
+    """A network of schema ``fkp-expression/1``. Several threads may use it and take turns.
+
+    Parameters
+    ----------
+    session : an open expression model
+
+    Raises
+    ------
+    ModelError
+        If the session holds another kind of model.
+    """
+
+    def __init__(self, session: Session) -> None:
+        session.require(EXPRESSION)
+        metadata = session.metadata
+        self._session = session
+        self._names = (metadata["input"]["name"], metadata["points"]["name"])
+        self._output = (metadata["output"]["logits"],)
+        self._size = int(metadata["input"]["size"])
+        self._template = np.array(metadata["crop"]["template"], np.float64)
+        # (7,) float32: the mean logits of neutral faces.
+        self.neutral = np.array(metadata["neutral"], np.float32)
+        self._lock = threading.Lock()
+
+    def __call__(self, picture: Picture, points: Sequence[FloatArray]) -> FloatArray:
+        """Logits (N, 7) of `EXPRESSIONS` for the faces with these points (68, 2) of a picture, in one batch."""
+        count, size = len(points), self._size
+        if not count:
+            return np.empty((0, len(EXPRESSIONS)), np.float32)
+        matrices = [similarity(each, self._template) for each in points]
+        crops = np.empty((count, 3, size, size), np.float32)
+        for crop, matrix in zip(crops, matrices, strict=True):
+            for target, plane in zip(crop, cv2.split(aligned(picture, matrix, size)), strict=True):
+                target[...] = plane
+        placed = geometry.apply(np.stack(matrices), np.stack(points))
+        with self._lock:
+            (logits,) = self._session.run({self._names[0]: crops, self._names[1]: placed}, self._output)
+        return logits
+
+
+def similarity(points: ArrayLike, template: NDArray[np.float64]) -> Matrix:
+    """The (2, 3) shift, turn and scale that brings points (68, 2) nearest to a template, in the least-squares sense."""
+    points = np.asarray(points, np.float64)
+    here, there = points.mean(0), template.mean(0)
+    a, b = points - here, template - there
+    size = max(float((a * a).sum()), 1e-9)
+    cos = float((a * b).sum()) / size
+    sin = float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()) / size
+    linear = np.array([[cos, -sin], [sin, cos]])
+    return np.concatenate([linear, (there - linear @ here)[:, None]], 1)
+
+
+def aligned(picture: Picture, matrix: Matrix, size: int) -> Image:
+    """The (size, size, 3) crop under a similarity; beyond the picture its border is repeated."""
+    crop = picture.warp(matrix, size)
+    width, height = picture.size
+    (a, b, x), (c, d, y) = geometry.invert(matrix).tolist()
+    last = size - 1
+    left, right = x + last * (min(a, 0) + min(b, 0)), x + last * (max(a, 0) + max(b, 0))
+    top, bottom = y + last * (min(c, 0) + min(d, 0)), y + last * (max(c, 0) + max(d, 0))
+    if left >= 0 and top >= 0 and right <= width - 1 and bottom <= height - 1:
+        return crop
+    # Each pixel of the crop that lies beyond takes the one where the nearest pixel of the picture is. A pixel of the
+    # crop inside the border, because the outermost are mixed with what lies beyond.
+    v, u = np.mgrid[:size, :size].astype(np.float64)
+    inset = min(1.0 / max(geometry.scale_of(matrix), 1e-6), (width - 1) / 2, (height - 1) / 2)
+    seen_x = (a * u + b * v + x).clip(inset, width - 1 - inset)
+    seen_y = (c * u + d * v + y).clip(inset, height - 1 - inset)
+    (a, b, x), (c, d, y) = matrix.tolist()
+    columns = np.rint(a * seen_x + b * seen_y + x).clip(0, last).astype(int)
+    rows = np.rint(c * seen_x + d * seen_y + y).clip(0, last).astype(int)
+    return crop[rows, columns]
+
+
+def probabilities(logits: FloatArray) -> FloatArray:
+    """Softmax over the last axis."""
+    power = np.exp(logits - logits.max(-1, keepdims=True))
+    return np.asarray(power / power.sum(-1, keepdims=True), np.float32)
+
+
+def expression_of(logits: FloatArray) -> Expression:
+    """The expression with these logits (7,), of a person whose neutral face is not known."""
+    shares = probabilities(logits)
+    return Expression(shares, EXPRESSIONS[int(shares.argmax())], logits)
+
+
+def relative(expression: Expression, neutral: Expression, average: FloatArray) -> Expression:
+    """An expression seen against the same person's neutral face.
+
+    Parameters
+    ----------
+    neutral : of another picture of the person, with a neutral face
+    average : `ExpressionNetwork.neutral`
+
+    Raises
+    ------
+    ValueError
+        If one of them is of a recording, without logits.
+    """
+    if expression.logits is None or neutral.logits is None:
+        raise ValueError("an expression of a recording has no logits, so nothing can be taken off it")
+    shares = probabilities(expression.logits - GIVEN_SHARE * (neutral.logits - average))
+    return Expression(shares, EXPRESSIONS[int(shares.argmax())], expression.logits)

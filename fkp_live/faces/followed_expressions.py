@@ -1,0 +1,128 @@
+"""Expressions of followed faces: each relative to the person's own neutral face, and steady over time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fkp_live.faces.expression import GIVEN_SHARE, LEARNT_SHARE, ExpressionNetwork, probabilities
+from fkp_live.types import EXPRESSIONS, Expression, FloatArray, Picture
+
+# Seconds between two runs of the network on a face: expressions last longer, and runs cost time.
+_EVERY = 0.16
+# Probabilities follow with this time constant, in seconds.
+_FOLLOW_SECONDS = 0.4
+# A label stays this long, in seconds, and then gives way to one that leads by the first margin; at once by the second.
+_LEAST_SECONDS, _LEAD, _CHANGED = 0.5, 0.15, 0.6
+# Frames count for the usual face by the probability that they are neutral, and a little all the same: who is never
+# neutral to the network looks usual too. The mean takes as long as the second number to be half known, and forgets
+# with the third, all in seconds of neutral face.
+_LEAST_WEIGHT, _HALF_KNOWN, _FORGET = 0.05, 4.0, 60.0
+# No usual face is further from the average than this, in logits: who laughs through a whole film laughs.
+_FURTHEST = 1.5
+
+
+@dataclass(slots=True)
+class _State:
+    """What is known of a face: of its usual look, and of the last frames."""
+
+    logits: FloatArray
+    time: float
+    shares: FloatArray
+    label: int
+    since: float
+    mean: FloatArray = field(default_factory=lambda: np.zeros(len(EXPRESSIONS), np.float32))
+    weight: float = 0.0
+    given: FloatArray | None = None
+
+
+class FollowedExpressions:
+    """The expressions of the faces of a stream, by the numbers of their tracks.
+
+    Parameters
+    ----------
+    network : shared with other streams if you like
+    """
+
+    def __init__(self, network: ExpressionNetwork) -> None:
+        self._network = network
+        self._states: dict[int, _State] = {}
+
+    def __call__(
+        self, picture: Picture, numbers: Sequence[int], points: Sequence[FloatArray], time: float
+    ) -> list[Expression]:
+        """The expressions of the faces in a picture at ``time`` (seconds), by number of the track and points."""
+        due = [place for place, number in enumerate(numbers) if self._is_due(number, time)]
+        found = self._network(picture, [points[place] for place in due])
+        for place, logits in zip(due, found, strict=True):
+            self._see(numbers[place], logits, time)
+        return [self._shown(self._states[number]) for number in numbers]
+
+    def set_neutral(self, number: int | None = None) -> list[int]:
+        """Take what faces show now as their neutral face, from now on; all faces, or one. Returns their numbers."""
+        chosen = [n for n in self._states if number is None or n == number]
+        for each in chosen:
+            state = self._states[each]
+            state.given = state.logits
+            self._settle(state, self._relative(state, state.logits), state.time)
+        return chosen
+
+    def forget(self, number: int) -> None:
+        """Drop the state of a track that has ended."""
+        self._states.pop(number, None)
+
+    def reset(self) -> None:
+        """Drop the state of every track."""
+        self._states.clear()
+
+    def _is_due(self, number: int, time: float) -> bool:
+        state = self._states.get(number)
+        return state is None or not 0 <= time - state.time < _EVERY
+
+    def _see(self, number: int, logits: FloatArray, time: float) -> None:
+        state = self._states.get(number)
+        if state is None:
+            state = _State(logits, time, probabilities(logits), int(logits.argmax()), time)
+            self._states[number] = state
+            return
+        step = min(max(time - state.time, 0.0), 1.0)
+        state.time = time
+        share = 1.0 - math.exp(-step / _FOLLOW_SECONDS)
+        # A short mean of logits too, which `set_neutral` takes: one frame may be a blink.
+        state.logits = state.logits + share * (logits - state.logits)
+        seen = self._relative(state, logits)
+        state.shares = state.shares + share * (seen - state.shares)
+        self._learn(state, logits, float(seen[0]), step)
+        self._choose(state, time)
+
+    def _relative(self, state: _State, logits: FloatArray) -> FloatArray:
+        """Probabilities of logits, relative to what is known of the person's neutral face."""
+        if state.given is not None:
+            off, share = state.given - self._network.neutral, GIVEN_SHARE
+        else:
+            off = (state.mean - self._network.neutral).clip(-_FURTHEST, _FURTHEST)
+            share = LEARNT_SHARE * state.weight / (state.weight + _HALF_KNOWN)
+        return probabilities(logits - share * off)
+
+    def _learn(self, state: _State, logits: FloatArray, neutral: float, step: float) -> None:
+        gained = step * (_LEAST_WEIGHT + neutral)
+        if gained > 0:
+            state.weight += gained
+            state.mean = state.mean + gained / state.weight * (logits - state.mean)
+            state.weight = min(state.weight, _FORGET)
+
+    def _choose(self, state: _State, time: float) -> None:
+        best = int(state.shares.argmax())
+        lead = float(state.shares[best] - state.shares[state.label])
+        rested = time - state.since >= _LEAST_SECONDS
+        if lead > _CHANGED or (rested and lead > _LEAD):
+            state.label, state.since = best, time
+
+    def _settle(self, state: _State, shares: FloatArray, time: float) -> None:
+        state.shares, state.label, state.since = shares, int(shares.argmax()), time
+
+    def _shown(self, state: _State) -> Expression:
+        return Expression(state.shares, EXPRESSIONS[state.label], state.logits)

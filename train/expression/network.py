@@ -1,0 +1,103 @@
+"""The expression network: the trunk of a landmark network on an aligned crop, and the 68 points beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fkp_live.errors import ModelError
+from fkp_live.types import EXPRESSIONS
+from train.network.initial import initial_network
+from train.network.model import LandmarkNet
+from train.options import ModelOptions
+
+_WRITTEN_BY_FIT = "Expected a .pt file written by `python -m train expression`."
+
+
+class ExpressionNet(nn.Module):
+    """Crops (N, 3, S, S) float 0..255 BGR and points (N, 68, 2) in crop pixels -> logits (N, 7) of `EXPRESSIONS`.
+
+    Two more heads, one on the crop and one on the points alone, are trained beside the first: each part then learns
+    what it can, and the evaluation compares them. They are not exported.
+
+    Parameters
+    ----------
+    landmarks : its trunk is taken over, weights included
+    template : (68, 2) points in crop pixels that faces are aligned to
+    spread : (68, 2) standard deviation of aligned points, in crop pixels
+    size : side of the crop in pixels
+    """
+
+    def __init__(self, landmarks: LandmarkNet, template: Tensor, spread: Tensor, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.options = landmarks.options
+        self.body = nn.Sequential(landmarks.stem, landmarks.stage4, landmarks.stage8, landmarks.stage16)
+        deepest, classes = landmarks.options.channels[3], len(EXPRESSIONS)
+        self.shape = nn.Sequential(
+            nn.Linear(136, 96), nn.ReLU(), nn.Dropout(0.2), nn.Linear(96, 64), nn.ReLU()
+        )
+        self.drop = nn.Dropout(0.4)
+        self.head = nn.Linear(deepest + 64, classes)
+        self.crop_head = nn.Linear(deepest, classes)
+        self.shape_head = nn.Linear(64, classes)
+        self.template: Tensor
+        self.spread: Tensor
+        self.temperature: Tensor
+        self.register_buffer("template", template)
+        self.register_buffer("spread", spread)
+        self.register_buffer("temperature", torch.ones(()))
+
+    def heads(self, image: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (N, 7) of both together, of the crop alone, and of the points alone."""
+        features = self.body(evened(image)).mean((2, 3))
+        shape = self.shape(((points - self.template) / self.spread).flatten(1))
+        both = self.head(self.drop(torch.cat([features, shape], 1)))
+        return both, self.crop_head(self.drop(features)), self.shape_head(shape)
+
+    def forward(self, image: Tensor, points: Tensor) -> Tensor:
+        return self.heads(image, points)[0] / self.temperature
+
+
+def evened(image: Tensor) -> Tensor:
+    """Crops (N, 3, S, S) 0..255 with mean 0 and deviation about 1 each: light and contrast do not count."""
+    image = image / 255.0
+    mean = image.mean((1, 2, 3), keepdim=True)
+    deviation = (image - mean).square().mean((1, 2, 3), keepdim=True).sqrt() + 0.05
+    return (image - mean) / deviation
+
+
+def new_network(first: Path, crops: Tensor, template: Tensor, spread: Tensor) -> ExpressionNet:
+    """A network with the trunk of a landmark network; ``crops`` (N, 3, S, S) 0..255 settle its batch norms."""
+    landmarks = initial_network(first, evened(crops) * 64.0 + 127.5)
+    return ExpressionNet(landmarks, template, spread, crops.shape[-1])
+
+
+def network_of(content: dict[str, Any]) -> ExpressionNet:
+    """The network of a checkpoint's content, in eval mode, with its averaged weights."""
+    trunk = LandmarkNet(ModelOptions(**content["options"]))
+    net = ExpressionNet(trunk, torch.zeros(68, 2), torch.ones(68, 2), content["recipe"]["size"])
+    net.load_state_dict(content.get("ema") or content["model"])
+    return net.eval()
+
+
+def read_expression_checkpoint(path: Path) -> dict[str, Any]:
+    """Content of a checkpoint of `python -m train expression`.
+
+    Raises
+    ------
+    ModelError
+        The file is missing, damaged or of another kind.
+    """
+    if not path.is_file():
+        raise ModelError(f"no checkpoint at {path}", _WRITTEN_BY_FIT)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise ModelError(f"{path} is damaged or is not a checkpoint", _WRITTEN_BY_FIT) from error
+    if not isinstance(content, dict) or content.get("kind") != "expression":
+        raise ModelError(f"{path} holds no expression network", _WRITTEN_BY_FIT)
+    return content
