@@ -3,7 +3,7 @@
 The measures are those of Emotrics (D. L. Guarin et al., "Toward an Automatic System for Computer-Aided Assessment in
 Facial Palsy", 2020, https://doi.org/10.1089/fpsam.2019.29000.gua) and the facial asymmetry index of dynaface
 (https://github.com/jeffheaton/dynaface), in code of our own. "Left" and "right" are the person's own. Give raw points:
-smoothing delays a movement, and an average with the mirrored picture removes the difference that is to be measured.
+smoothing hides part of a movement that has just begun. How much of a true asymmetry is found: docs/symmetry.md.
 """
 
 from __future__ import annotations
