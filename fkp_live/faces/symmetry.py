@@ -1,7 +1,7 @@
 """Clinical measures of the face's two sides from the 68 points, and how far the sides differ.
 
-The measures are those of Emotrics (D. L. Guarin et al., "Toward an Automatic System for Computer-Aided Assessment in
-Facial Palsy", 2020, https://doi.org/10.1089/fpsam.2019.29000.gua) and the facial asymmetry index of dynaface
+The measures are those of Emotrics (D. L. Guarin et al., "A Machine Learning Approach for Automated Facial
+Measurements in Facial Palsy", 2018) and the facial asymmetry index of dynaface
 (https://github.com/jeffheaton/dynaface), in code of our own. "Left" and "right" are the person's own. Give raw points:
 smoothing hides part of a movement that has just begun. How much of a true asymmetry is found: docs/symmetry.md.
 """
