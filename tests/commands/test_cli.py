@@ -207,6 +207,7 @@ def test_the_header_of_a_recording_holds_the_options_that_shape_it() -> None:
         "smooth": "light",
         "threads": 2,
         "id_order": "appearance",
+        "expression": False,
     }
 
 
