@@ -1,0 +1,84 @@
+"""Training of the expression network: its recipe, and a run of two epochs."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from fkp_live.errors import ExitCode, OutputError, UsageError
+from fkp_live.sources import open_source
+
+torch = pytest.importorskip("torch")
+
+from train.__main__ import main as train  # noqa: E402
+from train.expression import fit  # noqa: E402
+from train.expression.command import read_expression_recipe  # noqa: E402
+
+ROOT = Path(__file__).parents[3]
+RECIPE = ROOT / "train" / "recipes" / "expression.toml"
+SMALL = '[expression]\nfirst = "fkp68.onnx"\nsize = 64\nepochs = 2\nbatch = 8\n'
+LABELS = ("neutral", "happy", "surprise", "sad", "anger", "disgust", "fear")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both data sets, of faces of the demo clip: what their labels say does not matter here."""
+    folder = tmp_path_factory.mktemp("expression")
+    with open_source(ROOT / "fkp_live" / "assets" / "demo.mp4") as source:
+        images = [frame.image for frame in source][::6]
+    for name, columns in (
+        ("faces", ["image", "label", "annotator", "person"]),
+        ("rafdb", ["image", "label"]),
+    ):
+        (folder / name / "images").mkdir(parents=True)
+        with (folder / name / "labels.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(columns)
+            for number, image in enumerate(images[:28]):
+                x, y = 210 + number % 7, 130 + number % 5
+                cv2.imwrite(str(folder / name / "images" / f"{number}.png"), image[y : y + 230, x : x + 230])
+                row = [f"{number}.png", LABELS[number % 7], "one", str(number // 2)]
+                writer.writerow(row[: len(columns)])
+    return folder
+
+
+def weights(path: Path) -> dict[str, np.ndarray]:
+    state = torch.load(path, weights_only=True)["model"]
+    return {name: value.numpy() for name, value in state.items()}
+
+
+def test_a_run_that_is_resumed_ends_as_one_that_was_not(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tmp_path / "small.toml"
+    recipe.write_text(SMALL)
+    words = ["expression", str(recipe), "--data", str(data), "--threads", "1"]
+    assert train([*words, "--out", str(tmp_path / "whole")]) == 0
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "faces.npz").write_bytes((tmp_path / "whole" / "faces.npz").read_bytes())
+    save = fit._save
+
+    def save_and_stop(*what: Any, **more: Any) -> None:
+        save(*what, **more)
+        raise OutputError("stopped after an epoch")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fit, "_save", save_and_stop)
+        assert train([*words, "--out", str(tmp_path / "parts")]) == ExitCode.OUTPUT
+    assert train([*words, "--out", str(tmp_path / "parts"), "--resume"]) == 0
+    whole, parts = (weights(tmp_path / name / "last.pt") for name in ("whole", "parts"))
+    assert whole.keys() == parts.keys()
+    assert all(np.array_equal(whole[name], parts[name]) for name in whole)
+
+
+def test_the_shipped_recipe_is_read_and_another_section_refused(tmp_path: Path) -> None:
+    assert read_expression_recipe(RECIPE).epochs == 24
+    recipe = tmp_path / "other.toml"
+    recipe.write_text(SMALL + "[data]\n")
+    with pytest.raises(UsageError, match="unknown section 'data'"):
+        read_expression_recipe(recipe)
