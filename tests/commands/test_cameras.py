@@ -103,6 +103,7 @@ def test_doctor_lists_the_same_cameras(
 NOISY = """
 import os, sys
 import cv2, numpy
+from fkp_live.commands import run  # with all libraries, before the name of the system is changed: orjson 3.10 crashes
 from fkp_live.commands.cli import main
 from fkp_live.sources import camera
 
