@@ -88,7 +88,7 @@ def _face(one: dict[str, Any]) -> Face:
     pose, measures = one.get("pose"), one.get("measures")
     raw, number = one.get("raw"), one["id"]
     if number is not None and not isinstance(number, int):
-        raise ValueError("an id that is no whole number")
+        raise ValueError("an id that is not a whole number")
     return Face(
         _array(one["points"], (N_POINTS, 2)),
         _array(one["confidence"], (N_POINTS,)),
