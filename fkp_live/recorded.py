@@ -89,7 +89,7 @@ def as_recorded(face: Face) -> Face:
 
 
 def table_rows(result: FrameResult) -> NDArray[np.float64]:
-    """(K, 289) float64: a row for each face, or the row of a frame without one, in the order of `CSV_COLUMNS`.
+    """(K, 297) float64: a row for each face, or the row of a frame without one, in the order of `CSV_COLUMNS`.
 
     Numbers are those that CSV has, rounded as it has them; NaN stands for an empty cell.
     """

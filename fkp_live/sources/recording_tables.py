@@ -43,7 +43,7 @@ class Row:
     Attributes
     ----------
     file : name of the picture, empty where the table has no such column
-    values : (289,) float64, one for each of `CSV_COLUMNS`, NaN where there is none
+    values : (297,) float64, one for each of `CSV_COLUMNS`, NaN where there is none
     where : for messages, such as "line 7"
     """
 
