@@ -135,12 +135,12 @@ class Claims:
     def clear(self, key: str) -> None:
         """Remove every trace of attempts, after the record was written or where nothing is to be counted."""
         # The highest last, so that whoever looks meanwhile does not take its number.
-        for _, _, folder in sorted(self._found(key)):
-            shutil.rmtree(folder, ignore_errors=True)
+        for _, ending, folder in sorted(self._found(key)):
+            _remove(folder, ending)
 
     def drop(self, claim: Claim) -> None:
         """Take an attempt back, as if it had not begun."""
-        shutil.rmtree(claim.folder, ignore_errors=True)
+        _remove(claim.folder, "")
 
     def _folder(self, key: str) -> Path:
         return self._root / key[:2]
@@ -186,6 +186,16 @@ class Claims:
         finally:
             with suppress(OSError):
                 probe.unlink()
+
+
+def _remove(folder: Path, ending: str) -> None:
+    """Remove an attempt. Renamed first: killed half way, it would seem held by somebody unknown."""
+    if not ending:
+        grave = folder.with_name(folder.name + ".lost")
+        with suppress(OSError):
+            os.rename(folder, grave)
+            folder = grave
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _read_owner(folder: Path) -> dict[str, Any]:

@@ -142,3 +142,25 @@ def test_a_process_with_a_number_used_again_is_another_one(tmp_path: Path) -> No
     owner = json.loads((claim.folder / "owner.json").read_text())
     (claim.folder / "owner.json").write_text(json.dumps(owner | {"began": "1"}))
     assert not claims.attempts(KEY).held
+
+
+@pytest.mark.parametrize("way", ["clear", "drop"])
+def test_a_claim_whose_removal_was_killed_half_way_is_not_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    claims = Claims(tmp_path, 300.0)
+    claim = claims.take("a" * 32, 1)
+    assert claim is not None
+
+    def half(folder: Path, **_: object) -> None:
+        (Path(folder) / "owner.json").unlink()
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fkp_live.batch.claims.shutil.rmtree", half)
+        if way == "clear":
+            claims.clear(claim.key)
+        else:
+            claims.drop(claim)
+    assert not Claims(tmp_path, 300.0).attempts(claim.key).held
+    claims.clear(claim.key)
+    assert list(tmp_path.glob("claims/*/*")) == []
