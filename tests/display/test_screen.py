@@ -16,14 +16,15 @@ from fkp_live.display import screen as display_screen
 from fkp_live.display.screen import screen_problem
 
 COOKIE = bytes(range(1, 17))
-# Looks for a screen, then shows a window until a key is pressed.
+# Looks for a screen and says so, then shows a window until a key is pressed.
 LOOK_AND_SHOW = """
 import numpy as np
 from fkp_live.display.screen import screen_problem
 from fkp_live.display.window import NO_KEY, Window
 assert screen_problem() is None
+print("looked", flush=True)
 shown = Window("fkp-live test", (320, 240))
-while shown.show(np.zeros((240, 320, 3), np.uint8), 20) == NO_KEY:
+while shown.show(np.full((240, 320, 3), 128, np.uint8), 20) == NO_KEY:
     pass
 """
 
@@ -148,6 +149,9 @@ def test_the_window_finds_the_server_as_it_was_looked_at() -> None:
             stderr=subprocess.PIPE,
             text=True,
         )
+        # Before that, a look of ours would be the server's first client, and the last when it leaves.
+        assert process.stdout is not None
+        assert process.stdout.readline() == "looked\n", process.communicate()
         restless.press(restless.wait_for_window("fkp-live test", process), "q")
         _, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
