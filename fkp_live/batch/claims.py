@@ -17,6 +17,7 @@ import shutil
 import socket
 import sys
 import time
+import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from fkp_live.batch.records import names_below
 
 _NAME = re.compile(r"([0-9a-f]{32})\.(\d+)(\.died|\.lost)?")
 _OWNER = "owner.json"
+_NEW = ".new-"  # in the name of a claim that is not one yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +103,16 @@ class Claims:
         """Begin attempt ``number``; None if somebody else has just begun it."""
         folder = self._folder(key) / f"{key}.{number}"
         folder.parent.mkdir(parents=True, exist_ok=True)
+        # With its owner from the beginning: a claim without one, of a process killed in between, would be held for a while.
+        new = folder.with_name(f"{folder.name}{_NEW}{uuid.uuid4().hex}")
+        new.mkdir()
         try:
-            folder.mkdir()
-        except FileExistsError:
-            return None
-        try:
-            (folder / _OWNER).write_text(json.dumps(self._me), encoding="utf-8")
-        except OSError:  # such as a full disk: without an owner it would be held for a while
-            shutil.rmtree(folder, ignore_errors=True)
+            (new / _OWNER).write_text(json.dumps(self._me), encoding="utf-8")
+            new.rename(folder)  # fails where there is one: none is ever empty
+        except OSError as error:
+            shutil.rmtree(new, ignore_errors=True)
+            if folder.exists() or isinstance(error, FileNotFoundError):  # by `clear` of another run
+                return None
             raise
         return Claim(key, number, folder)
 
@@ -137,6 +141,8 @@ class Claims:
         # The highest last, so that whoever looks meanwhile does not take its number.
         for _, ending, folder in sorted(self._found(key)):
             _remove(folder, ending)
+        for left in self._folder(key).glob(f"{key}.*{_NEW}*"):
+            shutil.rmtree(left, ignore_errors=True)
 
     def drop(self, claim: Claim) -> None:
         """Take an attempt back, as if it had not begun."""
@@ -199,7 +205,7 @@ def _remove(folder: Path, ending: str) -> None:
 
 
 def _read_owner(folder: Path) -> dict[str, Any]:
-    """Who made a claim; empty where it is being written in this moment, or its maker was killed over it."""
+    """Who made a claim; empty where that cannot be read, as on a disk that was full."""
     try:
         owner = json.loads((folder / _OWNER).read_bytes())
     except (OSError, ValueError):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fkp_live.batch.claims import Claim, Claims
+from fkp_live.batch.claims import Attempts, Claim, Claims
 
 KEY = "3f" + "0" * 30
 
@@ -163,4 +163,23 @@ def test_a_claim_whose_removal_was_killed_half_way_is_not_held(
             claims.drop(claim)
     assert not Claims(tmp_path, 300.0).attempts(claim.key).held
     claims.clear(claim.key)
+    assert list(tmp_path.glob("claims/*/*")) == []
+
+
+def test_a_claim_that_was_killed_while_it_was_made_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims = Claims(tmp_path, 300.0)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            claims.take(KEY, 1)
+    assert len(list(tmp_path.glob("claims/*/*"))) == 1
+    assert Claims(tmp_path, 300.0).attempts(KEY) == Attempts()
+    assert claims.take(KEY, 1) is not None
+    claims.clear(KEY)
     assert list(tmp_path.glob("claims/*/*")) == []
