@@ -10,6 +10,7 @@ name ends in ``.died`` (the worker process ended) or ``.lost`` (its machine or t
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -27,6 +28,8 @@ from fkp_live.batch.records import names_below
 
 _NAME = re.compile(r"([0-9a-f]{32})\.(\d+)(\.died|\.lost)?")
 _OWNER = "owner.json"
+# What a rename fails with where there is another claim, and where `Claims.clear` of another run removed this one.
+_TAKEN = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}
 _NEW = ".new-"  # in the name of a claim that is not one yet
 
 
@@ -103,7 +106,7 @@ class Claims:
         """Begin attempt ``number``; None if somebody else has just begun it."""
         folder = self._folder(key) / f"{key}.{number}"
         folder.parent.mkdir(parents=True, exist_ok=True)
-        # With its owner from the beginning: a claim without one, of a process killed in between, would be held for a while.
+        # With its owner from the beginning: without one, of a process killed in between, it would be held for a while.
         new = folder.with_name(f"{folder.name}{_NEW}{uuid.uuid4().hex}")
         new.mkdir()
         try:
@@ -111,7 +114,7 @@ class Claims:
             new.rename(folder)  # fails where there is one: none is ever empty
         except OSError as error:
             shutil.rmtree(new, ignore_errors=True)
-            if folder.exists() or isinstance(error, FileNotFoundError):  # by `clear` of another run
+            if error.errno in _TAKEN:
                 return None
             raise
         return Claim(key, number, folder)

@@ -36,6 +36,7 @@ class Container:
     max_pixels : of a picture; the decoder skips larger ones on the way
     remote : ``where`` is a URL
     tiles : take the tiles of a picture for tracks, to put them together; otherwise such a picture is refused
+    threads : decode in several threads
 
     Attributes
     ----------
@@ -54,10 +55,20 @@ class Container:
     InputError : it cannot be opened, or holds no pictures, or too large ones
     """
 
-    def __init__(self, where: str, name: str, max_pixels: int, *, remote: bool, tiles: bool = False) -> None:
+    def __init__(
+        self,
+        where: str,
+        name: str,
+        max_pixels: int,
+        *,
+        remote: bool,
+        tiles: bool = False,
+        threads: bool = True,
+    ) -> None:
         self.name = name
         self.note = ""
         self._where, self._remote, self._max_pixels, self._tiles = where, remote, max_pixels, tiles
+        self._threads = threads
         self._open()
         self.path = None if remote else where
         self.origin = max(self._container.start_time or 0, 0) / 1e6
@@ -80,6 +91,8 @@ class Container:
         self.live = self._remote and not (by_http and self._container.duration)
         # Frame threads are faster; but each of them holds a frame back, which delays a live picture.
         self.stream.thread_type = "SLICE" if self.live else "AUTO"
+        if not (self._threads or self.live):
+            self.stream.thread_count = 1
 
     def _picture_stream(self) -> VideoStream:
         from av.stream import Disposition

@@ -1,8 +1,9 @@
 """`open_source`: the one way to open a camera, a video file, a stream or pictures.
 
 It reads the first frame before it returns, so that whatever cannot be read is refused there; after that a thread
-reads ahead. Files: a small bounded queue, nothing dropped, order kept. Live sources: only the newest frame is kept, so
-that a slow consumer skips frames instead of falling behind; one that is lost may be opened again.
+reads ahead, unless told otherwise. Files: a small bounded queue, nothing dropped, order kept. Live sources: only the
+newest frame is kept, so that a slow consumer skips frames instead of falling behind; one that is lost may be opened
+again.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ def open_source(
     fps: float | None = None,
     retry: float | None = None,
     report: Callable[[str], object] | None = None,
+    read_ahead: bool = True,
 ) -> Source:
     """Open a camera, a video file, a stream or pictures.
 
@@ -58,6 +60,8 @@ def open_source(
         again, see `Source.state`. 0: either fails at once. None: a sender that hangs up is the end of its stream, any
         other loss fails at once
     report : called with a line for people, in another thread, where a source is lost and where it is back
+    read_ahead : read and decode in threads of its own, a few frames ahead. False: in the caller's thread alone, for
+        programs that work on as many files at once as there are cores. Live sources are always read ahead
 
     `Frame.index` counts from 0 at the first frame read (live: captured, so a gap shows what was dropped);
     `Frame.time` stays on the source's own clock, with `start` too. Live sources: seconds since the first
@@ -85,7 +89,7 @@ def open_source(
     def connect() -> Opened:
         if isinstance(where, (int, CameraName)):
             return open_camera(where if isinstance(where, int) else where.text, size=size, fps=fps)
-        return _open(where, start, end, max_pixels)
+        return _open(where, start, end, max_pixels, threads=read_ahead)
 
     opened = connect()
     if opened.info.live:
@@ -100,7 +104,7 @@ def open_source(
     if max_frames is not None:
         info = replace(info, frames=max_frames if info.frames is None else min(info.frames, max_frames))
     opened = replace(opened, info=info, frames=_mirrored(frames) if mirror else frames)
-    return OpenedSource(opened, max_frames=max_frames)
+    return OpenedSource(opened, max_frames=max_frames, ahead=read_ahead or info.live)
 
 
 def check_asked(
@@ -143,15 +147,18 @@ def _ignore(line: str) -> None:
     pass
 
 
-def _open(where: str | Path, start: float | None, end: float | None, max_pixels: int) -> Opened:
+def _open(
+    where: str | Path, start: float | None, end: float | None, max_pixels: int, *, threads: bool
+) -> Opened:
     if isinstance(where, str):
-        return open_video(where, without_password(where), start, end, max_pixels, remote=True)
+        name = without_password(where)
+        return open_video(where, name, start, end, max_pixels, remote=True, threads=threads)
     if names_pictures(where):
         return open_pictures(where, max_pixels)
     check_file(where)
     if (tiled := open_tiled(where, max_pixels)) is not None:
         return tiled
-    return open_video(str(where), where.name, start, end, max_pixels)
+    return open_video(str(where), where.name, start, end, max_pixels, threads=threads)
 
 
 def _mirrored(frames: Frames) -> Frames:

@@ -1,7 +1,7 @@
 """What every source is to its reader (`Source`), and reading ahead in a thread of its own.
 
-Every kind of source that is opened is a generator of frames (`Opened`). `OpenedSource` runs it in a thread and passes
-on its frames and its failure: through a small queue, or only the newest one.
+Every kind of source that is opened is a generator of frames (`Opened`). `OpenedSource` runs it, in a thread unless told
+otherwise, and passes on its frames and its failure: through a small queue, or only the newest one.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -119,17 +120,44 @@ class Source:
 
 
 class OpenedSource(Source):
-    """A source that is read ahead in a thread."""
+    """A source that is opened.
 
-    def __init__(self, opened: Opened, *, max_frames: int | None = None) -> None:
+    Parameters
+    ----------
+    opened : what is read
+    max_frames : the end, at the latest
+    ahead : read in a thread of its own; otherwise a frame is read when it is asked for, by the thread that asks
+    """
+
+    def __init__(self, opened: Opened, *, max_frames: int | None = None, ahead: bool = True) -> None:
         super().__init__(opened.info, live=opened.info.live, max_frames=max_frames)
         self._note, self._state, self._leave = opened.note, opened.state, opened.leave
         # The thread has no reference to the source: if it had, the source would never be collected.
         weakref.finalize(self, _let_go, self._handoff, opened.leave)
+        self._frames = None if ahead else opened.frames
         self._thread = threading.Thread(
             target=_pump, args=(opened.frames, self._handoff), name="fkp-live reader", daemon=True
         )
-        self._thread.start()
+        if ahead:
+            self._thread.start()
+
+    def __next__(self) -> Frame:
+        if self._left != 0:
+            self._read()
+        return super().__next__()
+
+    def ready(self, seconds: float) -> bool:
+        """Whether the next frame, or the end, can be had at once, after a wait of up to ``seconds`` for it.
+
+        Where nothing is read ahead, it is read now, however long that takes.
+        """
+        self._read()
+        return super().ready(seconds)
+
+    def _read(self) -> None:
+        """Read the next frame here, where no thread does."""
+        if self._frames is not None and not self._handoff.ready(0):
+            _pump(self._frames, self._handoff, 1)
 
     @property
     def note(self) -> str:
@@ -149,7 +177,10 @@ class OpenedSource(Source):
     def close(self) -> None:
         """Stop reading and release the file or device. A stalled stream may take its read timeout."""
         _let_go(self._handoff, self._leave)
-        if threading.current_thread() is not self._thread:
+        if self._frames is not None:
+            with suppress(ValueError):  # another thread is reading, and closes them
+                self._frames.close()
+        elif threading.current_thread() is not self._thread:
             self._thread.join(_STALLED_INTERRUPTED if self._handoff.interrupted else _STALLED)
 
 
@@ -158,17 +189,19 @@ def _let_go(handoff: Handoff[Frame], leave: Callable[[], None]) -> None:
     leave()
 
 
-def _pump(frames: Frames, handoff: Handoff[Frame]) -> None:
+def _pump(frames: Frames, handoff: Handoff[Frame], count: int | None = None) -> None:
+    """Read ``count`` frames, or all. Whatever ends them is handed on too."""
     error: BaseException | None = None
     try:
-        for frame in frames:
+        for number, frame in enumerate(frames, 1):
             if not handoff.put(frame):
                 break
+            if number == count:
+                return
     except BaseException as exc:  # raised again in the consumer's thread
         error = exc
-    finally:
-        frames.close()
-        handoff.finish(error)
+    frames.close()
+    handoff.finish(error)
 
 
 def peek_first(frames: Frames, no_frames_error: Callable[[], InputError]) -> tuple[Frame, Frames]:

@@ -28,6 +28,7 @@ def open_video(
     max_pixels: int,
     *,
     remote: bool = False,
+    threads: bool = True,
 ) -> Opened:
     """Open a video file or stream and decode its first frame.
 
@@ -38,12 +39,13 @@ def open_video(
     start, end : seconds from the beginning of a file; ignored where the stream is live
     max_pixels : of a picture; more is refused
     remote : ``where`` is a URL
+    threads : decode in several threads
 
     Raises
     ------
     InputError : it cannot be opened, or there is no picture in it
     """
-    container = Container(where, name, max_pixels, remote=remote)
+    container = Container(where, name, max_pixels, remote=remote, threads=threads)
     converter, damage = Converter(), Damage(container)
     try:
         if container.live:

@@ -32,6 +32,8 @@ CODECS = {
     "webm": "libvpx",
 }
 KINDS = [*CODECS, "folder", "animation", "http", "camera", "mjpeg", "pushed", "pushed live"]
+# Read in the consumer's own thread.
+KINDS += [f"{kind} in turn" for kind in ("mp4", "folder", "http", "mjpeg")]
 Opener = Callable[..., Source]
 
 
@@ -67,7 +69,7 @@ def opener(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Opener]:
     """Opens a source of one kind: 12 pictures of 160x96, or more where it is live."""
-    kind = request.param
+    kind, ahead = request.param.removesuffix(" in turn"), not request.param.endswith(" in turn")
     with ExitStack() as stack:
         spec: str | Path = ""
         if kind.startswith("pushed"):
@@ -97,7 +99,7 @@ def opener(
             spec = "0"
         else:
             spec = mjpeg_server(rate=200.0, count=120).url
-        yield lambda **options: open_source(spec, **options)
+        yield lambda **options: open_source(spec, read_ahead=ahead, **options)
 
 
 def test_index_and_time_grow(opener: Opener) -> None:
