@@ -1,6 +1,6 @@
-"""What summary, plot and report need for hours of film: seconds, memory, and the page's size.
+"""What batch, replay, summary, plot and report need for hours of film: seconds, memory, and the page's size.
 
-    python -m benchmarks.long_film --out DIR [--hours 2]
+    python -m benchmarks.long_film --out DIR [--hours 2] [--commands batch,report]
 
 Makes a film of that length in DIR, the clip of the package again and again, and its recording: the clip's own face,
 which blinks, speaks, leaves and comes back, and a second one that is there for a third of the time. The same for an
@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import argparse
 import resource
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -33,10 +34,13 @@ from fkp_live.topology import LEFT_EYE_LIDS, RIGHT_EYE_LIDS
 from fkp_live.types import Face, FrameResult, Pose
 
 DEMO = Path(__file__).parents[1] / "fkp_live" / "assets" / "demo.mp4"
+# Each command's words, with the film or its recording, and the ending of what it writes.
 COMMANDS = {
-    "summary": ("summary", ".csv"),
-    "plot": ("plot", "-plots"),
-    "report": ("report", ".html"),
+    "batch": ("batch {film} --workers 1 --format parquet --quiet", "-batch"),
+    "replay": ("replay {recording} --smooth offline --quiet --overwrite", "-offline.csv"),
+    "summary": ("summary {recording} --overwrite", ".csv"),
+    "plot": ("plot {recording} --overwrite", "-plots"),
+    "report": ("report {recording} --overwrite", ".html"),
 }
 _MB = 1e6
 _UPPER, _LOWER = np.array((*RIGHT_EYE_LIDS, *LEFT_EYE_LIDS)).T
@@ -115,28 +119,31 @@ def make(folder: Path, hours: float) -> Path:
 
 def cost(command: str, recording: Path) -> tuple[float, float, int]:
     """Seconds, peak memory in bytes, and size of what was written, in bytes."""
-    word, end = COMMANDS[command]
+    words, end = COMMANDS[command]
     out = recording.with_name(recording.stem + end)
-    words = [sys.executable, "-m", "fkp_live", word, str(recording), "--out", str(out), "--overwrite"]
+    if command == "batch":  # otherwise it would go on where it ended
+        shutil.rmtree(out, ignore_errors=True)
+    names = {"film": recording.with_suffix(".mp4"), "recording": recording}
     with get_context("spawn").Pool(1) as pool:
-        seconds, memory = pool.apply(_measured, (words,))
-    size = out.stat().st_size if out.is_file() else sum(p.stat().st_size for p in out.iterdir())
+        seconds, memory = pool.apply(_measured, ([word.format(**names) for word in words.split()], out))
+    size = out.stat().st_size if out.is_file() else sum(p.stat().st_size for p in out.rglob("*"))
     return seconds, memory, size
 
 
-def _measured(words: list[str]) -> tuple[float, float]:
-    # In a process of its own, whose children are this one command.
+def _measured(words: list[str], out: Path) -> tuple[float, float]:
+    # In a process of its own, whose children are this one command and its workers.
     begun = time.perf_counter()
-    subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+    where = ["--csv" if words[0] == "replay" else "--out", str(out)]
+    subprocess.run([sys.executable, "-m", "fkp_live", *words, *where], check=True, stdout=subprocess.DEVNULL)
     used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return time.perf_counter() - begun, used * (1.0 if sys.platform == "darwin" else 1024.0)
 
 
-def measure(folder: Path, hours: float) -> list[Promise]:
-    """Run each command on the short and on the long recording."""
+def measure(folder: Path, hours: float, commands: Sequence[str]) -> list[Promise]:
+    """Run each of these commands on the short and on the long recording."""
     short, long = make(folder, hours / 8), make(folder, hours)
     promises = []
-    for command in COMMANDS:
+    for command in commands:
         few, many = cost(command, short), cost(command, long)
         detail = {
             f"{name}: {what}": value
@@ -162,9 +169,12 @@ def main() -> int:
         "--out", type=file_path, required=True, help="folder for films and recordings; it is kept"
     )
     parser.add_argument("--hours", type=positive, default=2.0)
+    parser.add_argument("--commands", default=",".join(COMMANDS), help="some of %(default)s")
     options = parser.parse_args()
+    if unknown := set(options.commands.split(",")) - COMMANDS.keys():
+        parser.error(f"--commands knows {', '.join(COMMANDS)}, not {', '.join(sorted(unknown))}")
     options.out.mkdir(parents=True, exist_ok=True)
-    return report([lambda: measure(options.out, options.hours)], None)
+    return report([lambda: measure(options.out, options.hours, options.commands.split(","))], None)
 
 
 if __name__ == "__main__":
