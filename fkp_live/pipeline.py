@@ -26,6 +26,7 @@ from fkp_live.faces.crop_follower import level_matrix
 from fkp_live.faces.detector import USUAL_FACE
 from fkp_live.faces.expression import expression_of, relative
 from fkp_live.faces.followed_expressions import FollowedExpressions
+from fkp_live.faces.followed_measures import FollowedMeasures, shape_measures
 from fkp_live.faces.head_pose import head_pose
 from fkp_live.faces.landmark_network import check_boxes
 from fkp_live.faces.openness import Blinks, measures
@@ -139,7 +140,7 @@ class FaceLandmarker:
         for find, points, confidence in zip(finds, found.points, found.confidence, strict=True):
             if confidence.mean() >= MIN_CONFIDENCE:
                 pose, box = head_pose(points), geometry.box_of(points)
-                measured = measures(points)
+                measured = measures(points, shape_measures(points, pose))
                 faces.append(
                     MeasuredFace(
                         points, confidence, box, find.score, raw=points, pose=pose, measures=measured
@@ -198,7 +199,7 @@ class Pipeline:
             max_faces=self.options.max_faces,
         )
         self._smoother = LandmarkSmoother(self.options.smooth)
-        self._blinks = Blinks()
+        self._blinks, self._measures = Blinks(), FollowedMeasures()
         self._expressions = FollowedExpressions(self.engine.expressions) if self.options.expression else None
         self._places = LeftToRight() if self.options.id_order == "left-right" else None
         self._images = self._connection = 0
@@ -210,6 +211,7 @@ class Pipeline:
         self._tracker.reset()
         self._smoother.reset()
         self._blinks.reset()
+        self._measures.reset()
         if self._expressions is not None:
             self._expressions.reset()
         if self._places is not None:
@@ -227,13 +229,14 @@ class Pipeline:
         self._smoother = LandmarkSmoother(level)
 
     def set_neutral(self, face_id: int | None = None) -> list[int]:
-        """Take what faces show now as their neutral face: from the next frame on expressions are relative to it.
+        """Take what faces show now as their neutral face: from the next frame on expressions and measures are relative
+        to it.
 
         Parameters
         ----------
         face_id : number of a track; None for every face of the last frame
 
-        Returns the numbers of the tracks for which that was done: none where expressions are off.
+        Returns the numbers of the tracks for which that was done.
 
         Raises
         ------
@@ -241,7 +244,8 @@ class Pipeline:
             If another thread is in this pipeline.
         """
         with self._one_thread():
-            return [] if self._expressions is None else self._expressions.set_neutral(face_id)
+            measured = self._measures.set_neutral(face_id)
+            return measured if self._expressions is None else self._expressions.set_neutral(face_id)
 
     def process_image(self, image: AnyImage, time: float) -> TrackedResult:
         """The faces of the next picture: (H, W, 3) uint8 BGR, with its time in seconds of the stream.
@@ -321,6 +325,7 @@ class Pipeline:
         for number in self._tracker.ended:
             self._smoother.forget(number)
             self._blinks.forget(number)
+            self._measures.forget(number)
             if self._expressions is not None:
                 self._expressions.forget(number)
         tracked = perf_counter()
@@ -329,7 +334,7 @@ class Pipeline:
         faces = []
         for points, track in zip(smooth, tracks, strict=True):
             pose, box = head_pose(points), geometry.box_of(points)
-            seen = measures(points)
+            seen = measures(points, self._measures(track.id, points, pose, time))
             raw = seen if points is track.points else measures(track.points)
             measured = self._blinks(track.id, seen, pose.yaw, time, raw.eyes_open)
             faces.append(

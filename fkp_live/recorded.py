@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fkp_live import measured
+from fkp_live.measured import ShapeMeasures
 from fkp_live.topology import N_POINTS
 from fkp_live.types import EXPRESSIONS, Expression, Face, FloatArray, FrameResult, Measures, Pose
 
@@ -26,6 +28,8 @@ CSV_COLUMNS: tuple[str, ...] = (
     *(f"raw_x_{i}" for i in range(N_POINTS)),
     *(f"raw_y_{i}" for i in range(N_POINTS)),
     *("expression", *(f"expression_{name}" for name in EXPRESSIONS)),
+    "eyes_open",
+    *measured.COLUMNS,
 )
 
 # Whole numbers among the columns; ``timestamp`` is float64, all others float32.
@@ -46,8 +50,10 @@ BOX = slice(_PLACE["box_x0"], _PLACE["box_x0"] + 4)
 MEASURES = slice(_PLACE["right_eye_open"], _PLACE["blink"] + 1)
 RAW = slice(_PLACE["raw_x_0"], _PLACE["raw_x_0"] + 2 * N_POINTS)
 EXPRESSION = slice(_PLACE["expression"], _PLACE["expression"] + 1 + len(EXPRESSIONS))
+EYES_OPEN = _PLACE["eyes_open"]
+SHAPE = slice(_PLACE[measured.COLUMNS[0]], _PLACE[measured.COLUMNS[-1]] + 1)
 
-# Decimals that recordings keep: of pixels, of confidence and openness, of angles, of seconds.
+# Decimals that recordings keep: of pixels, of confidence, openness and measures, of angles, of seconds.
 PIXEL_DECIMALS, SHARE_DECIMALS, ANGLE_DECIMALS, TIME_DECIMALS = 2, 3, 4, 6
 
 
@@ -73,7 +79,7 @@ def as_recorded(face: Face) -> Face:
         right, left, mouth = (
             round(float(value), SHARE_DECIMALS) for value in (m.right_eye_open, m.left_eye_open, m.mouth_open)
         )
-        m = Measures(right, left, mouth, m.blink, m.eyes_open)
+        m = Measures(right, left, mouth, m.blink, m.eyes_open, m.shape)
     # Not with dataclasses.replace, which takes longer than the rounding.
     return Face(
         rounded(face.points, PIXEL_DECIMALS),
@@ -89,7 +95,7 @@ def as_recorded(face: Face) -> Face:
 
 
 def table_rows(result: FrameResult) -> NDArray[np.float64]:
-    """(K, 297) float64: a row for each face, or the row of a frame without one, in the order of `CSV_COLUMNS`.
+    """(K, 349) float64: a row for each face, or the row of a frame without one, in the order of `CSV_COLUMNS`.
 
     Numbers are those that CSV has, rounded as it has them; NaN stands for an empty cell.
     """
@@ -116,6 +122,9 @@ def _fill(row: NDArray[np.float64], face: Face) -> None:
     if (m := face.measures) is not None:
         openness = (m.right_eye_open, m.left_eye_open, m.mouth_open)
         row[MEASURES] = [*(round(float(value), SHARE_DECIMALS) for value in openness), m.blink]
+        row[EYES_OPEN] = round(float(m.eyes_open), SHARE_DECIMALS)
+        if m.shape is not None:
+            row[SHAPE] = [round(value, SHARE_DECIMALS) + 0.0 for value in m.shape.numbers.tolist()]
     if face.raw is not None:
         row[RAW] = rounded(face.raw, PIXEL_DECIMALS).T.ravel()
     if face.expression is not None:
@@ -136,3 +145,8 @@ def expression_of_cells(cells: NDArray[np.float64]) -> Expression | None:
     if not (label.is_integer() and 0 <= label < len(EXPRESSIONS)):
         raise ValueError(f"expression is {label:g}, expected a whole number from 0 to {len(EXPRESSIONS) - 1}")
     return Expression(cells[1:].astype(np.float32), EXPRESSIONS[int(label)])
+
+
+def shape_of_cells(cells: NDArray[np.float64]) -> ShapeMeasures | None:
+    """The measures in the cells `SHAPE` of a row; None where all are empty, as in recordings of old versions."""
+    return None if np.isnan(cells).all() else ShapeMeasures.known(cells.copy())

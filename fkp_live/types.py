@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fkp_live.colour import ColourSpace
 from fkp_live.geometry import Matrix
+from fkp_live.measured import ShapeMeasures
 
 FloatArray = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -131,15 +132,20 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """Openness of eyes and mouth, from the points.
+    """Openness of eyes and mouth, and measures of the face's shape, from the points.
 
-    "Left" and "right" are the person's own. Ratios have no unit: height of the opening over its width.
+    "Left" and "right" are the person's own. Ratios have no unit: height of the opening over its width. Each number in
+    words: docs/measures.md.
 
     Attributes
     ----------
     blink : whether the eyes are shut: in a stream by what is usual for this face (see `faces.openness.Blinks`), in a
         single picture by `eyes_open` alone, which misses most
     eyes_open : of both eyes together, the wider one counting for more, as in a turned head the near one does
+    shape : the other measures, computed once they are asked for; None where they are not known, as in recordings of
+        old versions. `values`, `relative` and `arkit` read them
+
+    >>> face.measures.relative["smile_left"], face.measures.arkit["JawOpen"]
     """
 
     right_eye_open: float
@@ -147,6 +153,37 @@ class Measures:
     mouth_open: float
     blink: bool
     eyes_open: float
+    shape: ShapeMeasures | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def ear_left(self) -> float:
+        """Eye aspect ratio of the left eye: another name of `left_eye_open`."""
+        return self.left_eye_open
+
+    @property
+    def ear_right(self) -> float:
+        """Eye aspect ratio of the right eye: another name of `right_eye_open`."""
+        return self.right_eye_open
+
+    @property
+    def mar(self) -> float:
+        """Mouth aspect ratio of the outer lips, see docs/measures.md; NaN where it is not known."""
+        return self.values.get("mar", math.nan)
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Each of `measured.MEASURES` by name; empty where they are not known."""
+        return {} if self.shape is None else self.shape.values
+
+    @property
+    def relative(self) -> dict[str, float]:
+        """The same less what is usual for the person, in a picture less those of the average face."""
+        return {} if self.shape is None else self.shape.relative
+
+    @property
+    def arkit(self) -> dict[str, float]:
+        """Each of `measured.ARKIT` by name, in [0, 1]; ARKit's other shapes cannot be had from 68 points."""
+        return {} if self.shape is None else self.shape.arkit
 
 
 # What `Expression.probabilities` are of, in its order.
@@ -193,7 +230,7 @@ class Face:
     score : in [0, 1], the detector's score in the frame where it found the face, afterwards the mean confidence
     id : number of the track, or of the place (`PipelineOptions.id_order`); None where nothing is tracked
     raw : (68, 2) float32, the points before smoothing
-    pose, measures : head pose and openness of eyes and mouth, None where not computed
+    pose, measures : head pose, and openness of eyes and mouth with further measures; None where not computed
     expression : what the face shows, None where it was not asked for
     """
 
@@ -233,7 +270,11 @@ class Face:
             openness = {"right_eye_open": m.right_eye_open, "left_eye_open": m.left_eye_open}
             openness["mouth_open"] = m.mouth_open
             result["measures"] = {name: _rounded(value, 3) for name, value in openness.items()}
-            result["measures"]["blink"] = bool(m.blink)
+            result["measures"] |= {"blink": bool(m.blink), "eyes_open": _rounded(m.eyes_open, 3)}
+            if m.shape is not None:
+                result["measures"] |= {name: _rounded(value, 3) for name, value in m.values.items()}
+                for kind, found in (("relative", m.relative), ("arkit", m.arkit)):
+                    result["measures"][kind] = {name: _rounded(value, 3) for name, value in found.items()}
         if self.expression is not None:
             result["expression"] = self.expression.to_dict()
         return result

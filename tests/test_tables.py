@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from written import face, result_of
+from written import face, result_of, shape_measures
 
 import fkp_live
 from fkp_live.errors import InputError, UsageError
@@ -29,7 +29,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 def write(folder: Path, *, files: tuple[str, ...] = ()) -> None:
     """The same four frames as r.csv, r.jsonl and r.parquet: no face, one, two, one without measures."""
     pytest.importorskip("pyarrow")
-    measures = Measures(0.12345, 0.3, 0.05, True, 0.2)
+    measures = Measures(0.12345, 0.3, 0.05, True, 0.2, shape_measures())
     full = face(0.111, id=7, pose=Pose(0.1, -0.2, 0.3), measures=measures, raw=face(1.234).points)
     results = [
         result_of(0),

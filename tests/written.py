@@ -11,6 +11,7 @@ import numpy as np
 from conftest import numbered
 
 from fkp_live.images.picture import BgrPicture
+from fkp_live.measured import COLUMNS, ShapeMeasures
 from fkp_live.sinks import Sink, VideoSink
 from fkp_live.sources import open_source
 from fkp_live.types import Face, Frame, FrameResult, Image, Picture, Pose, SourceInfo
@@ -26,6 +27,11 @@ def face(offset: float = 0.0, **more: Any) -> Face:
     points = np.random.default_rng(0).uniform(10, 90, (68, 2)).astype(np.float32) + np.float32(offset)
     box = np.array([*points.min(0), *points.max(0)], np.float32)
     return Face(points, np.linspace(0.5, 1.0, 68).astype(np.float32), box, 0.98765, **more)
+
+
+def shape_measures() -> ShapeMeasures:
+    """Measures that are different numbers, one of them below 0."""
+    return ShapeMeasures.known(np.arange(-1, len(COLUMNS) - 1) / 1000)
 
 
 def result_of(

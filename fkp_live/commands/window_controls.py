@@ -32,8 +32,6 @@ def smooth(pipeline: Pipeline, steps: int) -> str:
 
 def neutral(pipeline: Pipeline) -> str:
     """Take what faces show now as their neutral face; the words to show."""
-    if not pipeline.options.expression:
-        return "a neutral face needs --expression"
     return "this is your neutral face" if pipeline.set_neutral() else "there is no face now"
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fkp_live.choices import SMOOTHING
 from fkp_live.errors import InputError
+from fkp_live.faces.followed_measures import FollowedMeasures, shape_measures
 from fkp_live.faces.head_pose import head_pose
 from fkp_live.faces.openness import Blinks, measures
 from fkp_live.faces.smoothing import LEAST_STEP, LONGEST_STEP, FaceFilter, LandmarkSmoother
@@ -68,19 +69,23 @@ def smoothed(results: Iterable[FrameResult], level: str) -> Iterator[FrameResult
 
 def _measured(stream: Iterable[_Smoothed]) -> Iterator[FrameResult]:
     """Results with these points, measured as in a pipeline."""
-    blinks, before = Blinks(), set[int]()
+    blinks, shapes, before = Blinks(), FollowedMeasures(), set[int]()
     for result, time, points in stream:
         ids = _ids(result)
         for number in before - ids:
             blinks.forget(number)
+            shapes.forget(number)
         before = ids
         faces = []
         for face, new in zip(result.faces, points, strict=True):
             if not np.isfinite(new).all():
                 faces.append(face)
                 continue
-            pose, found = head_pose(new), measures(new)
-            if face.id is not None:
+            pose = head_pose(new)
+            if face.id is None:
+                found = measures(new, shape_measures(new, pose))
+            else:
+                found = measures(new, shapes(face.id, new, pose, time))
                 found = blinks(face.id, found, pose.yaw, time, measures(_raw(face, result)).eyes_open)
             faces.append(replace(face, points=new, box=box_of(new), pose=pose, measures=found))
         faces.sort(key=_area, reverse=True)

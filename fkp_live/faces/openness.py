@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fkp_live.measured import ShapeMeasures
 from fkp_live.topology import (
     INNER_LIP_CORNERS,
     INNER_LIP_PAIRS,
@@ -44,8 +45,8 @@ _PAIRS = (
 _FROM, _TO = (np.array(numbers) for numbers in zip(*_PAIRS, strict=True))
 
 
-def measures(points: ArrayLike) -> Measures:
-    """Openness of eyes and mouth from the 68 points (68, 2).
+def measures(points: ArrayLike, shape: ShapeMeasures | None = None) -> Measures:
+    """Openness of eyes and mouth from the 68 points (68, 2); ``shape`` holds their other measures.
 
     Eye openness is the eye aspect ratio of T. Soukupová and J. Čech, "Real-Time Eye Blink Detection using
     Facial Landmarks", 2016: mean distance of the lids over the distance of the corners. The mouth's is the
@@ -57,7 +58,7 @@ def measures(points: ArrayLike) -> Measures:
     right, left, mouth = (d[0] + d[1]) / 2, (d[2] + d[3]) / 2, (d[4] + d[5] + d[6]) / 3
     wide_right, wide_left, wide_mouth = (max(width, 1e-6) for width in d[7:])
     both = (right + left) / (wide_right + wide_left)
-    return Measures(right / wide_right, left / wide_left, mouth / wide_mouth, both < BLINK_BELOW, both)
+    return Measures(right / wide_right, left / wide_left, mouth / wide_mouth, both < BLINK_BELOW, both, shape)
 
 
 @dataclass(slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from fkp_live import measured
 from fkp_live.choices import CSV_COLUMN_SETS
 from fkp_live.recorded import CSV_COLUMNS, OPENFACE_COLUMNS, SHARE_DECIMALS, expression_cells
 from fkp_live.sinks.text import TextSink
@@ -16,6 +18,7 @@ from fkp_live.types import EXPRESSIONS, Face, FloatArray, FrameResult
 _POINTS_FORMAT = ",".join(["%.2f"] * (2 * N_POINTS))
 _NO_EXPRESSION = "," * (1 + len(EXPRESSIONS))
 _NO_POINTS = "," * (2 * N_POINTS - 1)
+_NO_SHAPE = "," * len(measured.COLUMNS)
 
 
 class CsvFormat:
@@ -55,7 +58,7 @@ class CsvFormat:
         if (m := face.measures) is not None:
             measured = f"{m.right_eye_open:.3f},{m.left_eye_open:.3f},{m.mouth_open:.3f},{int(m.blink)}"
         box = ",".join(f"{v:.2f}" for v in face.box.tolist())
-        return f",{face.score:.3f},{box},{measured},{_points(face.raw)}{_expression(face)}"
+        return f",{face.score:.3f},{box},{measured},{_points(face.raw)}{_expression(face)}{_measures(face)}"
 
 
 def _pose(face: Face) -> str:
@@ -70,11 +73,24 @@ def _points(points: FloatArray | None) -> str:
 
 
 def _expression(face: Face) -> str:
-    """The last columns: number of the label, and the probabilities."""
+    """Number of the label, and the probabilities."""
     if face.expression is None:
         return _NO_EXPRESSION
     label, *shares = expression_cells(face.expression)
     return f",{label}," + ",".join(f"{share:.{SHARE_DECIMALS}f}" for share in shares)
+
+
+def _measures(face: Face) -> str:
+    """The last columns: openness of both eyes together, and `measured.COLUMNS`."""
+    if (m := face.measures) is None:
+        return "," + _NO_SHAPE
+    shape = _NO_SHAPE if m.shape is None else "".join(f",{_number(v)}" for v in m.shape.numbers.tolist())
+    return f",{_number(m.eyes_open)}{shape}"
+
+
+def _number(value: float) -> str:
+    """A measure, empty where it is not known. + 0.0 turns the -0.0 of a rounded number into 0.0."""
+    return "" if math.isnan(value) else f"{round(value, SHARE_DECIMALS) + 0.0:.{SHARE_DECIMALS}f}"
 
 
 def _cell(text: str) -> str:
@@ -98,8 +114,9 @@ class CsvSink(TextSink):
     Parameters
     ----------
     columns : "openface": OpenFace's columns alone; "all": then score, box and openness, the points before smoothing,
-        ``raw_x_0`` to ``raw_y_67``, and last ``expression``, the number of the label in `types.EXPRESSIONS`, and the
-        probabilities, ``expression_neutral`` to ``expression_afraid``
+        ``raw_x_0`` to ``raw_y_67``, then ``expression``, the number of the label in `types.EXPRESSIONS`, and the
+        probabilities, ``expression_neutral`` to ``expression_afraid``, and last ``eyes_open`` and `measured.COLUMNS`;
+        each of them in words: docs/measures.md
     files : names of the pictures of the source, by frame (`SourceInfo.pictures`): they make a first column ``file``
 
     >>> with CsvSink("points.csv") as sink:

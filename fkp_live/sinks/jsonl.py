@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 from numpy.typing import ArrayLike, NDArray
 
-from fkp_live.recorded import SCHEMA
+from fkp_live.recorded import SCHEMA, SHARE_DECIMALS
 from fkp_live.sinks.text import TextSink
 from fkp_live.types import Face, FrameResult
 
@@ -85,10 +85,18 @@ def _face_object(face: Face, raw: bool) -> dict[str, Any]:
         openness = {"right_eye_open": m.right_eye_open, "left_eye_open": m.left_eye_open}
         openness["mouth_open"] = m.mouth_open
         made["measures"] = {name: round(float(value), 3) for name, value in openness.items()}
-        made["measures"]["blink"] = bool(m.blink)
+        made["measures"] |= {"blink": bool(m.blink), "eyes_open": round(float(m.eyes_open), 3)}
+        if m.shape is not None:
+            made["measures"] |= _named(m.values)
+            made["measures"] |= {"relative": _named(m.relative), "arkit": _named(m.arkit)}
     if face.expression is not None:
         made["expression"] = face.expression.to_dict()
     return made
+
+
+def _named(values: Mapping[str, float]) -> dict[str, float]:
+    # + 0.0 turns the -0.0 of a rounded number into 0.0
+    return {name: round(value, SHARE_DECIMALS) + 0.0 for name, value in values.items()}
 
 
 def _rounded(values: ArrayLike, digits: int) -> NDArray[np.float64]:

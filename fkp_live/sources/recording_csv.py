@@ -119,7 +119,7 @@ class _Picker:
         self._success = present.index("success") if "success" in present else None
 
     def __call__(self, cells: Sequence[str]) -> Rows:
-        """(297,) float64. ValueError where a cell is not a number."""
+        """(349,) float64. ValueError where a cell is not a number."""
         chosen = self._chosen(cells)
         values = np.full(len(CSV_COLUMNS), np.nan)
         if self._success is not None and chosen[self._success].strip() == "0":

@@ -12,6 +12,7 @@ import numpy as np
 import orjson
 
 from fkp_live.errors import InputError
+from fkp_live.measured import ARKIT, MEASURES, ShapeMeasures
 from fkp_live.sources.recording import Recording, check_header
 from fkp_live.topology import N_POINTS
 from fkp_live.types import EXPRESSIONS, Expression, Face, FloatArray, FrameResult, Measures, Pose
@@ -23,7 +24,7 @@ _BROKEN = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
 
 
 class JsonlRecording(Recording):
-    """A recording of JSON lines. How far both eyes together are open is not recorded: ``eyes_open`` is NaN.
+    """A recording of JSON lines. Those of old versions lack ``eyes_open``, NaN then, and the measures of the shape.
 
     Raises
     ------
@@ -113,7 +114,17 @@ def _expression(one: dict[str, Any] | None) -> Expression | None:
 
 def _measures(one: dict[str, Any]) -> Measures:
     right, left, mouth = (_number(one[name]) for name in ("right_eye_open", "left_eye_open", "mouth_open"))
-    return Measures(right, left, mouth, bool(one["blink"]), math.nan)
+    eyes_open = _number(one.get("eyes_open"))
+    return Measures(right, left, mouth, bool(one["blink"]), eyes_open, _shape(one))
+
+
+def _shape(one: dict[str, Any]) -> ShapeMeasures | None:
+    relative, arkit = one.get("relative"), one.get("arkit")
+    if relative is None or arkit is None:
+        return None
+    numbers = [*map(one.__getitem__, MEASURES), *map(relative.__getitem__, MEASURES)]
+    numbers += map(arkit.__getitem__, ARKIT)
+    return ShapeMeasures.known([_number(value) for value in numbers])
 
 
 def _array(values: Any, shape: tuple[int, ...]) -> FloatArray:

@@ -17,12 +17,15 @@ from fkp_live.recorded import (
     BOX,
     CSV_COLUMNS,
     EXPRESSION,
+    EYES_OPEN,
     MEASURES,
     POINTS,
     POSE,
     RAW,
     SCORE,
+    SHAPE,
     expression_of_cells,
+    shape_of_cells,
 )
 from fkp_live.sources.recording import Recording
 from fkp_live.topology import N_POINTS
@@ -43,7 +46,7 @@ class Row:
     Attributes
     ----------
     file : name of the picture, empty where the table has no such column
-    values : (297,) float64, one for each of `CSV_COLUMNS`, NaN where there is none
+    values : (349,) float64, one for each of `CSV_COLUMNS`, NaN where there is none
     where : for messages, such as "line 7"
     """
 
@@ -56,9 +59,10 @@ class TableRecording(Recording):
     """A recording of rows.
 
     A table lacks some of what JSONL has, and what stands in for it is: for the confidence of each point the mean of
-    all; for ``detected`` True; for a missing box the one around the points, for a missing score the confidence; and
-    NaN for ``eyes_open``. Rows with ``success`` 0 have no face, whatever else they hold (OpenFace leaves old points
-    there). An ``id`` is the ``face_id``; in OpenFace's own files it counts from 0.
+    all; for ``detected`` True; for a missing box the one around the points, for a missing score the confidence.
+    Tables of old versions lack ``eyes_open``, NaN then, and the measures of the shape. Rows with ``success`` 0 have no
+    face, whatever else they hold (OpenFace leaves old points there). An ``id`` is the ``face_id``; in OpenFace's own
+    files it counts from 0.
 
     Parameters
     ----------
@@ -144,7 +148,11 @@ def _found(values: Rows, number: float) -> Face:
     score = float(values[SCORE])
     box = values[BOX].astype(np.float32)
     rx, ry, rz = values[POSE].tolist()
-    right, left, mouth, blink = values[MEASURES].tolist()
+    measured = None
+    if not math.isnan(values[MEASURES][0]):
+        right, left, mouth, blink = values[MEASURES].tolist()
+        shape = shape_of_cells(values[SHAPE])
+        measured = Measures(right, left, mouth, blink == 1, float(values[EYES_OPEN]), shape)
     raw = values[RAW]
     return Face(
         points,
@@ -154,7 +162,7 @@ def _found(values: Rows, number: float) -> Face:
         0 if math.isnan(number) else int(number),
         None if np.isnan(raw).all() else _pairs(raw),
         None if math.isnan(rx) else Pose(0.0 - rx, 0.0 - ry, rz),
-        None if math.isnan(right) else Measures(right, left, mouth, blink == 1, math.nan),
+        measured,
         expression_of_cells(values[EXPRESSION]),
     )
 

@@ -11,7 +11,8 @@ import pytest
 from photos.photographs import checked_points
 
 from fkp_live.choices import PipelineOptions
-from fkp_live.faces.blendshapes import NAMES, NeutralFace, _mean_head, blendshapes
+from fkp_live.faces.blendshapes import NAMES, NeutralFace, blendshapes
+from fkp_live.faces.front_view import mean_head
 from fkp_live.faces.head_pose import head_pose
 from fkp_live.geometry import rotation_of
 from fkp_live.pipeline import Pipeline
@@ -52,7 +53,7 @@ class Moved:
 @pytest.fixture(name="still", scope="module")
 def _still() -> Points:
     """A neutral head: the mean one, which smiles a little, with its lips shut and its corners lowered."""
-    head = _mean_head().copy()
+    head = mean_head().copy()
     head[[67, 66, 65], 1] = head[[61, 62, 63], 1] + 0.01
     head[[48, 60], 0] += 0.01
     head[[54, 64], 0] -= 0.01

@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from written import face, result_of
+from written import face, result_of, shape_measures
 
 from fkp_live.sinks import CsvSink
 from fkp_live.sinks.csv import CSV_COLUMNS
@@ -14,7 +14,7 @@ from fkp_live.types import Measures, Pose
 
 
 def test_csv_reads_back(tmp_path: Path) -> None:
-    blinking = Measures(0.1234, 0.3, 0.05, True, 0.2)
+    blinking = Measures(0.1234, 0.3, 0.05, True, 0.2, shape_measures())
     raw = face(1).points
     full = face(id=7, pose=Pose(pitch=0.1, yaw=-0.2, roll=0.3), measures=blinking, raw=raw)
     bare = face(5)
@@ -44,7 +44,12 @@ def test_csv_reads_back(tmp_path: Path) -> None:
     assert [float(rows[0][f"pose_R{a}"]) for a in "xyz"] == [-0.1, 0.2, 0.3]
     measured = [rows[0][k] for k in ("right_eye_open", "left_eye_open", "mouth_open", "blink")]
     assert measured == ["0.123", "0.300", "0.050", "1"]
-    assert [rows[1][k] for k in ("pose_Rx", "mouth_open", "blink", "raw_x_0")] == ["", "", "", ""]
+    shape = [
+        rows[0][k] for k in ("eyes_open", "ear_left", "ear_right", "ear_left_rel", "arkit_BrowOuterUpRight")
+    ]
+    assert shape == ["0.200", "-0.001", "0.000", "0.011", "0.049"]
+    absent = [rows[1][k] for k in ("pose_Rx", "mouth_open", "blink", "raw_x_0", "eyes_open", "arkit_JawOpen")]
+    assert absent == [""] * 6
     for i in range(68):
         assert float(rows[0][f"raw_x_{i}"]) == pytest.approx(raw[i, 0], abs=0.0051)
         assert float(rows[0][f"raw_y_{i}"]) == pytest.approx(raw[i, 1], abs=0.0051)
@@ -60,7 +65,9 @@ def test_csv_columns_are_openface_s_first() -> None:
     xs, ys = [f"x_{i}" for i in range(68)], [f"y_{i}" for i in range(68)]
     openface = ["frame", "face_id", "timestamp", "confidence", "success", "pose_Rx", "pose_Ry", "pose_Rz"]
     assert list(CSV_COLUMNS[:144]) == openface + xs + ys
-    assert list(CSV_COLUMNS[-144:-8]) == [f"raw_{name}" for name in xs + ys]
+    assert list(CSV_COLUMNS[153:289]) == [f"raw_{name}" for name in xs + ys]
+    assert CSV_COLUMNS[289] == "expression"
+    assert CSV_COLUMNS[297:301] == ("eyes_open", "ear_left", "ear_right", "mar")
     assert len(set(CSV_COLUMNS)) == len(CSV_COLUMNS)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from written import face, names, result_of
+from written import face, names, result_of, shape_measures
 
 from fkp_live.sinks import JsonlSink
 from fkp_live.types import Measures, Pose
@@ -25,7 +25,10 @@ def lines_of(path: Path) -> list[Any]:
 
 def test_jsonl_reads_back(tmp_path: Path) -> None:
     full = face(
-        id=7, raw=face(1).points, pose=Pose(0.1, -0.2, 0.3), measures=Measures(0.1, 0.2, 0.3, False, 0.15)
+        id=7,
+        raw=face(1).points,
+        pose=Pose(0.1, -0.2, 0.3),
+        measures=Measures(0.1, 0.2, 0.3, False, 0.15, shape_measures()),
     )
     with JsonlSink(tmp_path / "o.jsonl", {"source": Path("clip.mp4"), "provider": "cpu"}) as sink:
         assert not sink.wants_picture
@@ -45,12 +48,15 @@ def test_jsonl_reads_back(tmp_path: Path) -> None:
     assert np.allclose(read["raw"], full.points + 1, atol=0.0051)
     assert np.allclose(read["confidence"], full.confidence, atol=0.00051)
     assert read["pose"] == {"pitch": 0.1, "yaw": -0.2, "roll": 0.3}
+    openness = {"right_eye_open": 0.1, "left_eye_open": 0.2, "mouth_open": 0.3}
+    shape = shape_measures()
     assert read["measures"] == {
-        "right_eye_open": 0.1,
-        "left_eye_open": 0.2,
-        "mouth_open": 0.3,
-        "blink": False,
+        **openness,
+        **{"blink": False, "eyes_open": 0.15},
+        **shape.values,
+        **{"relative": shape.relative, "arkit": shape.arkit},
     }
+    assert (read["measures"]["ear_left"], read["measures"]["arkit"]["EyeBlinkLeft"]) == (-0.001, 0.023)
     assert max(len(str(v)) for p in read["points"] for v in p) <= 6  # rounded, not 12.34000015258789
 
 

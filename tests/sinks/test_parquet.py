@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from written import face, names, result_of
+from written import face, names, result_of, shape_measures
 
 from fkp_live.errors import OutputError
 from fkp_live.sinks import CsvSink, ParquetSink, parquet
@@ -24,7 +24,7 @@ HEADER = {"version": "0", "source": {"name": "x \udcff.mp4"}}
 
 def results(count: int) -> list[FrameResult]:
     """Frames with one, two and no faces, some without pose, measures and raw points."""
-    blinking = Measures(0.1235, 0.3, 0.05, True, 0.2)
+    blinking = Measures(0.1235, 0.3, 0.05, True, 0.2, shape_measures())
     made = []
     for i in range(count):
         full = face(i / 7, id=7, pose=Pose(0.1, -0.2, 0.3), measures=blinking, raw=face(i / 9).points)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import tracemalloc
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from written import face, result_of, result_with_face
+from written import face, result_of, result_with_face, shape_measures
 
 from fkp_live.errors import InputError
 from fkp_live.recorded import CSV_COLUMNS, OPENFACE_COLUMNS, as_recorded
@@ -39,7 +38,7 @@ def form(request: pytest.FixtureRequest) -> str:
 
 
 def full_face(offset: float = 0.0, number: int | None = 7) -> Face:
-    measures = Measures(0.12345, 0.3, 0.05, True, 0.2)
+    measures = Measures(0.12345, 0.3, 0.05, True, 0.2, shape_measures())
     pose = Pose(0.1, -0.2, 0.3)
     return face(offset, id=number, pose=pose, measures=measures, raw=face(offset + 1.234).points)
 
@@ -110,7 +109,9 @@ def test_results_come_back_as_they_were_written(tmp_path: Path, form: str) -> No
                 *map(pytest.approx, (0.123, 0.3, 0.05)),
                 True,
             )
-            assert math.isnan(m.eyes_open)
+            assert m.eyes_open == pytest.approx(0.2)
+            assert m.shape is not None
+            assert m.shape.numbers == pytest.approx(shape_measures().numbers, abs=1e-6)
 
 
 def test_a_written_recording_read_and_written_again_is_the_same_file(tmp_path: Path, form: str) -> None:
@@ -179,7 +180,7 @@ def rows_of(path: Path) -> list[list[str]]:
 def test_csv_of_version_0_1(tmp_path: Path) -> None:
     """It had neither raw points nor rows of frames without a face."""
     rows = rows_of(written(tmp_path / "r.csv", results()))
-    old = [row[: -2 * 68 - 8] for row in rows if row[1] != "-1"]
+    old = [row[: CSV_COLUMNS.index("raw_x_0")] for row in rows if row[1] != "-1"]
     (tmp_path / "old.csv").write_text("".join(",".join(row) + "\n" for row in old))
     with open_recording(tmp_path / "old.csv") as recording:
         assert not recording.whole
@@ -284,7 +285,7 @@ def test_a_cut_inside_a_quoted_name_is_a_cut_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        (b"\n3,3,", b"\n3,", "line 4 has 296 cells, expected 297"),
+        (b"\n3,3,", b"\n3,", "line 4 has 348 cells, expected 349"),
         (b"\n3,3,", b"\nthree,3,", "line 4 is no result (could not convert string to float: 'three')"),
         (b"\n3,3,", b"\n0,3,", "line 4 is no result (frame is 0, expected a whole number from 1 up)"),
         (b"\n3,3,", b"\n2.5,3,", "frame is 2.5, expected a whole number"),
