@@ -92,6 +92,11 @@ class NeutralFace:
     Of a long recording evenly spread frames count, so that memory stays flat. While there are few, the average face
     counts too.
 
+    Parameters
+    ----------
+    kept : frames that are kept at most
+    prior : how many frames the average face counts for
+
     Example
     -------
     >>> neutral = NeutralFace()
@@ -99,20 +104,26 @@ class NeutralFace:
     ...     neutral.add(result.faces[0].points, result.faces[0].pose)
     """
 
-    # Frames that are kept at most; and how many the average face counts for.
-    _KEPT, _PRIOR = 4096, 20
-
-    def __init__(self) -> None:
+    def __init__(self, kept: int = 4096, prior: int = 20) -> None:
+        self._most, self._prior = kept, prior
         self._kept: list[Array] = []
         self._seen, self._stride = 0, 1
         self._usual: Array | None = None
 
+    def __len__(self) -> int:
+        """How many frames are kept."""
+        return len(self._kept)
+
     def add(self, points: ArrayLike, pose: Pose) -> None:
         """One frame more: points (68, 2) in pixels and the head's pose."""
+        self.add_parts(parts(points, pose))
+
+    def add_parts(self, seen: Array) -> None:
+        """One frame more, by its parts (27,)."""
         if self._seen % self._stride == 0:
-            self._kept.append(parts(points, pose))
+            self._kept.append(seen)
             self._usual = None
-            if len(self._kept) > self._KEPT:
+            if len(self._kept) > self._most:
                 del self._kept[1::2]
                 self._stride *= 2
         self._seen += 1
@@ -123,7 +134,7 @@ class NeutralFace:
             self._usual = AVERAGE
             if count := len(self._kept):
                 median = np.clip(np.median(self._kept, axis=0), LEAST, MOST)
-                self._usual = (self._PRIOR * AVERAGE + count * median) / (self._PRIOR + count)
+                self._usual = (self._prior * AVERAGE + count * median) / (self._prior + count)
         return self._usual
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fkp_live.faces.blendshapes import shapes
-from fkp_live.faces.measures import AVERAGE, LEAST, MOST, parts, values
+from fkp_live.faces.blendshapes import NeutralFace, shapes
+from fkp_live.faces.measures import AVERAGE, parts, values
 from fkp_live.measured import ShapeMeasures
 from fkp_live.types import Pose
 
@@ -17,12 +16,9 @@ Array = NDArray[np.float64]
 
 # Seconds between two looks at a face's parts: what is usual changes slowly, and each look costs time.
 _EVERY = 0.1
-# The usual parts follow what is seen by a share of the time since the face came, and later of the second number, in
-# seconds; the average face counts for the first. So they are half known after a few seconds, and forget in a minute.
-_PRIOR, _FORGET = 2.0, 60.0
-# However far a part is from its usual value, it counts for no more than this: a laugh is no other face. In eye
-# distances, or as openness. Who laughs in a fifth of the time moves the usual value by 0.01.
-_REACH = 0.04
+# What is usual is the median of at most so many looks, spread over the time in which the face was followed; the average
+# face counts for the second number of them. It is computed anew when there are a tenth more of them.
+_KEPT, _PRIOR, _MORE = 512, 10, 1.1
 # `set_neutral` takes a mean of what was seen, with this time constant in seconds: one frame may be a blink.
 _RECENT = 0.3
 # Turned further than this, in radians of yaw, a face teaches nothing: its far side is a guess.
@@ -48,15 +44,40 @@ def _numbers(points: ArrayLike, pose: Pose, usual: Array) -> Array:
     return np.concatenate([now, now - values(usual), shapes(seen, usual)])
 
 
-@dataclass(slots=True)
 class _State:
-    """What is known of a face: its usual parts (27,), what it showed of late, and how long it was seen."""
+    """What is known of a face.
 
-    usual: Array
-    recent: Array
-    weight: float
-    time: float
-    given: bool = False
+    Attributes
+    ----------
+    usual, recent : (27,) usual parts, and those of the last moments
+    time : of the last look, in seconds
+    """
+
+    __slots__ = ("_due", "_given", "_neutral", "recent", "time", "usual")
+
+    def __init__(self, seen: Array, time: float) -> None:
+        self.usual, self.recent, self.time = AVERAGE, seen, time
+        self._neutral = NeutralFace(_KEPT, _PRIOR)
+        self._due, self._given = 1.0, False
+        self._learn(seen)
+
+    def look(self, seen: Array, time: float) -> None:
+        """Take in the parts at this time."""
+        step = min(max(time - self.time, 0.0), 1.0)
+        self.time = time
+        self.recent = self.recent + step / (step + _RECENT) * (seen - self.recent)
+        if not self._given:
+            self._learn(seen)
+
+    def _learn(self, seen: Array) -> None:
+        self._neutral.add_parts(seen)
+        if len(self._neutral) >= self._due:
+            self.usual = self._neutral.parts()
+            self._due = min(_MORE * len(self._neutral), _KEPT)
+
+    def settle(self) -> None:
+        """Take what the face shows now as its usual, for good."""
+        self.usual, self._given = self.recent, True
 
 
 class FollowedMeasures:
@@ -80,7 +101,7 @@ class FollowedMeasures:
         """Take what faces show now as their usual, for good; all faces, or one. Returns their numbers."""
         chosen = [n for n in self._states if number is None or n == number]
         for state in (self._states[n] for n in chosen):
-            state.usual, state.given = state.recent, True
+            state.settle()
         return chosen
 
     def forget(self, number: int) -> None:
@@ -102,12 +123,7 @@ class FollowedMeasures:
         if not np.isfinite(seen).all():
             return state
         if state is None:
-            state = self._states[number] = _State(AVERAGE, seen, _PRIOR, time - _EVERY)
-        step = min(max(time - state.time, 0.0), 1.0)
-        state.time = time
-        state.recent = state.recent + step / (step + _RECENT) * (seen - state.recent)
-        if not state.given and step > 0.0:
-            state.weight = min(state.weight + step, _FORGET)
-            towards = (seen - state.usual).clip(-_REACH, _REACH)
-            state.usual = (state.usual + step / state.weight * towards).clip(LEAST, MOST)
+            state = self._states[number] = _State(seen, time)
+        else:
+            state.look(seen, time)
         return state

@@ -173,13 +173,12 @@ def test_who_laughs_all_the_time_still_smiles(still: Points) -> None:
     assert min(found["MouthSmileLeft"], found["MouthSmileRight"]) > 0.5
 
 
-def test_memory_of_a_long_recording_stays_flat(still: Points, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(NeutralFace, "_KEPT", 200)
-    neutral = NeutralFace()
+def test_memory_of_a_long_recording_stays_flat(still: Points) -> None:
+    neutral = NeutralFace(kept=200)
     points = seen(still)
-    for _ in range(3 * NeutralFace._KEPT):
+    for _ in range(600):
         neutral.add(points, FRONT)
-    assert len(neutral._kept) <= NeutralFace._KEPT
+    assert 100 <= len(neutral) <= 200
     assert max(blendshapes(points, FRONT, neutral).values()) < 1e-6
 
 
