@@ -5,13 +5,13 @@
 Faces: the photographs of tests/photos, frames of the demo clip (the astronaut again) and, with --data, the first of
 FOLDER/wild/val.txt; of all these only frontal ones (yaw up to 10 degrees, 60 px between the eyes) count. A local warp
 moves the picture around one place of one side by 2, 5 and 10 % of the eye distance. At the place itself the picture
-moves by exactly that much, and less around it: a Gaussian of 12 % (mouth), 8 % (lid) and 10 % (brow) of the eye
-distance; a narrower one would fold the picture. The true change of a measure is that of the plain picture's points
+moves by exactly that much, and less around it: a Gaussian of 12 % (mouth), 8 % (lids, lips) and 10 % (brow) of
+the eye distance; a narrower one would fold the picture. The true change of a measure is that of the plain picture's points
 moved by the same warp; the found change is between the network's points on both pictures, in the same crop.
 
 Runs: raw; mirrored, the mean of the answer and of that on the mirrored picture; smoothed, 0.1 seconds after the change,
 at the default smoothing. Slope and offset are of a straight line through all faces, sides and sizes of warp, scatter is
-the standard deviation around it; offset and scatter in per cent of the eye distance.
+the standard deviation around it; offset and scatter in per cent of the eye distance, of the smile angle in degrees.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from benchmarks.script import result_file, run
 from fkp_live.arguments import file_path, whole_number
 from fkp_live.choices import PipelineOptions
 from fkp_live.faces.smoothing import LandmarkSmoother
-from fkp_live.faces.symmetry import NAMES, symmetry
+from fkp_live.faces.symmetry import ANGLE, NAMES, symmetry
 from fkp_live.geometry import box_of
 from fkp_live.metrics import inter_ocular
 from fkp_live.pipeline import FaceLandmarker
@@ -41,12 +41,20 @@ ROOT = Path(__file__).parents[1]
 Points = NDArray[np.float64]
 
 SIZES = (0.02, 0.05, 0.10)
-# Place: points on whose mean the warp is centred (right side), its direction (out, down), its width, and the measure.
+# Place: points on whose mean the warp is centred (right side), its direction (out, down), its width, and the measures.
 PLACES = {
-    "mouth corner down": ((48,), (0.0, 1.0), 0.12, "commissure_height"),
-    "mouth corner out": ((48,), (1.0, 0.0), 0.12, "commissure_excursion"),
-    "upper lid down": ((37, 38), (0.0, 1.0), 0.08, "palpebral_fissure"),
-    "brow down": ((18, 19, 20), (0.0, 1.0), 0.10, "brow_height"),
+    "mouth corner down": (
+        (48,),
+        (0.0, 1.0),
+        0.12,
+        ("commissure_height", "smile_angle", "canthus_to_commissure"),
+    ),
+    "mouth corner out": ((48,), (1.0, 0.0), 0.12, ("commissure_excursion",)),
+    "upper lid down": ((37, 38), (0.0, 1.0), 0.08, ("palpebral_fissure", "mrd1")),
+    "lower lid up": ((40, 41), (0.0, -1.0), 0.08, ("mrd2",)),
+    "upper lip up": ((49, 50), (0.0, -1.0), 0.08, ("upper_lip_height",)),
+    "lower lip down": ((58, 59), (0.0, 1.0), 0.08, ("lower_lip_height",)),
+    "brow down": ((18, 19, 20), (0.0, 1.0), 0.10, ("brow_height",)),
 }
 RUNS = ("raw", "mirrored", "smoothed")
 _FRONTAL, _LEAST_EYES, _RATE, _HELD = np.radians(10.0), 60.0, 30.0, 3
@@ -83,7 +91,7 @@ def warp_of(points: Points, place: str, size: float, side: int) -> tuple[Points,
 
 
 def measure(landmarker: FaceLandmarker, image: Image, name: str) -> Iterator[dict[str, object]]:
-    """One row for each warp of the picture's largest face; none where there is no frontal one."""
+    """One row for each warp and measure of the picture's largest face; none where there is no frontal one."""
     faces = landmarker(image)
     if not faces or abs(faces[0].pose.yaw) > _FRONTAL or inter_ocular(faces[0].points) < _LEAST_EYES:
         return
@@ -103,7 +111,6 @@ def measure(landmarker: FaceLandmarker, image: Image, name: str) -> Iterator[dic
 
     plain = answers(image)
     for place, (_, _, _, wanted) in PLACES.items():
-        number = NAMES.index(wanted)
         for side in (0, 1):
             for size in SIZES:
                 how = warp_of(plain[0], place, size, side)
@@ -111,16 +118,19 @@ def measure(landmarker: FaceLandmarker, image: Image, name: str) -> Iterator[dic
                 found = {"raw": (plain[0], raw), "mirrored": (plain[1], mirrored)}
                 found["smoothed"] = (plain[0], _smoothed(plain[0], raw))
                 truth = move(plain[0], *how)
-                yield {
-                    **{"face": name, "place": place, "side": side, "size": size},
-                    "true": change(plain[0], truth, number),
-                    **{kind: change(*pair, number) for kind, pair in found.items()},
-                }
+                for each in wanted:
+                    number = NAMES.index(each)
+                    yield {
+                        **{"face": name, "place": place, "measure": each, "side": side, "size": size},
+                        "true": change(plain[0], truth, number),
+                        **{kind: change(*pair, number) for kind, pair in found.items()},
+                    }
 
 
 def change(before: Points, after: Points, number: int) -> float:
-    """By how much the deviation of a measure has changed, in per cent of the eye distance."""
-    return 100.0 * float(symmetry(after).deviation[number] - symmetry(before).deviation[number])
+    """By how much the deviation of a measure has changed, in per cent of the eye distance or in degrees."""
+    unit = 1.0 if number == ANGLE else 100.0
+    return unit * float(symmetry(after).deviation[number] - symmetry(before).deviation[number])
 
 
 def _smoothed(plain: Points, raw: Points) -> Points:
@@ -154,8 +164,8 @@ def table(rows: list[dict[str, object]]) -> Iterator[str]:
     """The table as lines of Markdown."""
     yield "| warp | measure | run | slope | offset | scatter | found of 2 % | of 5 % | of 10 % |"
     yield "|---|---|---|---|---|---|---|---|---|"
-    for place, (_, _, _, wanted) in PLACES.items():
-        mine = [row for row in rows if row["place"] == place]
+    for place, wanted in ((place, each) for place, (*_, measures) in PLACES.items() for each in measures):
+        mine = [row for row in rows if (row["place"], row["measure"]) == (place, wanted)]
         true = np.array([row["true"] for row in mine], float)
         for kind in RUNS:
             found = np.array([row[kind] for row in mine], float)
@@ -211,7 +221,8 @@ def main() -> None:
         rows.extend(measure(landmarker, image, name))
         if options.pictures is not None and not name.endswith(".jpg"):
             show(landmarker, image, options.pictures, name)
-    print(f"{len({row['face'] for row in rows})} faces, {len(rows)} warps\n")
+    warps = len({tuple(row[key] for key in ("face", "place", "side", "size")) for row in rows})
+    print(f"{len({row['face'] for row in rows})} faces, {warps} warps\n")
     print("\n".join(table(rows)))
     if options.json is not None:
         options.json.write_text(json.dumps(rows) + "\n")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fkp_live.arguments import Help, Parser, file_path, whole_number
+from fkp_live.arguments import Help, Parser, file_path, positive, whole_number
 from fkp_live.choices import PLOT_KINDS, PLOT_SUFFIXES
 from fkp_live.commands.recording_notes import say_notes
 from fkp_live.commands.signals import Stops
@@ -15,7 +15,11 @@ from fkp_live.console import say
 from fkp_live.errors import ExitCode, InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
+    from fkp_live.plots.clinical import ClinicalObserved
     from fkp_live.plots.observed import Observed
+
+# In the names of files that --symmetry writes.
+_CLINICAL = "clinical"
 
 _EPILOG = """\
 kinds:
@@ -25,9 +29,12 @@ kinds:
   path       path of the head over the picture
   symmetry   left minus right: eyes, brows, corners of the mouth
 
+--symmetry draws the clinical measures of both sides, from the points before smoothing: docs/symmetry.md.
+
 examples:
   fkp-live plot points.jsonl --out timeline.png
   fkp-live plot points.jsonl --out plots/ --kind all
+  fkp-live plot points.jsonl --out sides.png --symmetry --scale-mm 92
 """
 
 
@@ -43,13 +50,19 @@ def main(words: Sequence[str], stops: Stops | None = None) -> int:
     options = _parser().parse_args(words)
     # Not at the top: matplotlib and numpy take longer to load than --help needs.
     from fkp_live.commands.progress import ProgressBar
+    from fkp_live.plots.clinical import observe_sides
+    from fkp_live.plots.clinical_figure import draw_clinical
     from fkp_live.plots.drawing import draw
     from fkp_live.plots.figure import check_matplotlib, save, style
     from fkp_live.plots.inputs import find_recordings
-    from fkp_live.plots.observed import observe
+    from fkp_live.plots.observed import Observed, observe
     from fkp_live.sinks.files import check_output
     from fkp_live.sources.recordings import open_recording
 
+    if options.symmetry and options.kind:
+        raise UsageError("--symmetry is a plot of its own.", "Omit --kind.")
+    if options.scale_mm is not None and not options.symmetry:
+        raise UsageError("--scale-mm is for the clinical measures.", "Add --symmetry.")
     check_matplotlib()
     one, *others = find_recordings([options.recording])
     if others:
@@ -57,7 +70,7 @@ def main(words: Sequence[str], stops: Stops | None = None) -> int:
             f"{options.recording} holds {1 + len(others)} recordings, but one is drawn at a time.",
             f"Name one of them, such as {one.path}.",
         )
-    outputs = _outputs(options.out, options.kind, one.path)
+    outputs = _outputs(options.out, _CLINICAL if options.symmetry else options.kind, one.path)
     for path in outputs.values():
         if path == options.out or path.parent.is_dir():
             check_output(path, overwrite=options.overwrite, inputs=[one.path], suffixes=PLOT_SUFFIXES)
@@ -67,13 +80,18 @@ def main(words: Sequence[str], stops: Stops | None = None) -> int:
         open_recording(one.path) as recording,
         ProgressBar("fkp-live plot", None, shown=not options.quiet) as progress,
     ):
-        seen = observe(recording, one.film(recording), outputs, advance=progress.advance)
+        seen: Observed | ClinicalObserved
+        if options.symmetry:
+            seen = observe_sides(recording, one.film(recording), options.scale_mm, advance=progress.advance)
+        else:
+            seen = observe(recording, one.film(recording), outputs, advance=progress.advance)
         say_notes(recording, "fkp-live plot")
     face = _face(seen, options.face)
     with style():
         for kind, path in outputs.items():
+            figure = draw(kind, seen, face) if isinstance(seen, Observed) else draw_clinical(seen, face)
             _make_folder(path.parent)
-            save(draw(kind, seen, face), path, overwrite=options.overwrite)
+            save(figure, path, overwrite=options.overwrite)
             say(str(path))
     return int(ExitCode.OK)
 
@@ -98,6 +116,18 @@ def _parser() -> Parser:
         "--kind",
         choices=(*PLOT_KINDS, "all"),
         help="what is drawn (default: timeline into a file, all into a folder)",
+    )
+    made.add_argument(
+        "--symmetry",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="the clinical measures of left and right instead: both sides, deviation and ratio",
+    )
+    made.add_argument(
+        "--scale-mm",
+        type=positive,
+        metavar="MM",
+        help="with --symmetry: distance of the person's outer eye corners, for lengths in millimetres",
     )
     made.add_argument("--face", type=whole_number(0), metavar="ID", help="whose (default: the main face)")
     made.add_argument(
@@ -136,7 +166,7 @@ def _make_folder(folder: Path) -> None:
         raise OutputError(f"The folder {folder} cannot be created: {error.strerror}.") from error
 
 
-def _face(seen: Observed, wanted: int | None) -> int:
+def _face(seen: Observed | ClinicalObserved, wanted: int | None) -> int:
     faces = seen.summary.by_importance
     if not faces:
         raise InputError(

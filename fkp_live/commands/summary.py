@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fkp_live.arguments import Help, Parser, file_path
+from fkp_live.arguments import Help, Parser, file_path, positive
 from fkp_live.commands.recording_notes import say_notes
 from fkp_live.commands.signals import Stops
 from fkp_live.console import say
-from fkp_live.errors import ExitCode, FkpError, InputError
+from fkp_live.errors import ExitCode, FkpError, InputError, UsageError
 
 if TYPE_CHECKING:
     from fkp_live.commands.progress import Progress
@@ -28,6 +28,7 @@ stderr, the others are summarised, and the exit code is 1.
 examples:
   fkp-live summary points.jsonl
   fkp-live summary recordings/ --out people.csv
+  fkp-live summary points.jsonl --clinical --scale-mm 92
 """
 
 
@@ -40,8 +41,11 @@ def main(words: Sequence[str], stops: Stops | None = None) -> int:
         For wrong options, an output that cannot be written, or if no recording can be read.
     """
     options = _parser().parse_args(words)
+    if options.scale_mm is not None and not options.clinical:
+        raise UsageError("--scale-mm is for the clinical measures.", "Add --clinical.")
     # Not at the top: numpy takes longer to load than --help needs.
     from fkp_live.commands.progress import ProgressBar
+    from fkp_live.plots import clinical
     from fkp_live.plots.inputs import find_recordings
     from fkp_live.plots.summary import COLUMNS
     from fkp_live.sinks.files import check_output
@@ -55,7 +59,8 @@ def main(words: Sequence[str], stops: Stops | None = None) -> int:
         stops.raise_interrupt()
     failed: list[FkpError] = []
     with ProgressBar("fkp-live summary", None, shown=not options.quiet) as progress:
-        lines = _lines(COLUMNS, found, failed, progress)
+        columns = (*COLUMNS, *clinical.COLUMNS) if options.clinical else COLUMNS
+        lines = _lines(columns, found, failed, progress, options)
         if options.out is None:
             for line in lines:
                 say(line)
@@ -81,6 +86,18 @@ def _parser() -> Parser:
     )
     made.add_argument("--out", type=file_path, metavar="FILE", help="the table, .csv (default: to stdout)")
     made.add_argument(
+        "--clinical",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="columns at the end: clinical measures of left and right, medians over frames from the front",
+    )
+    made.add_argument(
+        "--scale-mm",
+        type=positive,
+        metavar="MM",
+        help="with --clinical: distance of the person's outer eye corners, for lengths in millimetres",
+    )
+    made.add_argument(
         "--overwrite", action=argparse.BooleanOptionalAction, default=False, help="replace a file that exists"
     )
     made.add_argument(
@@ -95,8 +112,10 @@ def _lines(
     found: Sequence[RecordingFile],
     failed: list[FkpError],
     progress: Progress,
+    options: argparse.Namespace,
 ) -> Iterator[str]:
     """The table's lines; recordings that cannot be read are named on stderr and put into ``failed``."""
+    from fkp_live.plots.clinical import FilmSides
     from fkp_live.plots.summary import cells, summarise
     from fkp_live.sources.recordings import open_recording
 
@@ -104,7 +123,8 @@ def _lines(
     for one in found:
         try:
             with open_recording(one.path) as recording:
-                rows = summarise(recording, one.film(recording), advance=progress.advance)
+                sides = FilmSides(options.scale_mm) if options.clinical else None
+                rows = summarise(recording, one.film(recording), sides, advance=progress.advance)
                 say_notes(recording, "fkp-live summary")
         except InputError as error:
             failed.append(error)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from fkp_live.plots.motion import Motion
 from fkp_live.plots.readings import MOUTH_WIDTH, N_READINGS, YAW, is_frontal, numbered, reading, timed
 from fkp_live.sources.recordings import Recording
 from fkp_live.types import Face, FrameResult
+
+if TYPE_CHECKING:
+    from fkp_live.plots.clinical import FilmSides
 
 Cell = str | int | float | None
 
@@ -196,13 +200,18 @@ class FilmSummary:
 
 
 def summarise(
-    recording: Recording, film: str = "", *, advance: Callable[[int], object] = int
+    recording: Recording,
+    film: str = "",
+    sides: FilmSides | None = None,
+    *,
+    advance: Callable[[int], object] = int,
 ) -> list[dict[str, Cell]]:
-    """The rows of a recording, keys `COLUMNS`.
+    """The rows of a recording, keys `COLUMNS`, then those of `clinical.COLUMNS` where ``sides`` is given.
 
     Parameters
     ----------
     film : its name there, by default what the recording says
+    sides : takes in the clinical measures too
     advance : called after each frame, with its number of faces
 
     Raises
@@ -215,13 +224,16 @@ def summarise(
     found = FilmSummary()
     for result, seconds in timed(recording, recording.info.fps):
         found.add(result, seconds)
+        if sides is not None:
+            sides.add(result.faces)
         advance(len(result.faces))
-    return found.rows(film or recording.info.name, str(recording.path))
+    rows = found.rows(film or recording.info.name, str(recording.path))
+    return rows if sides is None else [row | sides.cells(int(str(row["face_id"]))) for row in rows]
 
 
 def cells(row: dict[str, Cell]) -> list[str]:
-    """The cells of a row as text, in the order of `COLUMNS`; empty for what is not known."""
-    return [_cell(name, row[name]) for name in COLUMNS]
+    """The cells of a row as text, in its order; empty for what is not known."""
+    return [_cell(name, value) for name, value in row.items()]
 
 
 def _row(values: dict[str, Cell]) -> dict[str, Cell]:

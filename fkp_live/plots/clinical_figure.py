@@ -1,0 +1,106 @@
+"""Plot of the clinical measures of a face: right and left over time, and how far the sides differ."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fkp_live.errors import InputError
+from fkp_live.faces.symmetry import ANGLE, NAMES
+from fkp_live.plots.clinical import FRONTAL_DEG, ClinicalObserved, Sides, found_share, unit_of
+from fkp_live.plots.figure import BLUE, FAINT, LINE, ORANGE, VERMILLION, new_figure, time_axis, titled
+from fkp_live.plots.timeline import draw_channels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def draw_clinical(seen: ClinicalObserved, number: int) -> Figure:
+    """A row a measure: right and left over time, median and quartiles of the deviation, and the numbers in words.
+
+    Raises
+    ------
+    InputError : the face never looks at the camera
+    """
+    sides = seen.sides(number)
+    if not sides.frames:
+        raise InputError(
+            f"Face {number} of {seen.name} never looks within {FRONTAL_DEG:.0f} degrees of the camera: "
+            "the sides of turned heads cannot be compared.",
+            "Choose another face with --face, or record the person from the front.",
+        )
+    figure = new_figure(height=160 + 128 * len(NAMES))
+    grid = figure.add_gridspec(len(NAMES), 3, width_ratios=[5, 2.2, 2.6])
+    curve = seen.curves.curve(number)
+    unit = unit_of(seen.eyes_mm)
+    lengths = np.arange(len(NAMES)) != ANGLE
+    reach, last = _reach(sides, lengths), len(NAMES) - 1
+    rows: list[Axes] = []
+    for place, name in enumerate(NAMES):
+        lines = figure.add_subplot(grid[place, 0], sharex=rows[0] if rows else None)
+        bars, words = figure.add_subplot(grid[place, 1]), figure.add_subplot(grid[place, 2])
+        rows.append(lines)
+        channels = {2 * place: ("right", BLUE), 2 * place + 1: ("left", ORANGE)}
+        draw_channels(lines, seen.curves, curve, channels)
+        lines.tick_params(labelbottom=place == last)
+        if place and (legend := lines.get_legend()) is not None:
+            legend.remove()
+        own = "degrees" if place == ANGLE else unit
+        lines.set_ylabel(own, fontsize=9)
+        lines.text(0.01, 0.95, name, transform=lines.transAxes, va="top", fontweight="bold", fontsize=10)
+        _draw_deviation(bars, sides, place, _reach(sides, ~lengths) if place == ANGLE else reach)
+        bars.tick_params(labelbottom=place in (ANGLE, last))
+        _write(words, sides, place, own)
+    bars.set_xlabel(f"left minus right ({unit})")
+    time_axis(rows[-1], float(seen.curves.times[0]), seen.end)
+    points = "points before smoothing" if sides.raw else "SMOOTHED points: the recording has no others"
+    note = f"{points}; {sides.frames} frames with the head turned by at most {FRONTAL_DEG:.0f}°"
+    if seen.eyes_mm is not None:
+        note += f"; outer eye corners {seen.eyes_mm:g} mm apart"
+    titled(figure, f"{seen.name} · face {number} · clinical measures", note)
+    figure.align_ylabels(rows)
+    return figure
+
+
+def _reach(sides: Sides, chosen: NDArray[np.bool_]) -> float:
+    """Half the width of the deviations' axis, for some of the measures."""
+    both = np.abs(np.concatenate([sides.spread[chosen].ravel(), sides.deviation[chosen]]))
+    return 1.15 * float(np.nanmax(both, initial=1e-3))
+
+
+def _draw_deviation(axes: Axes, sides: Sides, place: int, reach: float) -> None:
+    """A bar to the median of left minus right, and a line over its quartiles."""
+    value = float(sides.deviation[place])
+    low, high = sides.spread[place].tolist()
+    axes.set_xlim(-reach, reach)
+    axes.set_ylim(-1, 1)
+    axes.set_yticks([])
+    axes.axvline(0, color=FAINT, linewidth=1)
+    if math.isfinite(value):
+        axes.barh(0, value, height=0.8, color=VERMILLION, alpha=0.7)
+        axes.plot([low, high], [0, 0], color=LINE, linewidth=2, solid_capstyle="butt")
+
+
+def _write(axes: Axes, sides: Sides, place: int, unit: str) -> None:
+    """The medians in words, and how much of a true difference they show."""
+    digits = 1 if unit in ("degrees", "mm") else 3
+    right, left = sides.sides[place].tolist()
+    deviation, ratio = float(sides.deviation[place]), float(sides.ratio[place])
+    share = found_share(NAMES[place])
+    text = (
+        f"right {_number(right, digits)}   left {_number(left, digits)}\n"
+        f"deviation {_number(deviation, digits, sign=True)}   ratio {_number(ratio, 2)}\n"
+        + (f"finds {share} of a true one" if share else "share found: not measured")
+    )
+    axes.axis("off")
+    axes.text(0.0, 0.5, text, transform=axes.transAxes, va="center", fontsize=10)
+
+
+def _number(value: float, digits: int, *, sign: bool = False) -> str:
+    if not math.isfinite(value):
+        return "–"
+    return f"{round(value, digits) + 0.0:{'+' if sign else ''}.{digits}f}"
