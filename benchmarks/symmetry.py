@@ -6,8 +6,8 @@ Faces: the photographs of tests/photos, frames of the demo clip (the astronaut a
 FOLDER/wild/val.txt; of all these only frontal ones (yaw up to 10 degrees, 60 px between the eyes) count. A local warp
 moves the picture around one place of one side by 2, 5 and 10 % of the eye distance. At the place itself the picture
 moves by exactly that much, and less around it: a Gaussian of 12 % (mouth), 8 % (lids, lips) and 10 % (brow) of
-the eye distance; a narrower one would fold the picture. The true change of a measure is that of the plain picture's points
-moved by the same warp; the found change is between the network's points on both pictures, in the same crop.
+the eye distance; a narrower one would fold the picture. The true change of a measure is that of the plain picture's
+points moved by the same warp; the found change is between the network's points on both pictures, in the same crop.
 
 Runs: raw; mirrored, the mean of the answer and of that on the mirrored picture; smoothed, 0.1 seconds after the change,
 at the default smoothing. Slope and offset are of a straight line through all faces, sides and sizes of warp, scatter is

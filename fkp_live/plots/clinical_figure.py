@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fkp_live.errors import InputError
-from fkp_live.faces.symmetry import ANGLE, NAMES
+from fkp_live.faces.symmetry import ANGLE, FAI, MEASURES, NAMES
 from fkp_live.plots.clinical import FRONTAL_DEG, ClinicalObserved, Sides, found_share, unit_of
 from fkp_live.plots.figure import BLUE, FAINT, LINE, ORANGE, VERMILLION, new_figure, time_axis, titled
 from fkp_live.plots.timeline import draw_channels
@@ -33,29 +33,34 @@ def draw_clinical(seen: ClinicalObserved, number: int) -> Figure:
             "the sides of turned heads cannot be compared.",
             "Choose another face with --face, or record the person from the front.",
         )
-    figure = new_figure(height=160 + 128 * len(NAMES))
-    grid = figure.add_gridspec(len(NAMES), 3, width_ratios=[5, 2.2, 2.6])
+    figure = new_figure(height=180 + 136 * len(NAMES))
+    grid = figure.add_gridspec(
+        1 + len(NAMES), 3, width_ratios=[5, 2.2, 2.6], height_ratios=[0.15, *[1] * len(NAMES)]
+    )
+    head = figure.add_subplot(grid[0, :])
+    head.axis("off")
     curve = seen.curves.curve(number)
     unit = unit_of(seen.eyes_mm)
     lengths = np.arange(len(NAMES)) != ANGLE
     reach, last = _reach(sides, lengths), len(NAMES) - 1
     rows: list[Axes] = []
     for place, name in enumerate(NAMES):
-        lines = figure.add_subplot(grid[place, 0], sharex=rows[0] if rows else None)
-        bars, words = figure.add_subplot(grid[place, 1]), figure.add_subplot(grid[place, 2])
+        lines = figure.add_subplot(grid[1 + place, 0], sharex=rows[0] if rows else None)
+        bars, words = (figure.add_subplot(grid[1 + place, column]) for column in (1, 2))
         rows.append(lines)
         channels = {2 * place: ("right", BLUE), 2 * place + 1: ("left", ORANGE)}
         draw_channels(lines, seen.curves, curve, channels)
         lines.tick_params(labelbottom=place == last)
-        if place and (legend := lines.get_legend()) is not None:
+        if (legend := lines.get_legend()) is not None:
             legend.remove()
         own = "degrees" if place == ANGLE else unit
         lines.set_ylabel(own, fontsize=9)
-        lines.text(0.01, 0.95, name, transform=lines.transAxes, va="top", fontweight="bold", fontsize=10)
+        lines.set_title(f"{name}: {MEASURES[name]}", loc="left", fontsize=9)
         _draw_deviation(bars, sides, place, _reach(sides, ~lengths) if place == ANGLE else reach)
         bars.tick_params(labelbottom=place in (ANGLE, last))
         _write(words, sides, place, own)
-    bars.set_xlabel(f"left minus right ({unit})")
+    bars.set_xlabel(f"left minus right ({unit}):\nmedian and quartiles")
+    head.legend(*rows[0].get_legend_handles_labels(), loc="lower right", ncols=2)
     time_axis(rows[-1], float(seen.curves.times[0]), seen.end)
     points = "points before smoothing" if sides.raw else "SMOOTHED points: the recording has no others"
     note = f"{points}; {sides.frames} frames with the head turned by at most {FRONTAL_DEG:.0f}°"
@@ -94,13 +99,15 @@ def _write(axes: Axes, sides: Sides, place: int, unit: str) -> None:
     text = (
         f"right {_number(right, digits)}   left {_number(left, digits)}\n"
         f"deviation {_number(deviation, digits, sign=True)}   ratio {_number(ratio, 2)}\n"
-        + (f"finds {share} of a true one" if share else "share found: not measured")
+        + (f"shows {share} of a true difference" if share else "share of a true difference: unknown")
     )
+    if place == FAI:
+        text += f"\nfai {_number(sides.fai, digits)}"
     axes.axis("off")
     axes.text(0.0, 0.5, text, transform=axes.transAxes, va="center", fontsize=10)
 
 
 def _number(value: float, digits: int, *, sign: bool = False) -> str:
     if not math.isfinite(value):
-        return "–"
+        return "-"
     return f"{round(value, digits) + 0.0:{'+' if sign else ''}.{digits}f}"

@@ -10,6 +10,7 @@ from recorded import face, film, write
 
 from fkp_live.choices import PLOT_KINDS
 from fkp_live.commands.cli import main
+from fkp_live.plots.clinical import ClinicalObserved
 
 pytest.importorskip("matplotlib", reason="plots need matplotlib")
 
@@ -46,6 +47,26 @@ def test_a_file_gets_the_timeline_of_the_main_face(here: Path, monkeypatch: pyte
     assert {"one.png", "two.svg"} < set(names(here))
 
 
+def test_the_clinical_measures_are_a_plot_on_request(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from fkp_live.plots import clinical_figure
+    from fkp_live.plots.figure import new_figure
+
+    drawn = []
+
+    def draw(seen: ClinicalObserved, number: int) -> object:
+        drawn.append((seen.eyes_mm, seen.sides(number).frames, number))
+        return new_figure(100)
+
+    # What it draws is tested in plots/.
+    monkeypatch.setattr(clinical_figure, "draw_clinical", draw)
+    assert main(["plot", "points.jsonl", "--out", "a", "--symmetry", "--scale-mm", "92", "--quiet"]) == 0
+    assert capsys.readouterr().out == f"{Path('a/points-clinical.png')}\n"
+    assert names(here / "a") == ["points-clinical.png"]
+    assert drawn == [(92.0, 30, 7)]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
@@ -60,6 +81,10 @@ def test_a_file_gets_the_timeline_of_the_main_face(here: Path, monkeypatch: pyte
         ("none.jsonl --out a.png", 3, "no face"),
         ("gone.jsonl --out a.png", 3, "gone.jsonl"),
         (". --out a.png", 2, "2 recordings"),
+        ("points.jsonl --out a.png --scale-mm 92", 2, "--symmetry"),
+        ("points.jsonl --out a.png --symmetry --scale-mm 0", 2, "--scale-mm"),
+        ("points.jsonl --out a.png --symmetry --kind path", 2, "--kind"),
+        ("none.jsonl --out a.png --symmetry", 3, "no face"),
     ],
 )
 def test_what_is_refused_and_how(

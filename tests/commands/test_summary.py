@@ -15,6 +15,7 @@ import pytest
 from recorded import face, film, write
 
 from fkp_live.commands.cli import main
+from fkp_live.plots import clinical
 from fkp_live.plots.summary import COLUMNS
 from fkp_live.sinks.files import PartialFile
 
@@ -51,6 +52,18 @@ def test_a_folder_becomes_a_table(folder: Path, tmp_path: Path, capsys: pytest.C
     captured = capsys.readouterr()
     assert captured.out == f"{out}\n"
     assert captured.err == ""
+
+
+def test_clinical_columns_come_last_and_on_request(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["summary", str(folder), "--clinical", "--scale-mm", "92", "--quiet"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert all(tuple(row) == (*COLUMNS, *clinical.COLUMNS) for row in rows)
+    one, _, nobody = rows
+    assert (one["clinical_frames"], one["clinical_unit"]) == ("30", "mm")
+    assert 5 < float(one["palpebral_fissure_right"]) < 20
+    assert {nobody[name] for name in clinical.COLUMNS} == {""}
+    assert main(["summary", str(folder), "--scale-mm", "92"]) == 2
+    assert "--clinical" in capsys.readouterr().err
 
 
 def test_without_out_the_table_is_the_output(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
