@@ -15,10 +15,10 @@ from fkp_live.types import Pose
 Array = NDArray[np.float64]
 
 # Seconds between two looks at a face's parts: what is usual changes slowly, and each look costs time.
-_EVERY = 0.1
+_EVERY = 0.3
 # What is usual is the median of at most so many looks, spread over the time in which the face was followed; the average
-# face counts for the second number of them. It is computed anew when there are a tenth more of them.
-_KEPT, _PRIOR, _MORE = 512, 10, 1.1
+# face counts for the second number of them. It is computed anew when there are a fifth more of them.
+_KEPT, _PRIOR, _MORE = 256, 3, 1.2
 # `set_neutral` takes a mean of what was seen, with this time constant in seconds: one frame may be a blink.
 _RECENT = 0.3
 # Turned further than this, in radians of yaw, a face teaches nothing: its far side is a guess.
@@ -73,7 +73,7 @@ class _State:
         self._neutral.add_parts(seen)
         if len(self._neutral) >= self._due:
             self.usual = self._neutral.parts()
-            self._due = min(_MORE * len(self._neutral), _KEPT)
+            self._due = min(max(_MORE * len(self._neutral), len(self._neutral) + 1), _KEPT)
 
     def settle(self) -> None:
         """Take what the face shows now as its usual, for good."""

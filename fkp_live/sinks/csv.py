@@ -19,6 +19,7 @@ _POINTS_FORMAT = ",".join(["%.2f"] * (2 * N_POINTS))
 _NO_EXPRESSION = "," * (1 + len(EXPRESSIONS))
 _NO_POINTS = "," * (2 * N_POINTS - 1)
 _NO_SHAPE = "," * len(measured.COLUMNS)
+_SHAPE_FORMAT = f",%.{SHARE_DECIMALS}f" * len(measured.COLUMNS)
 
 
 class CsvFormat:
@@ -84,13 +85,12 @@ def _measures(face: Face) -> str:
     """The last columns: openness of both eyes together, and `measured.COLUMNS`."""
     if (m := face.measures) is None:
         return "," + _NO_SHAPE
-    shape = _NO_SHAPE if m.shape is None else "".join(f",{_number(v)}" for v in m.shape.numbers.tolist())
-    return f",{_number(m.eyes_open)}{shape}"
-
-
-def _number(value: float) -> str:
-    """A measure, empty where it is not known. + 0.0 turns the -0.0 of a rounded number into 0.0."""
-    return "" if math.isnan(value) else f"{round(value, SHARE_DECIMALS) + 0.0:.{SHARE_DECIMALS}f}"
+    shape = _NO_SHAPE
+    if m.shape is not None:
+        # + 0.0 turns the -0.0 of a rounded number into 0.0
+        numbers = [round(value, SHARE_DECIMALS) + 0.0 for value in m.shape.numbers.tolist()]
+        shape = (_SHAPE_FORMAT % tuple(numbers)).replace("nan", "")
+    return f",{'' if math.isnan(m.eyes_open) else f'{m.eyes_open:.{SHARE_DECIMALS}f}'}{shape}"
 
 
 def _cell(text: str) -> str:

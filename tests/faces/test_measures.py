@@ -168,7 +168,7 @@ def test_turned_heads_and_broken_points_teach_nothing() -> None:
         followed(1, np.full((68, 2), np.nan), pose, i / 30)
         followed(1, moved(face, [17, 18, 19], 0, -0.2), Pose(0.0, 0.8, 0.0), i / 30)
     # The first look from the front counts a little.
-    assert followed(1, face, pose, 10.0).relative == pytest.approx(usual, abs=0.01)
+    assert followed(1, face, pose, 10.0).relative == pytest.approx(usual, abs=0.03)
     assert followed.set_neutral() == [1]
 
 
