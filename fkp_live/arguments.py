@@ -77,6 +77,11 @@ def positive(text: str) -> float:
     return number(text, "a number above 0", lambda value: value > 0)
 
 
+def eyes_millimetres(text: str) -> float:
+    """For argparse: a distance of somebody's outer eye corners."""
+    return number(text, "millimetres from 10 to 500", lambda value: 10 <= value <= 500)
+
+
 def picture_size(text: str) -> tuple[int, int]:
     """For argparse: WIDTHxHEIGHT in pixels."""
     sides = text.lower().split("x")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fkp_live.arguments import Help, Parser, file_path, positive, whole_number
+from fkp_live.arguments import Help, Parser, eyes_millimetres, file_path, whole_number
 from fkp_live.choices import PLOT_KINDS, PLOT_SUFFIXES
 from fkp_live.commands.recording_notes import say_notes
 from fkp_live.commands.signals import Stops
@@ -125,7 +125,7 @@ def _parser() -> Parser:
     )
     made.add_argument(
         "--scale-mm",
-        type=positive,
+        type=eyes_millimetres,
         metavar="MM",
         help="with --symmetry: distance of the person's outer eye corners, for lengths in millimetres",
     )

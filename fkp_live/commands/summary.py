@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fkp_live.arguments import Help, Parser, file_path, positive
+from fkp_live.arguments import Help, Parser, eyes_millimetres, file_path
 from fkp_live.commands.recording_notes import say_notes
 from fkp_live.commands.signals import Stops
 from fkp_live.console import say
@@ -93,7 +93,7 @@ def _parser() -> Parser:
     )
     made.add_argument(
         "--scale-mm",
-        type=positive,
+        type=eyes_millimetres,
         metavar="MM",
         help="with --clinical: distance of the person's outer eye corners, for lengths in millimetres",
     )
