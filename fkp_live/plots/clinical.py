@@ -147,7 +147,7 @@ class FilmSides:
             known = {"right": right, "left": left, "deviation": float(seen.deviation[place])}
             row |= {f"{name}_{what}": _text(value, digits) for what, value in known.items()}
             row[f"{name}_ratio"] = _text(float(seen.ratio[place]), 3)
-            row[f"{name}_found"] = found_share(name)
+            row[f"{name}_found"] = found_share(name) if math.isfinite(known["deviation"]) else None
         row["fai"] = _text(seen.fai, digits)
         return row
 

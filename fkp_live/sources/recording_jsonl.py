@@ -119,11 +119,10 @@ def _measures(one: dict[str, Any]) -> Measures:
 
 
 def _shape(one: dict[str, Any]) -> ShapeMeasures | None:
-    relative, arkit = one.get("relative"), one.get("arkit")
-    if relative is None or arkit is None:
+    relative, arkit = one.get("relative") or {}, one.get("arkit") or {}
+    numbers = [*map(one.get, MEASURES), *map(relative.get, MEASURES), *map(arkit.get, ARKIT)]
+    if all(value is None for value in numbers):
         return None
-    numbers = [*map(one.__getitem__, MEASURES), *map(relative.__getitem__, MEASURES)]
-    numbers += map(arkit.__getitem__, ARKIT)
     return ShapeMeasures.known([_number(value) for value in numbers])
 
 
