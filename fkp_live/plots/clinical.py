@@ -87,6 +87,8 @@ class RunningSides:
         if not abs(math.degrees(yaw)) <= FRONTAL_DEG:
             return None
         sides = symmetry(points, eyes_mm=self._eyes_mm).sides
+        if np.isnan(sides).all():
+            return None
         self.raw = self.raw and face.raw is not None
         if self.frames % self._stride == 0:
             self._kept.append(sides.astype(np.float32))
@@ -141,7 +143,7 @@ class FilmSides:
         row |= {"clinical_frames": seen.frames, "clinical_unit": unit_of(self._eyes_mm)}
         if not seen.frames:
             return row
-        row["clinical_points"] = "raw" if seen.raw else "smoothed"
+        row["clinical_points"] = "raw" if seen.raw else "recorded"
         for place, name in enumerate(NAMES):
             right, left = seen.sides[place].tolist()
             known = {"right": right, "left": left, "deviation": float(seen.deviation[place])}

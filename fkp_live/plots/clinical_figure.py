@@ -62,7 +62,11 @@ def draw_clinical(seen: ClinicalObserved, number: int) -> Figure:
     bars.set_xlabel(f"left minus right ({unit}):\nmedian and quartiles")
     head.legend(*rows[0].get_legend_handles_labels(), loc="lower right", ncols=2)
     time_axis(rows[-1], float(seen.curves.times[0]), seen.end)
-    points = "points before smoothing" if sides.raw else "SMOOTHED points: the recording has no others"
+    points = (
+        "points before smoothing"
+        if sides.raw
+        else "points as recorded, maybe smoothed: there are no raw ones"
+    )
     note = f"{points}; {sides.frames} frames with the head turned by at most {FRONTAL_DEG:.0f}°"
     if seen.eyes_mm is not None:
         note += f"; outer eye corners {seen.eyes_mm:g} mm apart"

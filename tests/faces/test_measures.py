@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from fkp_live.faces.head_pose import head_pose
 from fkp_live.faces.openness import measures
 from fkp_live.measured import ARKIT, COLUMNS, MEASURES, ShapeMeasures
 from fkp_live.pipeline import FaceLandmarker, Pipeline
+from fkp_live.sources import open_source
 from fkp_live.topology import MIRROR
 from fkp_live.types import Image, Measures, Pose
 
@@ -198,3 +200,21 @@ def test_pictures_and_streams_are_measured(astronaut: Image) -> None:
     (again,) = pipeline.process_image(astronaut, 0.033).faces
     assert max(again.measures.arkit.values()) < 0.2
     assert replace(again.measures, blink=True).relative == again.measures.relative
+
+
+def test_faces_of_a_clip_differ_as_people_see_it(shared: Path) -> None:
+    """Faces made on purpose: mouth open at 3.3 s, eyes shut at 7.5 s, a lopsided smile at 9.2 s, a pucker at 12.0 s."""
+    landmarker, clip = FaceLandmarker("cpu"), shared / "data" / "videos" / "talking_head.mp4"
+    seen = {}
+    for name, time in {"open": 3.3, "shut": 7.5, "smile": 9.17, "pucker": 11.98}.items():
+        with open_source(clip, start=time - 0.02, end=time + 0.04) as source:
+            seen[name] = landmarker(next(iter(source)).picture)[0].measures
+    for measure, face in (
+        *(("mar", "open"), ("jaw_drop", "open"), ("smile_left", "smile")),
+        *(("mouth_width", "smile"), ("mouth_pucker", "pucker")),
+    ):
+        others = [one.values[measure] for name, one in seen.items() if name != face]
+        assert seen[face].values[measure] > max(others), measure
+    for eye in ("ear_left", "ear_right"):
+        assert seen["shut"].values[eye] < min(seen[name].values[eye] for name in ("open", "smile", "pucker"))
+    assert seen["open"].arkit["JawOpen"] > 0.5 > seen["smile"].arkit["JawOpen"]

@@ -47,6 +47,7 @@ def test_turned_heads_and_broken_points_do_not_count() -> None:
     assert running.add(uneven(0.1, pose=Pose(0.0, 0.2, 0.0))) is None
     assert running.add(uneven(0.1, pose=Pose(0.0, math.nan, 0.0))) is None
     assert running.add(uneven(math.nan)) is None
+    assert running.add(face(points=np.zeros((68, 2)))) is None
     assert running.result().frames == 0
     assert np.isnan(running.result().sides).all()
     # A table without poses is measured by its points.
@@ -73,7 +74,7 @@ def test_millimetres_come_from_the_distance_of_the_outer_eye_corners() -> None:
     film_sides.add([uneven(0.05)])
     cells = film_sides.cells(1)
     assert tuple(cells) == COLUMNS
-    assert (cells["clinical_unit"], cells["clinical_points"]) == ("mm", "smoothed")
+    assert (cells["clinical_unit"], cells["clinical_points"]) == ("mm", "recorded")
     assert cells["commissure_height_found"] == found_share("commissure_height") != ""
     assert set(film_sides.cells(5).values()) == {None}
 
