@@ -29,6 +29,7 @@ from fkp_live.faces.followed_expressions import FollowedExpressions
 from fkp_live.faces.followed_measures import FollowedMeasures, shape_measures
 from fkp_live.faces.head_pose import head_pose
 from fkp_live.faces.landmark_network import check_boxes
+from fkp_live.faces.measures import AVERAGE, parts
 from fkp_live.faces.openness import Blinks, measures
 from fkp_live.faces.places import LeftToRight
 from fkp_live.faces.smoothing import LandmarkSmoother
@@ -112,7 +113,7 @@ class FaceLandmarker:
         Parameters
         ----------
         neutral : a face that this landmarker found in another picture of the same person, with a neutral expression:
-            expressions are relative to it
+            expressions and measures are relative to it
 
         Raises
         ------
@@ -136,11 +137,12 @@ class FaceLandmarker:
         if SECOND_LOOK:
             matrices = [level_matrix(points, network.spec) for points in found.points]
             found = network.run_matrices(picture, matrices)
+        usual = AVERAGE if neutral is None or neutral.pose is None else parts(neutral.points, neutral.pose)
         faces = []
         for find, points, confidence in zip(finds, found.points, found.confidence, strict=True):
             if confidence.mean() >= MIN_CONFIDENCE:
                 pose, box = head_pose(points), geometry.box_of(points)
-                measured = measures(points, shape_measures(points, pose))
+                measured = measures(points, shape_measures(points, pose, usual))
                 faces.append(
                     MeasuredFace(
                         points, confidence, box, find.score, raw=points, pose=pose, measures=measured

@@ -308,7 +308,7 @@ def _add_numbers(group: argparse._ArgumentGroup) -> None:
         "--csv-columns",
         choices=CSV_COLUMN_SETS,
         default=CSV_COLUMN_SETS[0],
-        help="OpenFace's columns alone, or after them score, box, openness and the points before smoothing",
+        help="OpenFace's columns alone, or after them all of ours: docs/measures.md",
     )
     group.add_argument(
         "--jsonl",

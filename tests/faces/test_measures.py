@@ -20,9 +20,10 @@ from fkp_live.measured import ARKIT, COLUMNS, MEASURES, ShapeMeasures
 from fkp_live.pipeline import FaceLandmarker, Pipeline
 from fkp_live.sources import open_source
 from fkp_live.topology import MIRROR
-from fkp_live.types import Image, Measures, Pose
+from fkp_live.types import Expression, Image, Measures, Pose
 
 Points = np.ndarray
+SHOWN = Expression(np.full(7, 1 / 7, np.float32), "neutral", np.zeros(7, np.float32))
 FACES = checked_points()
 
 
@@ -195,6 +196,10 @@ def test_pictures_and_streams_are_measured(astronaut: Image) -> None:
     assert pipeline.set_neutral() == []
     (face,) = pipeline.process_image(astronaut, 0.0).faces
     assert alone.measures.arkit["MouthSmileLeft"] > 0.3
+    (itself,) = FaceLandmarker(engine=engine, expression=True)(
+        astronaut, neutral=replace(alone, expression=SHOWN)
+    )
+    assert itself.measures.relative == pytest.approx(dict.fromkeys(MEASURES, 0.0), abs=1e-6)
     assert face.measures.values["smile_left"] == pytest.approx(alone.measures.values["smile_left"], abs=0.03)
     assert pipeline.set_neutral() == [face.id]
     (again,) = pipeline.process_image(astronaut, 0.033).faces
