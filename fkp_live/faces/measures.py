@@ -2,8 +2,8 @@
 
 Lengths are in eye distances (outer corners), as seen from the front: place, size and pose of the head are taken off
 with a mean head (`faces.front_view`). ``ear_left``, ``ear_right`` and ``mar`` are ratios of distances in the picture,
-as their authors define them. Up to about 25 degrees of yaw these hold well; beyond 35 the network guesses the far
-side, and with it all measures of that side. "Left" and "right" are the person's own.
+as their authors define them. All hold up to 20 degrees of yaw; beyond, ratios of the far side grow, and beyond 35 the
+network guesses the far side (table: docs/measures.md). "Left" and "right" are the person's own.
 """
 
 from __future__ import annotations
