@@ -4,8 +4,9 @@
     python -m benchmarks.measures --turned FOLDER [--model NAME]
 
 --data: FOLDER/labels.csv has the columns image, label and person, FOLDER/images the pictures (faces at 100 px or more).
-Of each person with a neutral picture and others, measures are taken less the median of the neutral ones. Heads turned by
-more than 20 degrees are left out. The table has the median difference, and the share of pictures in which it is above 0.
+Of each person with a neutral picture and others, measures are taken less the median of the neutral ones. Heads turned
+by more than 20 degrees are left out. The table has the median difference, and the share of pictures in which it is
+above 0.
 
 --turned: every picture of FOLDER. The table has the median of each measure by the yaw that was found, those of a side
 on the side towards the camera (near) and on the other (far): people differ, but with many of them medians do not depend
