@@ -51,9 +51,8 @@ class ShapeMeasures:
     @classmethod
     def known(cls, numbers: ArrayLike) -> ShapeMeasures:
         """Numbers (51,) that are there already, as those of a recording."""
-        made = cls(lambda: numbers)
-        # At once: a function made here could not be pickled.
-        made.numbers  # noqa: B018
+        made = cls.__new__(cls)
+        made._compute, made._numbers = None, np.asarray(numbers, np.float64)
         return made
 
     @property
@@ -62,7 +61,7 @@ class ShapeMeasures:
         # Two threads at once compute the same.
         if self._numbers is None and (compute := self._compute) is not None:
             self._numbers = np.asarray(compute(), np.float64)
-            self._compute = None
+            self._compute = None  # and with it the points
         assert self._numbers is not None
         return self._numbers
 
