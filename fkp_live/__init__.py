@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from fkp_live.display.overlay import draw
     from fkp_live.engine import Engine
     from fkp_live.errors import FkpError
+    from fkp_live.event_options import EventOptions
+    from fkp_live.faces.events import EventFinder
     from fkp_live.pipeline import FaceLandmarker, Pipeline
     from fkp_live.sources import open_source
     from fkp_live.stream import process_stream
     from fkp_live.tables import read
     from fkp_live.types import (
+        Event,
         Face,
         Frame,
         FrameResult,
@@ -32,6 +35,9 @@ __version__ = "0.2.0.dev0"
 
 __all__ = [
     "Engine",
+    "Event",
+    "EventFinder",
+    "EventOptions",
     "Face",
     "FaceLandmarker",
     "FkpError",
@@ -53,6 +59,9 @@ __all__ = [
 
 _HOMES = {
     "Engine": "engine",
+    "Event": "types",
+    "EventFinder": "faces.events",
+    "EventOptions": "event_options",
     "Face": "types",
     "FaceLandmarker": "pipeline",
     "FkpError": "errors",

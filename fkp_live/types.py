@@ -363,6 +363,33 @@ class TrackedResult(FrameResult):
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to one face, see `faces.events`.
+
+    Attributes
+    ----------
+    name : one of `event_options.EVENTS`
+    face_id : number of the face, its place in the frame where nothing is tracked
+    start, end : seconds; ``end`` is NaN while it goes on
+    value : depth of a blink, degrees of a turn and so on, see docs/events.md; NaN where there is none
+    time, frame : seconds and index, from 0, of the frame with which it became known
+    """
+
+    name: str
+    face_id: int
+    start: float
+    end: float
+    value: float
+    time: float
+    frame: int
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasted, NaN while it goes on."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
 class SourceInfo:
     """What is known of a source before it is read.
 

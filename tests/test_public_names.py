@@ -12,6 +12,7 @@ def test_every_public_name_can_be_imported() -> None:
     names = set(fkp_live.__all__) - {"__version__"}
     assert names == {
         *("Engine", "Face", "FaceLandmarker", "FkpError", "Frame", "FrameResult", "Measures", "Pipeline"),
+        *("Event", "EventFinder", "EventOptions"),
         *("MeasuredFace", "PipelineOptions", "Pose", "TrackedFace", "TrackedResult"),
         *("draw", "open_source", "process_stream", "read"),
     }
