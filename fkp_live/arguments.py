@@ -13,6 +13,8 @@ from fkp_live.console import say
 from fkp_live.errors import UsageError
 
 MOST_THREADS = 1024
+# For --csv, --jsonl and --events: the lines go to standard output.
+STDOUT = "-"
 
 _SWITCH = {"True": "on", "False": "off"}
 
@@ -109,3 +111,8 @@ def filled(text: str) -> str:
 def file_path(text: str) -> Path:
     """For argparse: the name of a file."""
     return Path(filled(text))
+
+
+def table_name(text: str) -> Path | str:
+    """For argparse: the name of a file, or `STDOUT`."""
+    return STDOUT if text == STDOUT else file_path(text)

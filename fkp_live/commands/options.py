@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from fkp_live import __version__
 from fkp_live.arguments import (
+    STDOUT,
     Help,
     Parser,
     camera,
@@ -21,6 +22,7 @@ from fkp_live.arguments import (
     picture_size,
     positive,
     seconds,
+    table_name,
     whole_number,
 )
 from fkp_live.choices import (
@@ -30,6 +32,7 @@ from fkp_live.choices import (
     PipelineOptions,
     check_range,
 )
+from fkp_live.commands.event_arguments import EventOutputs, add_event_options, event_outputs
 from fkp_live.commands.picture_edits import EditOptions, add_edit_options, edit_options
 from fkp_live.commands.pipeline_options import add_face_options, add_inference_options
 from fkp_live.commands.window_options import add_window_options, check_window
@@ -60,15 +63,12 @@ examples:
   fkp-live 0 --jsonl - --headless | your-program
   fkp-live 0 --send osf://127.0.0.1 --send lsl://face
   fkp-live input.mp4 --background blur --out covered.mp4
+  fkp-live 0 --on eyes_shut "notify-send 'Wake up'" --events events.csv
 
 exit codes:
   0 ok, 1 failure, 2 usage, 3 input cannot be opened, 4 model missing or not ours,
   5 the provider does not run, 6 output cannot be written, 130 Ctrl-C (every file closed and playable)
 """
-
-
-# For --csv and --jsonl: the lines go to standard output.
-STDOUT = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,7 @@ class Options:
     layers, fullscreen, window_size : what is painted of a face, and how the window is at first
     pipeline : how the stream is processed
     edits : how its pictures are changed
+    events : where events of the faces go
     """
 
     source: int | str | None
@@ -122,22 +123,23 @@ class Options:
     window_size: tuple[int, int] | None
     pipeline: PipelineOptions
     edits: EditOptions
+    events: EventOutputs = field(default_factory=EventOutputs)
 
     @property
     def outputs(self) -> dict[str, Path]:
         """The files to write, by option."""
-        named = {"--out": self.out, "--csv": self.csv, "--jsonl": self.jsonl}
+        named = {"--out": self.out, "--csv": self.csv, "--jsonl": self.jsonl, "--events": self.events.table}
         return {option: path for option, path in named.items() if isinstance(path, Path)}
 
     @property
     def fills_stdout(self) -> bool:
         """Whether standard output carries the lines of a table, and so nothing else."""
-        return STDOUT in (self.csv, self.jsonl)
+        return STDOUT in (self.csv, self.jsonl, self.events.table)
 
     @property
     def has_output(self) -> bool:
         """Whether anything comes out beside what a window shows."""
-        return bool(self.outputs or self.fills_stdout or self.send)
+        return bool(self.outputs or self.fills_stdout or self.send or self.events.commands)
 
     def as_dict(self) -> dict[str, Any]:
         """For the header of a JSONL file: the options that shape the result."""
@@ -162,10 +164,9 @@ def parse(arguments: Sequence[str]) -> Options:
     named = f"camera://{number}" if isinstance(number, str) else number
     given["send"] = tuple(given["send"] or ())
     pipeline = PipelineOptions(**{field.name: given.pop(field.name) for field in fields(PipelineOptions)})
-    edits = edit_options(given)
-    options = Options(
-        source=(source or video) if named is None else named, pipeline=pipeline, edits=edits, **given
-    )
+    edits, events = edit_options(given), event_outputs(given)
+    source = (source or video) if named is None else named
+    options = Options(source=source, pipeline=pipeline, edits=edits, events=events, **given)
     check(options, camera=number is not None)
     return options
 
@@ -183,9 +184,10 @@ def check(options: Options, *, camera: bool = False) -> None:
         )
     check_range(options.start, options.end, options.max_frames)
     check_window(headless=options.headless, fullscreen=options.fullscreen, size=options.window_size)
-    if options.csv == options.jsonl == STDOUT:
+    tables = {"--csv -": options.csv, "--jsonl -": options.jsonl, "--events -": options.events.table}
+    if len(taken := [option for option, table in tables.items() if table == STDOUT]) > 1:
         raise UsageError(
-            "--csv - and --jsonl - cannot both have the standard output.", "Write one of them to a file."
+            f"{taken[0]} and {taken[1]} cannot both have the standard output.", "Write one of them to a file."
         )
     if len({str(to) for to in options.send}) < len(options.send):
         raise UsageError("--send names a target twice.", "Name each target once.")
@@ -196,7 +198,7 @@ def check(options: Options, *, camera: bool = False) -> None:
         )
     if options.headless and not options.has_output:
         raise UsageError(
-            "--headless without --out, --csv, --jsonl and --send: nothing would come out.",
+            "--headless without --out, --csv, --jsonl, --events, --on and --send: nothing would come out.",
             "Name a file to write, or omit --headless for a window. To measure speed: fkp-live bench.",
         )
 
@@ -287,6 +289,7 @@ def parser() -> argparse.ArgumentParser:
     add_window_options(made)
 
     add_face_options(made)
+    add_event_options(made)
     add_edit_options(made)
 
     group = add_inference_options(made)
@@ -325,8 +328,3 @@ def _add_numbers(group: argparse._ArgumentGroup) -> None:
         "(OpenSeeFace), vmc://HOST[:39539] (VMC), lsl://NAME (Lab Streaming Layer), camera://DEVICE (the painted "
         "picture in a virtual camera; camera://auto for the first one)",
     )
-
-
-def table_name(text: str) -> Path | str:
-    """For argparse: the name of a file, or `STDOUT`."""
-    return STDOUT if text == STDOUT else file_path(text)

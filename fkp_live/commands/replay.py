@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from fkp_live.arguments import Help, Parser, file_path, filled, seconds, whole_number
+from fkp_live.arguments import Help, Parser, file_path, filled, seconds, table_name, whole_number
 from fkp_live.choices import CSV_COLUMN_SETS, MAX_PIXELS, PROGRESS, SMOOTHING, PipelineOptions
-from fkp_live.commands.options import Options, check, table_name
+from fkp_live.commands.event_arguments import add_event_options, event_outputs
+from fkp_live.commands.options import Options, check
 from fkp_live.commands.picture_edits import add_edit_options, edit_options
 from fkp_live.commands.signals import Stops
 from fkp_live.commands.window_options import add_window_options
@@ -79,11 +80,13 @@ def parse(words: Sequence[str]) -> ReplayOptions:
     own["rename"] = _ids_by_old_ones(own["rename"] or [])
     del given["debug"]
     given["send"] = tuple(given["send"] or ())
-    edits = edit_options(given)
+    edits, events = edit_options(given), event_outputs(given)
     # What is a matter of cameras and pipelines; start and mirror follow from the recording.
     given |= {"start": None, "end": None, "max_frames": None, "mirror": False}
     given |= {"size": None, "fps": None, "retry": 0.0}
-    run = Options(source=str(own["recording"]), pipeline=PipelineOptions(), edits=edits, **given)
+    run = Options(
+        source=str(own["recording"]), pipeline=PipelineOptions(), edits=edits, events=events, **given
+    )
     check(run)
     return ReplayOptions(run=run, **own)
 
@@ -156,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_outputs(made)
     add_window_options(made)
+    add_event_options(made)
     add_edit_options(made)
     made.add_argument(
         "--debug", action=flag, default=False, help="show where an unexpected failure came from"

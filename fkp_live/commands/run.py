@@ -14,9 +14,10 @@ from typing import Any, Protocol
 # Before anything that imports av, or cv2.imshow hangs on Linux.
 import cv2
 
+from fkp_live.arguments import STDOUT
 from fkp_live.choices import PipelineOptions
 from fkp_live.commands.cameras import drivers_silenced
-from fkp_live.commands.options import STDOUT, Options
+from fkp_live.commands.options import Options
 from fkp_live.commands.pace import Pace
 from fkp_live.commands.painting import Painting
 from fkp_live.commands.picture_edits import edited, read_sticker
@@ -30,13 +31,17 @@ from fkp_live.display.look import Look
 from fkp_live.display.screen import screen_problem
 from fkp_live.engine import recording_header
 from fkp_live.errors import ExitCode, InputError, OutputError, SourceLostError, UsageError
+from fkp_live.faces.events import EventFinder
 from fkp_live.faces.shared_detector import SharedDetector
 from fkp_live.inference.models import resolve_model
 from fkp_live.pipeline import Pipeline
 from fkp_live.sinks import (
     VIDEO_FORMATS,
     CsvFormat,
+    EventsSink,
+    EventsStreamSink,
     JsonlFormat,
+    ProgramsSink,
     Sender,
     Sink,
     StreamSink,
@@ -335,10 +340,13 @@ def _step_back_behind_the_encoder() -> None:
 
 def _check_outputs(options: Options, spec: int | str) -> None:
     if options.fills_stdout and was_closed(sys.stdout):
-        raise OutputError("Standard output is closed, and --csv - or --jsonl - writes to it.", "Name a file.")
+        raise OutputError(
+            "Standard output is closed, and --csv -, --jsonl - or --events - writes to it.", "Name a file."
+        )
     if options.fills_stdout and not hasattr(sys.stdout, "buffer"):
         raise OutputError(
-            "Standard output takes text only here, and --csv - or --jsonl - writes bytes.", "Name a file."
+            "Standard output takes text only here, and --csv -, --jsonl - or --events - writes bytes.",
+            "Name a file.",
         )
     inputs = local_files(spec)
     if options.pipeline.model is not None:
@@ -360,7 +368,7 @@ def _check_screen(options: Options) -> str | None:
     if problem and not options.has_output:
         raise UsageError(
             f"Nothing would come out: no file to write, and no window, for {problem}.",
-            "Give --out, --csv, --jsonl or --send, or run it where there is a screen.",
+            "Give --out, --csv, --jsonl, --events or --send, or run it where there is a screen.",
         )
     return problem
 
@@ -377,12 +385,23 @@ def _sinks(options: Options, info: SourceInfo, work: Work, stops: Stops) -> Iter
         yield _table(options, options.csv, CsvFormat(options.csv_columns, info.pictures), stops)
     if options.jsonl is not None:
         yield _table(options, options.jsonl, JsonlFormat(work.header(options, info), info.pictures), stops)
+    if (events := options.events).table is not None:
+        yield _events_table(events.table, EventFinder(events.limits), stops, overwrite=options.overwrite)
+    if events.commands:
+        finder = EventFinder(events.limits)
+        yield ProgramsSink(events.commands, finder, report=lambda text: _note(options, text))
 
 
 def _table(options: Options, path: Path | str, form: LineFormat, stops: Stops) -> Sink:
     if path == STDOUT:
         return StreamSink(sys.stdout.buffer, form, "Standard output", stopped=lambda: stops.asked)
     return TextSink(path, form, options.overwrite)
+
+
+def _events_table(path: Path | str, finder: EventFinder, stops: Stops, *, overwrite: bool) -> Sink:
+    if path == STDOUT:
+        return EventsStreamSink(sys.stdout.buffer, finder, "Standard output", stopped=lambda: stops.asked)
+    return EventsSink(path, finder, overwrite=overwrite)
 
 
 def _senders(options: Options, info: SourceInfo, work: Work) -> Iterator[Sender]:

@@ -2,11 +2,13 @@
 
 from fkp_live.sinks.coco import CocoSink
 from fkp_live.sinks.csv import CsvFormat, CsvSink
+from fkp_live.sinks.events import EventsSink, EventsStreamSink
 from fkp_live.sinks.files import check_output
 from fkp_live.sinks.jsonl import JsonlFormat, JsonlSink
 from fkp_live.sinks.live_link import LiveLinkSink
 from fkp_live.sinks.opening import check_target, open_sender
 from fkp_live.sinks.parquet import ParquetSink
+from fkp_live.sinks.programs import ProgramsSink
 from fkp_live.sinks.pts import PtsSink
 from fkp_live.sinks.sender import Sender
 from fkp_live.sinks.sink import Sink
@@ -18,10 +20,13 @@ __all__ = [
     "CocoSink",
     "CsvFormat",
     "CsvSink",
+    "EventsSink",
+    "EventsStreamSink",
     "JsonlFormat",
     "JsonlSink",
     "LiveLinkSink",
     "ParquetSink",
+    "ProgramsSink",
     "PtsSink",
     "Sender",
     "Sink",
