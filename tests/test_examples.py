@@ -7,11 +7,13 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from photos import photographs
 
 from fkp_live.commands.bench.scenes import demo_clip
 from fkp_live.sinks import VideoSink
@@ -84,6 +86,19 @@ def test_file_to_csv(tmp_path: Path, film: Path) -> None:
     assert [int(row["frame"]) for row in rows] == list(range(1, FRAMES + 1))
     with open_source(tmp_path / "annotated.mp4") as source:
         assert sum(1 for _ in source) == FRAMES
+
+
+def test_drowsiness_alarm(tmp_path: Path, make_clip: Callable[..., Path]) -> None:
+    astronaut, points = photographs.photograph("astronaut"), photographs.checked_points()["astronaut"]
+    awake, asleep = astronaut[:256, 96:352], photographs.eyes_shut(astronaut, points, 1.0)[:256, 96:352]
+    film = make_clip(
+        tmp_path / "tired.mp4", [awake] * 10 + [asleep] * 2 + [awake] * 10 + [asleep] * 24, rate=10
+    )
+    printed = run(tmp_path, "drowsiness_alarm.py", film).splitlines()
+    assert printed == [
+        "1.2 s: face 1, blink of 0.20 s",
+        "\a4.2 s: face 1, eyes shut for two seconds",
+    ]
 
 
 def test_own_detector(tmp_path: Path, portrait: Path) -> None:
