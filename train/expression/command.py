@@ -12,7 +12,7 @@ import torch
 from fkp_live.arguments import MOST_THREADS, whole_number
 from fkp_live.errors import ExitCode, InputError, OutputError, UsageError
 from train.arguments import make_folder
-from train.expression.data import load
+from train.expression.data import load, load_unlabelled
 from train.expression.evaluation import evaluate, report
 from train.expression.fit import ExpressionRecipe, fit
 from train.expression.network import network_of, read_expression_checkpoint
@@ -30,6 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         help="folder of the run; faces.npz in it keeps crops and points for the next time",
+    )
+    parser.add_argument(
+        "--teacher", type=Path, metavar="FILE", help="checkpoint of another run, whose answers are learnt too"
+    )
+    parser.add_argument(
+        "--unlabelled",
+        type=Path,
+        metavar="DIR",
+        help="pictures of one face each, for the teacher; unlabelled.npz in --out keeps them",
     )
     parser.add_argument("--init", type=Path, metavar="FILE", help="start from another run's checkpoint")
     parser.add_argument(
@@ -69,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
     recipe = replace(recipe, **changes)
     if args.init and args.resume:
         raise UsageError("--init and --resume contradict each other", "A resumed run has its own weights.")
+    if args.unlabelled and not args.teacher:
+        raise UsageError("--unlabelled needs --teacher", "Faces without labels are learnt from its answers.")
     last = args.out / "last.pt"
     if args.evaluate is None and last.exists() and not args.resume:
         raise OutputError(
@@ -81,7 +92,18 @@ def run(args: argparse.Namespace) -> int:
     data = load(args.data, args.out / "faces.npz")
     checkpoint = args.evaluate
     if checkpoint is None:
-        checkpoint = fit(recipe, data, _MODELS, args.out, init=args.init, resume=args.resume)
+        kept = args.out / "unlabelled.npz"
+        more = load_unlabelled(args.unlabelled, kept, data.template) if args.unlabelled else None
+        checkpoint = fit(
+            recipe,
+            data,
+            _MODELS,
+            args.out,
+            init=args.init,
+            resume=args.resume,
+            teacher=args.teacher,
+            more=more,
+        )
     figures = evaluate(network_of(read_expression_checkpoint(checkpoint)), data)
     (args.out / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
     print(report(figures))

@@ -8,6 +8,8 @@ same person may be on both sides.
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +32,18 @@ _LABELS = {name: number for number, name in enumerate(EXPRESSIONS)} | {
 _POOR = ("jhamski", (3, 5))
 # The crop that is kept is wider than the network's, so that augmentation has room: eye distances across it.
 KEPT_SIZE, KEPT_SIDE, NETWORK_SIDE = 88, 2.35, 1.95
+# Unlabelled pictures of the same collection as `faces`, so maybe of its held-out persons: never used.
+_MAY_SHOW_HELD_OUT = "muxgrey_"
 # Of the crop's side: how far the template's middle lies above the crop's.
 _RAISED = 0.02
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Faces:
+    """Faces without labels: ``crops`` (N, 88, 88, 3) and ``points`` (N, 68, 2) as those of `Labelled`."""
+
+    crops: NDArray[np.uint8]
+    points: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,12 +85,42 @@ def load(folder: Path, kept: Path) -> Labelled:
     """
     if not kept.is_file():
         _prepare(folder, kept)
-    try:
+    with _readable(kept):
         with np.load(kept) as file:
             data = {name: file[name] for name in file.files}
         return _split(data)
+
+
+@contextmanager
+def _readable(kept: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{kept} is damaged: {error}", "Delete it: it is made again.") from error
+
+
+def load_unlabelled(folder: Path, kept: Path, template: NDArray[np.float64]) -> Faces:
+    """Faces without labels of a folder of pictures with one face each; ``kept`` holds them for the next time.
+
+    Raises
+    ------
+    InputError : there is no picture, or a file is damaged
+    """
+    if not kept.is_file():
+        names = [
+            name
+            for name in sorted(folder.glob("*.[jp][pn]g"))
+            if not name.name.startswith(_MAY_SHOW_HELD_OUT)
+        ]
+        if not names:
+            raise InputError(f"no picture in {folder}", "Expected .jpg or .png files.")
+        landmarker = FaceLandmarker(provider="cpu", model="fkp68")
+        pictures = [_picture(name) for name in tqdm(names, desc=folder.name, disable=None)]
+        shapes = np.array([points_of(landmarker, picture) for picture in pictures], np.float64)
+        crops, points = _aligned(pictures, shapes, template)
+        np.savez(kept, crops=crops, points=points)
+    with _readable(kept), np.load(kept) as file:
+        return Faces(file["crops"], file["points"])
 
 
 def _split(data: dict[str, NDArray]) -> Labelled:
@@ -103,32 +145,44 @@ def _prepare(folder: Path, kept: Path) -> None:
     pictures, points, rows = [], [], []
     for source in SOURCES:
         for row in tqdm(_rows(folder / source / "labels.csv"), desc=source, disable=None):
-            read = cv2.imread(str(folder / source / "images" / row["image"]))
-            if read is None:
-                raise InputError(f"{row['image']} of {source} is missing or not a picture")
-            image = np.asarray(read, np.uint8)
+            image = _picture(folder / source / "images" / row["image"])
             pictures.append(image)
             points.append(points_of(landmarker, image))
             rows.append((source, row.get("annotator", ""), row.get("person", ""), _LABELS[row["label"]]))
     shapes = np.array(points, np.float64)
     template = mean_shape(shapes)
-    pixels = template_pixels(template, KEPT_SIZE, KEPT_SIDE)
-    crops = [
-        aligned(BgrPicture(i), similarity(p, pixels), KEPT_SIZE)
-        for i, p in zip(pictures, shapes, strict=True)
-    ]
+    crops, aligned_points = _aligned(pictures, shapes, template)
     sources, annotators, persons, labels = zip(*rows, strict=True)
     kept.parent.mkdir(parents=True, exist_ok=True)
     np.savez(
         kept,
-        crops=np.array(crops),
-        points=np.array([onto(similarity(p, template), p) for p in shapes], np.float32),
+        crops=crops,
+        points=aligned_points,
         labels=np.array(labels, np.int64),
         source=np.array(sources),
         annotator=np.array(annotators),
         person=np.array(persons),
         template=template,
     )
+
+
+def _picture(path: Path) -> NDArray[np.uint8]:
+    read = cv2.imread(str(path))
+    if read is None:
+        raise InputError(f"{path} is missing or not a picture")
+    return np.asarray(read, np.uint8)
+
+
+def _aligned(
+    pictures: list[NDArray[np.uint8]], shapes: NDArray[np.float64], template: NDArray[np.float64]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Crops (N, 88, 88, 3) and aligned points (N, 68, 2) of pictures with these points."""
+    pixels = template_pixels(template, KEPT_SIZE, KEPT_SIDE)
+    crops = [
+        aligned(BgrPicture(i), similarity(p, pixels), KEPT_SIZE)
+        for i, p in zip(pictures, shapes, strict=True)
+    ]
+    return np.array(crops), np.array([onto(similarity(p, template), p) for p in shapes], np.float32)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

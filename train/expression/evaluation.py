@@ -5,16 +5,19 @@ Two sets: `faces` with the five classes that it has enough of, persons never see
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional
 
+from fkp_live.topology import MIRROR
 from fkp_live.types import EXPRESSIONS
 from train.expression.augment import network_crops
-from train.expression.data import NETWORK_SIDE, Labelled, template_pixels
+from train.expression.data import NETWORK_SIDE, Faces, Labelled, template_pixels
 from train.expression.network import ExpressionNet
 
 # Of each source: the classes that are judged. `faces` has 16 of fear, and disgust of one poor annotator.
@@ -25,20 +28,41 @@ _DECAY, _STEPS = 1e-3, 400
 Logits = NDArray[np.float32]
 
 
-@torch.no_grad()
 def answers(net: ExpressionNet, data: Labelled, chosen: NDArray[np.int64]) -> list[Logits]:
     """Logits (N, 7) of faces by number: both together, the crop alone, the points alone."""
+    faces = Faces(data.crops[chosen], data.points[chosen])
+    heads = _run(net, faces, data.template, lambda x, points: torch.stack(net.heads(x, points), 1))
+    return list((heads / net.temperature).transpose(0, 1).numpy())
+
+
+def taught(net: ExpressionNet, faces: Faces, template: NDArray[np.float64]) -> Tensor:
+    """A teacher's probabilities (N, 7): the mean of those of the faces and of their mirror images."""
+    mirrored = Faces(
+        np.ascontiguousarray(faces.crops[:, :, ::-1]), faces.points[:, MIRROR] * np.float32([-1, 1])
+    )
+    both = [_run(net, each, template, net).softmax(1) for each in (faces, mirrored)]
+    return (both[0] + both[1]) / 2
+
+
+@torch.no_grad()
+def _run(
+    net: ExpressionNet,
+    faces: Faces,
+    template: NDArray[np.float64],
+    call: Callable[[Tensor, Tensor], Tensor],
+) -> Tensor:
+    """What ``call`` gives for the crops and points of faces as the network gets them."""
     net.eval()
     size = net.size
-    pixels = template_pixels(data.template, size, NETWORK_SIDE)
+    pixels = template_pixels(template, size, NETWORK_SIDE)
     scale, middle = size / NETWORK_SIDE, torch.from_numpy(pixels.mean(0)).float()
     parts = []
-    for first in range(0, len(chosen), 256):
-        part = chosen[first : first + 256]
-        crops = torch.from_numpy(data.crops[part]).permute(0, 3, 1, 2).float()
-        points = torch.from_numpy(data.points[part]) * scale + middle
-        parts.append(torch.stack(net.heads(network_crops(crops, size), points)) / net.temperature)
-    return list(torch.cat(parts, 1).numpy())
+    for first in range(0, len(faces.points), 256):
+        part = slice(first, first + 256)
+        crops = torch.from_numpy(faces.crops[part]).permute(0, 3, 1, 2).float()
+        points = torch.from_numpy(faces.points[part]) * scale + middle
+        parts.append(call(network_crops(crops, size), points))
+    return torch.cat(parts)
 
 
 def evaluate(net: ExpressionNet, data: Labelled) -> dict[str, Any]:

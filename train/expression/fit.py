@@ -20,8 +20,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from fkp_live.errors import OutputError
+from fkp_live.types import EXPRESSIONS
 from train.expression.augment import disturbed, network_crops
-from train.expression.data import KEPT_SIZE, NETWORK_SIDE, Labelled, template_pixels
+from train.expression.data import KEPT_SIZE, NETWORK_SIDE, Faces, Labelled, template_pixels
+from train.expression.evaluation import taught
 from train.expression.network import ExpressionNet, network_of, new_network, read_expression_checkpoint
 from train.fit.interruption import Interruption
 from train.network.checkpoint import load_weights
@@ -46,10 +48,17 @@ class ExpressionRecipe:
     trunk : learning rate of the trunk, as a share of ``lr``
     smoothing : of the labels
     mixed : share of batches whose crops and labels are mixed (H. Zhang et al., "mixup", ICLR 2018)
+    blocks : residual blocks that are kept at strides 4, 8 and 16
+    taught : share of the teacher's answer in what labelled faces are trained to, where a teacher is given (G. Hinton
+        et al., "Distilling the knowledge in a neural network", 2015)
+    unlabelled : faces without a label beside each batch, where there are some: trained to the teacher's answer
     """
 
     first: str = "fkp68.onnx"
     size: int = 64
+    blocks: tuple[int, int, int] = (1, 1, 1)
+    taught: float = 0.5
+    unlabelled: int = 24
     epochs: int = 24
     batch: int = 64
     lr: float = 0.003
@@ -70,7 +79,15 @@ def learning_rate(progress: float, recipe: ExpressionRecipe) -> float:
 
 
 def fit(
-    recipe: ExpressionRecipe, data: Labelled, models: Path, out: Path, *, init: Path | None, resume: bool
+    recipe: ExpressionRecipe,
+    data: Labelled,
+    models: Path,
+    out: Path,
+    *,
+    init: Path | None,
+    resume: bool,
+    teacher: Path | None = None,
+    more: Faces | None = None,
 ) -> Path:
     """Train, with a checkpoint after each epoch. Returns its path.
 
@@ -80,6 +97,8 @@ def fit(
     out : folder of the run
     init : checkpoint of another run to start from
     resume : go on where the run in ``out`` stopped
+    teacher : checkpoint of another run, whose answers are learnt too
+    more : faces without labels, for the teacher
 
     Raises
     ------
@@ -87,14 +106,24 @@ def fit(
     """
     torch.manual_seed(recipe.seed)
     chosen = np.flatnonzero(data.training)
-    crops = torch.from_numpy(data.crops[chosen]).permute(0, 3, 1, 2)
-    points, labels = torch.from_numpy(data.points[chosen]), torch.from_numpy(data.labels[chosen])
+    given = Faces(data.crops[chosen], data.points[chosen])
+    targets = functional.one_hot(torch.from_numpy(data.labels[chosen]), len(EXPRESSIONS)).float()
+    targets = (1 - recipe.smoothing) * targets + recipe.smoothing / len(EXPRESSIONS)
+    if teacher is not None:
+        others = taught(network_of(read_expression_checkpoint(teacher)), given, data.template)
+        targets = (1 - recipe.taught) * targets + recipe.taught * others
+    if teacher is not None and more is not None:
+        others = taught(network_of(read_expression_checkpoint(teacher)), more, data.template)
+        given = Faces(np.concatenate([given.crops, more.crops]), np.concatenate([given.points, more.points]))
+        targets = torch.cat([targets, others])
+    crops, points = torch.from_numpy(given.crops).permute(0, 3, 1, 2), torch.from_numpy(given.points)
+    beside = recipe.unlabelled if len(crops) > len(chosen) else 0
     # Rare classes are drawn more often, by the root.
     weight = 1.0 / np.sqrt(np.bincount(data.labels[chosen], minlength=7))[data.labels[chosen]]
     weight /= weight.sum()
     scale = recipe.size / NETWORK_SIDE
     template = torch.from_numpy(template_pixels(data.template, recipe.size, NETWORK_SIDE)).float()
-    noise = (points - torch.from_numpy(data.template).float()).std(0) + 1e-3
+    noise = (points[: len(chosen)] - torch.from_numpy(data.template).float()).std(0) + 1e-3
     middle = template.mean(0)
     path = out / "last.pt"
     net, epoch, started = _network(recipe, crops, template, noise * scale, models, path if resume else init)
@@ -118,6 +147,8 @@ def fit(
     facts = {
         "trained_on": _counts(data),
         "init": (started.get("init") if resume else _named(init)) or _named(models / recipe.first),
+        "teacher": _named(teacher),
+        "unlabelled": len(crops) - len(chosen),
     }
     began = time.perf_counter()
     with Interruption() as interruption:
@@ -130,11 +161,13 @@ def fit(
             for step in range(steps):
                 interruption.obey()
                 part = torch.from_numpy(order[step * recipe.batch : (step + 1) * recipe.batch])
+                if beside:
+                    part = torch.cat([part, torch.from_numpy(rng.integers(len(chosen), len(crops), beside))])
                 rate = learning_rate((number * steps + step) / (recipe.epochs * steps), recipe)
                 for group in optimiser.param_groups:
                     group["lr"] = recipe.lr * rate * group["share"]
                 x, p = disturbed(crops[part].float(), points[part], recipe.size, noise * _NOISE, rng)
-                loss = _loss(net, x, p * scale + middle, labels[part], recipe, rng)
+                loss = _loss(net, x, p * scale + middle, targets[part], recipe, rng)
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
@@ -164,26 +197,23 @@ def _network(
         # The template may differ by a trifle from that of the first run; what was learnt belongs to that one.
         return net, 0, content
     first = network_crops(crops[:: max(len(crops) // _FIRST_CROPS, 1)].float(), recipe.size)
-    return new_network(models / recipe.first, first, template, spread), 0, {}
+    return new_network(models / recipe.first, first, template, spread, tuple(recipe.blocks)), 0, {}
 
 
 def _loss(
     net: ExpressionNet,
     x: Tensor,
     points: Tensor,
-    labels: Tensor,
+    targets: Tensor,
     recipe: ExpressionRecipe,
     rng: np.random.Generator,
 ) -> Tensor:
     share = float(rng.beta(0.3, 0.3)) if rng.random() < recipe.mixed else 1.0
     other = torch.randperm(len(x))
-    answers = net.heads(share * x + (1 - share) * x[other], share * points + (1 - share) * points[other])
+    x, points, targets = (share * each + (1 - share) * each[other] for each in (x, points, targets))
     loss = torch.zeros(())
-    for logits, weight in zip(answers, _HEADS, strict=True):
-        for part, truth in ((share, labels), (1 - share, labels[other])):
-            loss = loss + weight * part * functional.cross_entropy(
-                logits, truth, label_smoothing=recipe.smoothing
-            )
+    for logits, weight in zip(net.heads(x, points), _HEADS, strict=True):
+        loss = loss + weight * functional.cross_entropy(logits, targets)
     return loss
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from fkp_live.errors import ModelError
+from fkp_live.errors import ModelError, UsageError
 from fkp_live.types import EXPRESSIONS
 from train.network.initial import initial_network
 from train.network.model import LandmarkNet
 from train.options import ModelOptions
 
+_EVENED_SCALE, _EVENED_EPS = 0.866, 0.006875 * 255.0**2
 _WRITTEN_BY_FIT = "Expected a .pt file written by `python -m train expression`."
 
 
@@ -63,16 +66,33 @@ class ExpressionNet(nn.Module):
 
 
 def evened(image: Tensor) -> Tensor:
-    """Crops (N, 3, S, S) 0..255 with mean 0 and deviation about 1 each: light and contrast do not count."""
-    image = image / 255.0
-    mean = image.mean((1, 2, 3), keepdim=True)
-    deviation = (image - mean).square().mean((1, 2, 3), keepdim=True).sqrt() + 0.05
-    return (image - mean) / deviation
+    """Crops (N, 3, S, S) 0..255 with mean 0 and deviation about 0.8 each: light and contrast do not count.
+
+    Within 3 % the division by (deviation + 0.05) of pixels 0..1, in the one operation that onnxruntime has for it.
+    """
+    shape = image.shape[1:]
+    scale = torch.full(shape, _EVENED_SCALE, dtype=image.dtype, device=image.device)
+    return functional.layer_norm(image, shape, scale, eps=_EVENED_EPS)
 
 
-def new_network(first: Path, crops: Tensor, template: Tensor, spread: Tensor) -> ExpressionNet:
-    """A network with the trunk of a landmark network; ``crops`` (N, 3, S, S) 0..255 settle its batch norms."""
-    landmarks = initial_network(first, evened(crops) * 64.0 + 127.5)
+def new_network(
+    first: Path, crops: Tensor, template: Tensor, spread: Tensor, blocks: tuple[int, int, int]
+) -> ExpressionNet:
+    """A network with the trunk of a landmark network, cut to at most its ``blocks`` a stage.
+
+    ``crops`` (N, 3, S, S) 0..255 settle its batch norms.
+
+    Raises
+    ------
+    UsageError
+        The landmark network has fewer blocks.
+    """
+    given = initial_network(first, evened(crops) * 64.0 + 127.5)
+    if any(few > many for few, many in zip(blocks, given.options.blocks, strict=True)):
+        raise UsageError(f"blocks {blocks} are more than {first} has", f"At most {given.options.blocks}.")
+    landmarks = LandmarkNet(replace(given.options, blocks=blocks))
+    kept = landmarks.state_dict().keys()
+    landmarks.load_state_dict({key: value for key, value in given.state_dict().items() if key in kept})
     return ExpressionNet(landmarks, template, spread, crops.shape[-1])
 
 
