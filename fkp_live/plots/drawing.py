@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fkp_live.plots.observed import DIFFERENCES, Observed
+from fkp_live.plots.observed import DIFFERENCES, SHARES, Observed
 from fkp_live.plots.path import draw_path
 from fkp_live.plots.raster import draw_raster
 from fkp_live.plots.shape import draw_shape
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def draw(kind: str, seen: Observed, number: int) -> Figure:
     """A plot of a face, ``kind`` being one of `choices.PLOT_KINDS`; inside of `figure.style`."""
     if kind == "timeline":
-        return draw_timeline(seen.curves, number, seen.name, seen.end)
+        return draw_timeline(seen.curves, number, seen.name, seen.end, SHARES)
     if kind == "raster":
         return draw_raster(seen.curves, seen.summary, seen.name, seen.end)
     if kind == "shape":

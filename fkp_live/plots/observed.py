@@ -8,15 +8,16 @@ import numpy as np
 
 from fkp_live.plots.columns import Curves
 from fkp_live.plots.path import RunningPath
-from fkp_live.plots.readings import N_READINGS, YAW, differences, is_frontal, timed
+from fkp_live.plots.readings import N_READINGS, N_SHARES, YAW, differences, is_frontal, shares, timed
 from fkp_live.plots.shape import RunningShape
 from fkp_live.plots.summary import FilmSummary
 from fkp_live.sources.recordings import Recording
 from fkp_live.types import FrameResult
 
-# Channels of the curves: those of `readings.reading`, then those of `readings.differences`.
+# Channels of the curves: those of `readings.reading`, then those of `readings.differences` and `readings.shares`.
 DIFFERENCES = N_READINGS
-N_CHANNELS = N_READINGS + 3
+SHARES = DIFFERENCES + 3
+N_CHANNELS = SHARES + N_SHARES
 # Columns of time: at the end more than half of it, and so more than a plot of 1200 pixels shows.
 _COLUMNS = 4096
 # Frames from the front that a mean shape needs, or it is made of all.
@@ -48,8 +49,8 @@ class Observed:
         self.end = result.time + seconds
         self.curves.frame(result.time)
         for number, face, values in faces:
-            both = np.concatenate([values, differences(face)])
-            self.curves.add(number, both, shut=face.measures is not None and face.measures.blink)
+            channels = np.concatenate([values, differences(face), shares(face)])
+            self.curves.add(number, channels, shut=face.measures is not None and face.measures.blink)
             if "path" in self._kinds:
                 self._paths.setdefault(number, RunningPath()).add(face.box, result.time)
             if "shape" in self._kinds:

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from fkp_live.faces.openness import Blinks, measures
 from fkp_live.topology import LEFT_EYE_OUTER, MOUTH_LEFT, MOUTH_RIGHT, REGIONS, RIGHT_EYE_OUTER
-from fkp_live.types import Face, FrameResult
+from fkp_live.types import EXPRESSIONS, Face, FrameResult
 
 # What `reading` gives, in its order.
 RIGHT_EYE, LEFT_EYE, MOUTH, YAW, PITCH, ROLL, MOUTH_WIDTH = range(7)
 N_READINGS = 7
+N_SHARES = len(EXPRESSIONS)
 # The yaw up to which a face counts as seen from the front, in degrees, as where blinks are looked for.
 FRONTAL_DEG = 25.0
 
@@ -69,6 +70,13 @@ def differences(face: Face) -> NDArray[np.float64]:
     seen = measures(points) if face.measures is None else face.measures
     unit = eye_distance(points)
     return np.array([seen.left_eye_open - seen.right_eye_open, (brows[0] - brows[1]) / unit, corners / unit])
+
+
+def shares(face: Face) -> NDArray[np.float64]:
+    """(7,): probabilities of `EXPRESSIONS`; NaN where the recording has none."""
+    if face.expression is None:
+        return np.full(N_SHARES, math.nan)
+    return np.asarray(face.expression.probabilities, np.float64)
 
 
 def is_frontal(yaw_deg: float) -> bool:

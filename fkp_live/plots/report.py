@@ -20,7 +20,7 @@ from fkp_live.errors import FkpError
 from fkp_live.plots.inputs import RecordingFile
 from fkp_live.plots.report_film import MOST_ROWS, ReportFilm
 from fkp_live.plots.sheet import SmallPicture, contact_sheet
-from fkp_live.plots.summary import COLUMNS, Cell, cells
+from fkp_live.plots.summary import COLUMNS, EXPRESSION_COLUMNS, Cell, cells
 from fkp_live.sources.recordings import Recording
 
 # Bytes for the curves of all films, and numbers of pictures: together with the script a page stays under 3 MB.
@@ -243,9 +243,14 @@ def _faces(seen: ReportFilm, most: int) -> str:
 
 
 def _table(rows: Sequence[dict[str, Cell]]) -> str:
+    """The table; the columns of expressions, which come last, only where a film has some."""
+    known = any(row[name] is not None for row in rows for name in EXPRESSION_COLUMNS)
+    columns = COLUMNS if known else COLUMNS[: -len(EXPRESSION_COLUMNS)]
     head = "".join(
         f'<th scope="col" aria-sort="none"><button type="button">{name.replace("_", "_<wbr>")}</button></th>'
-        for name in COLUMNS
+        for name in columns
     )
-    body = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in cells(row))}</tr>" for row in rows)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in cells(row)[: len(columns)])}</tr>" for row in rows
+    )
     return f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"

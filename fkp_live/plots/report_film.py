@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fkp_live.plots.columns import Curves
-from fkp_live.plots.readings import N_READINGS, timed
+from fkp_live.plots.readings import N_READINGS, N_SHARES, shares, timed
 from fkp_live.plots.sheet import BestMoments
 from fkp_live.plots.summary import FilmSummary
 from fkp_live.sources.recordings import Recording
@@ -44,7 +44,7 @@ class ReportFilm:
         ``advance`` is called after each frame, with its number of faces.
         """
         self.summary = FilmSummary()
-        self.curves = Curves(N_READINGS, _COLUMNS)
+        self.curves = Curves(N_READINGS + N_SHARES, _COLUMNS)
         self.moments: dict[int, BestMoments] = {}
         self.end = 0.0
         for result, seconds in timed(recording, recording.info.fps):
@@ -52,7 +52,8 @@ class ReportFilm:
             self.curves.frame(result.time)
             self.end = max(self.end, result.time + seconds)
             for number, face, values in faces:
-                self.curves.add(number, values, shut=face.measures is not None and face.measures.blink)
+                channels = np.concatenate([values, shares(face)])
+                self.curves.add(number, channels, shut=face.measures is not None and face.measures.blink)
                 self.moments.setdefault(number, BestMoments()).add(face, result.time)
             advance(len(faces))
 
@@ -82,8 +83,10 @@ def _encoded(curves: Curves, charted: Sequence[int], summary: FilmSummary) -> di
             # A blink of one frame among many stays visible.
             made["shut"] = _text(np.ceil(curve.shut * 255), np.uint8)
             parts = (curve.low, curve.mean, curve.high) if curves.joined else (curve.mean,)
+            # The probabilities of expressions only where there are some.
+            known = N_READINGS + N_SHARES * bool(np.isfinite(curve.mean[:, N_READINGS:]).any())
             made["channels"] = [
-                _channel([part[:, channel] for part in parts]) for channel in range(N_READINGS)
+                _channel([part[:, channel] for part in parts]) for channel in range(known)
             ]
         faces.append(made)
     return {

@@ -17,7 +17,7 @@ from fkp_live.plots.moments import Histogram, Moments
 from fkp_live.plots.motion import Motion
 from fkp_live.plots.readings import MOUTH_WIDTH, N_READINGS, YAW, is_frontal, numbered, reading, timed
 from fkp_live.sources.recordings import Recording
-from fkp_live.types import Face, FrameResult
+from fkp_live.types import EXPRESSIONS, Face, FrameResult
 
 if TYPE_CHECKING:
     from fkp_live.plots.clinical import FilmSides
@@ -36,7 +36,10 @@ COLUMNS: tuple[str, ...] = (
     *("mouth_width_median_eye_distances", "smile_share", "smile_p95_ratio"),
     *(f"{part}movement_eye_distances_per_second" for part in ("", "head_", "expression_")),
     "recording",
+    *(f"expression_{name}_share" for name in EXPRESSIONS),
 )
+# The columns that stay empty for a recording without expressions.
+EXPRESSION_COLUMNS = COLUMNS[-len(EXPRESSIONS) :]
 
 # A mouth this much wider than usual for its face is a smile.
 SMILE_RATIO = 1.1
@@ -87,6 +90,8 @@ class FaceSummary:
         self.readings = Moments(N_READINGS)
         self.widths = Histogram(_WIDEST, _BINS)
         self.movement = Moments(3)
+        # Frames and seconds of each label.
+        self.labels = np.zeros((2, len(EXPRESSIONS)))
         self._motion = Motion()
 
     def add(self, face: Face, values: NDArray[np.float64], time: float, seconds: float) -> None:
@@ -103,6 +108,8 @@ class FaceSummary:
             self.movement.add(speeds)
         if face.measures is not None:
             self.blinks.add(face.measures.blink, time)
+        if face.expression is not None:
+            self.labels[:, EXPRESSIONS.index(face.expression.label)] += (1.0, seconds)
 
     @property
     def importance(self) -> tuple[float, int, float, float, int]:
@@ -190,6 +197,7 @@ class FilmSummary:
             "movement_eye_distances_per_second": total,
             "head_movement_eye_distances_per_second": head,
             "expression_movement_eye_distances_per_second": expression,
+            **_label_shares(face.labels),
         }
 
     def _share(self, seconds: float, frames: int) -> float:
@@ -234,6 +242,15 @@ def summarise(
 def cells(row: dict[str, Cell]) -> list[str]:
     """The cells of a row as text, in its order; empty for what is not known."""
     return [_cell(name, value) for name, value in row.items()]
+
+
+def _label_shares(labels: NDArray[np.float64]) -> dict[str, Cell]:
+    """Of the time with an expression; of the frames where they have no time, as pictures."""
+    frames, seconds = labels
+    part = seconds if seconds.any() else frames
+    if not part.any():
+        return {}
+    return dict(zip(EXPRESSION_COLUMNS, (part / part.sum()).tolist(), strict=True))
 
 
 def _row(values: dict[str, Cell]) -> dict[str, Cell]:

@@ -14,25 +14,37 @@ from fkp_live.plots.figure import (
     GREEN,
     ORANGE,
     PURPLE,
+    SKY,
     VERMILLION,
     new_figure,
     time_axis,
     titled,
 )
 from fkp_live.plots.readings import LEFT_EYE, MOUTH, MOUTH_WIDTH, PITCH, RIGHT_EYE, ROLL, YAW
+from fkp_live.types import EXPRESSIONS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+# Of `EXPRESSIONS`.
+_COLOURS = (FAINT, ORANGE, SKY, BLUE, VERMILLION, GREEN, PURPLE)
 
-def draw_timeline(curves: Curves, number: int, film: str, end: float) -> Figure:
-    """The curves of one face over the whole film, which ends at ``end`` seconds."""
-    figure = new_figure(height=900)
-    eyes, mouth, pose, presence = figure.subplots(
-        4, 1, sharex=True, gridspec_kw={"height_ratios": [3, 3, 4, 0.8]}
-    )
+
+def draw_timeline(curves: Curves, number: int, film: str, end: float, first_share: int) -> Figure:
+    """The curves of one face over the whole film, which ends at ``end`` seconds.
+
+    ``first_share``: channel of the first probability of `EXPRESSIONS`; they are drawn where the recording has them.
+    """
     curve = curves.curve(number)
+    shown = curve.mean[:, first_share : first_share + len(EXPRESSIONS)]
+    heights = [3, 3, 4, 0.8]
+    if np.isfinite(shown).any():
+        heights.insert(3, 3)
+    figure = new_figure(height=900 if len(heights) == 4 else 1100)
+    eyes, mouth, pose, *between, presence = figure.subplots(
+        len(heights), 1, sharex=True, gridspec_kw={"height_ratios": heights}
+    )
     shade_blinks(eyes, curves, curve)
     draw_channels(eyes, curves, curve, {RIGHT_EYE: ("right eye", BLUE), LEFT_EYE: ("left eye", ORANGE)})
     eyes.set_ylabel("eyes open\n(height / width)")
@@ -48,10 +60,12 @@ def draw_timeline(curves: Curves, number: int, film: str, end: float) -> Figure:
         pose, curves, curve, {YAW: ("yaw", BLUE), PITCH: ("pitch", VERMILLION), ROLL: ("roll", GREEN)}
     )
     pose.set_ylabel("head pose (degrees)")
-    start = curve.first
-    times = curves.times[start : start + len(curve.presence)]
+    times = curves.times[curve.first : curve.first + len(curve.presence)]
+    edges = column_edges(times, curves.width)
+    for axes in between:
+        _draw_expressions(axes, edges, shown)
     presence.fill_between(
-        column_edges(times, curves.width), 0, np.repeat(curve.presence, 2), color=PURPLE, linewidth=0
+        edges, 0, np.repeat(curve.presence, 2), color=PURPLE, linewidth=0
     )
     presence.set_ylim(0, 1)
     presence.set_yticks([0, 1], ["0", "1"])
@@ -60,6 +74,23 @@ def draw_timeline(curves: Curves, number: int, film: str, end: float) -> Figure:
     titled(figure, f"{film} · face {number}", _note(curves))
     figure.align_ylabels()
     return figure
+
+
+def _draw_expressions(axes: Axes, edges: NDArray[np.float64], shown: NDArray[np.float32]) -> None:
+    """Stacked probabilities (n, 7), column by column, so that gaps stay gaps."""
+    tops = np.repeat(np.cumsum(shown, 1), 2, 0)
+    bottoms = tops - np.repeat(shown, 2, 0)
+    # Between two columns that do not touch nothing is drawn.
+    apart = np.r_[False, np.diff(edges) > 1e-9]
+    apart[1::2] = False
+    places = np.flatnonzero(apart)
+    edges = np.insert(edges, places, edges[places])
+    for number, (name, colour) in enumerate(zip(EXPRESSIONS, _COLOURS, strict=True)):
+        low, high = (np.insert(part[:, number], places, np.nan) for part in (bottoms, tops))
+        axes.fill_between(edges, low, high, color=colour, linewidth=0, label=name)
+    axes.set_ylim(0, 1)
+    axes.set_ylabel("expression\n(probability)")
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 0.98), ncols=len(EXPRESSIONS), borderaxespad=0)
 
 
 def draw_channels(axes: Axes, curves: Curves, curve: Curve, channels: dict[int, tuple[str, str]]) -> None:

@@ -32,13 +32,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of the run; faces.npz in it keeps crops and points for the next time",
     )
     parser.add_argument(
-        "--teacher", type=Path, metavar="FILE", help="checkpoint of another run, whose answers are learnt too"
+        "--teacher",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="checkpoints of other runs, whose mean answers are learnt too",
     )
     parser.add_argument(
         "--unlabelled",
         type=Path,
         metavar="DIR",
-        help="pictures of one face each, for the teacher; unlabelled.npz in --out keeps them",
+        help="pictures of one face each, for the teachers; unlabelled.npz in --out keeps them",
     )
     parser.add_argument("--init", type=Path, metavar="FILE", help="start from another run's checkpoint")
     parser.add_argument(
@@ -101,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
             args.out,
             init=args.init,
             resume=args.resume,
-            teacher=args.teacher,
+            teachers=args.teacher,
             more=more,
         )
     figures = evaluate(network_of(read_expression_checkpoint(checkpoint)), data)

@@ -5,7 +5,7 @@ Two sets: `faces` with the five classes that it has enough of, persons never see
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,13 +35,13 @@ def answers(net: ExpressionNet, data: Labelled, chosen: NDArray[np.int64]) -> li
     return list((heads / net.temperature).transpose(0, 1).numpy())
 
 
-def taught(net: ExpressionNet, faces: Faces, template: NDArray[np.float64]) -> Tensor:
-    """A teacher's probabilities (N, 7): the mean of those of the faces and of their mirror images."""
+def taught(nets: Sequence[ExpressionNet], faces: Faces, template: NDArray[np.float64]) -> Tensor:
+    """Teachers' probabilities (N, 7): the mean over them, of the faces and of their mirror images."""
     mirrored = Faces(
         np.ascontiguousarray(faces.crops[:, :, ::-1]), faces.points[:, MIRROR] * np.float32([-1, 1])
     )
-    both = [_run(net, each, template, net).softmax(1) for each in (faces, mirrored)]
-    return (both[0] + both[1]) / 2
+    found = [_run(net, each, template, net).softmax(1) for net in nets for each in (faces, mirrored)]
+    return torch.stack(found).mean(0)
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ import hashlib
 import math
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,9 @@ class ExpressionRecipe:
     smoothing : of the labels
     mixed : share of batches whose crops and labels are mixed (H. Zhang et al., "mixup", ICLR 2018)
     blocks : residual blocks that are kept at strides 4, 8 and 16
-    taught : share of the teacher's answer in what labelled faces are trained to, where a teacher is given (G. Hinton
+    taught : share of the teachers' answer in what labelled faces are trained to, where some are given (G. Hinton
         et al., "Distilling the knowledge in a neural network", 2015)
-    unlabelled : faces without a label beside each batch, where there are some: trained to the teacher's answer
+    unlabelled : faces without a label beside each batch, where there are some: trained to the teachers' answer
     """
 
     first: str = "fkp68.onnx"
@@ -86,7 +87,7 @@ def fit(
     *,
     init: Path | None,
     resume: bool,
-    teacher: Path | None = None,
+    teachers: Sequence[Path] = (),
     more: Faces | None = None,
 ) -> Path:
     """Train, with a checkpoint after each epoch. Returns its path.
@@ -97,8 +98,8 @@ def fit(
     out : folder of the run
     init : checkpoint of another run to start from
     resume : go on where the run in ``out`` stopped
-    teacher : checkpoint of another run, whose answers are learnt too
-    more : faces without labels, for the teacher
+    teachers : checkpoints of other runs, whose mean answers are learnt too
+    more : faces without labels, for the teachers
 
     Raises
     ------
@@ -109,11 +110,11 @@ def fit(
     given = Faces(data.crops[chosen], data.points[chosen])
     targets = functional.one_hot(torch.from_numpy(data.labels[chosen]), len(EXPRESSIONS)).float()
     targets = (1 - recipe.smoothing) * targets + recipe.smoothing / len(EXPRESSIONS)
-    if teacher is not None:
-        others = taught(network_of(read_expression_checkpoint(teacher)), given, data.template)
-        targets = (1 - recipe.taught) * targets + recipe.taught * others
-    if teacher is not None and more is not None:
-        others = taught(network_of(read_expression_checkpoint(teacher)), more, data.template)
+    nets = [network_of(read_expression_checkpoint(path)) for path in teachers]
+    if nets:
+        targets = (1 - recipe.taught) * targets + recipe.taught * taught(nets, given, data.template)
+    if nets and more is not None:
+        others = taught(nets, more, data.template)
         given = Faces(np.concatenate([given.crops, more.crops]), np.concatenate([given.points, more.points]))
         targets = torch.cat([targets, others])
     crops, points = torch.from_numpy(given.crops).permute(0, 3, 1, 2), torch.from_numpy(given.points)
@@ -147,7 +148,7 @@ def fit(
     facts = {
         "trained_on": _counts(data),
         "init": (started.get("init") if resume else _named(init)) or _named(models / recipe.first),
-        "teacher": _named(teacher),
+        "teachers": [_named(path) for path in teachers],
         "unlabelled": len(crops) - len(chosen),
     }
     began = time.perf_counter()

@@ -10,6 +10,10 @@
       lines: [[2, "open", "--c2"], [6, "width", "--c3"]] },
     { title: "Head pose (degrees)", digits: 1, floor: false,
       lines: [[3, "yaw", "--c1"], [4, "pitch", "--c2"], [5, "roll", "--c3"]] },
+    // Only for faces of recordings with expressions.
+    { title: "Expression (probability)", digits: 2, floor: true,
+      lines: [[7, "neutral", "--soft"], [8, "happy", "--c4"], [9, "surprised", "--c5"], [10, "sad", "--c1"],
+        [11, "angry", "--c2"], [12, "disgusted", "--c3"], [13, "afraid", "--c6"]] },
   ];
   const MARGIN = 56;
   // Of the time axis, in seconds.
@@ -71,6 +75,7 @@
       const channels = face.channels.map(([low, step, ...texts]) => texts.map((text) =>
         Array.from(new Uint16Array(bytes(text).buffer), (n) => (n === MISSING ? null : low + step * n))));
       for (const chart of CHARTS) {
+        if (chart.lines[0][0] >= channels.length) continue;
         const data = [x], series = [], bands = [];
         for (const [channel, label, name] of chart.lines) {
           const parts = channels[channel], show = (value) => value.toFixed(chart.digits);
