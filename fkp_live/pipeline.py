@@ -24,7 +24,7 @@ from fkp_live.clock import CLOCK_JUMP
 from fkp_live.engine import Engine
 from fkp_live.faces.crop_follower import level_matrix
 from fkp_live.faces.detector import USUAL_FACE
-from fkp_live.faces.expression import expression_of, relative
+from fkp_live.faces.expression import shown_by
 from fkp_live.faces.followed_expressions import FollowedExpressions
 from fkp_live.faces.followed_measures import FollowedMeasures, shape_measures
 from fkp_live.faces.head_pose import head_pose
@@ -156,9 +156,7 @@ class FaceLandmarker:
         self, picture: Picture, faces: list[MeasuredFace], neutral: Face | None
     ) -> list[MeasuredFace]:
         expressions = self.engine.expressions
-        shown = [expression_of(logits) for logits in expressions(picture, [face.points for face in faces])]
-        if neutral is not None and neutral.expression is not None:
-            shown = [relative(each, neutral.expression, expressions.neutral) for each in shown]
+        shown = shown_by(expressions, expressions(picture, [face.points for face in faces]), neutral)
         return [replace(face, expression=each) for face, each in zip(faces, shown, strict=True)]
 
     def landmarks(self, image: AnyImage | Picture, boxes: ArrayLike) -> FloatArray:

@@ -1,13 +1,15 @@
 """Expressions: what faces show, by a network on aligned crops and points, relative to each person's neutral face.
 
 A face at rest may look sad or cross to people and to the network alike. So whatever is known of a person's neutral face
-is taken off: ``logits - share * (neutral's logits - those of the average neutral face)``.
+is taken off: ``logits - share * (neutral's logits - those of the average neutral face)``. Where the neutral face was
+given, a linear classifier of the difference between its points and the face's is added.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -17,10 +19,24 @@ from fkp_live import geometry
 from fkp_live.geometry import Matrix
 from fkp_live.inference.metadata import EXPRESSION
 from fkp_live.inference.session import Session
-from fkp_live.types import EXPRESSIONS, Expression, FloatArray, Image, Picture
+from fkp_live.types import EXPRESSIONS, Expression, Face, FloatArray, Image, Picture
 
 # How much of a neutral face that was given is taken off, and of one that was learnt: see docs/expression.md.
-GIVEN_SHARE, LEARNT_SHARE = 0.75, 0.5
+GIVEN_SHARE, LEARNT_SHARE = 0.5, 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What the network says of a face, and where its points lie.
+
+    Attributes
+    ----------
+    logits : (7,) float32, of `EXPRESSIONS`
+    placed : (68, 2) float32, its points in pixels of the aligned crop
+    """
+
+    logits: FloatArray
+    placed: FloatArray
 
 
 class ExpressionNetwork:
@@ -46,13 +62,16 @@ class ExpressionNetwork:
         self._template = np.array(metadata["crop"]["template"], np.float64)
         # (7,) float32: the mean logits of neutral faces.
         self.neutral = np.array(metadata["neutral"], np.float32)
+        # (7, 136) and (7,): logits from the difference of two faces' points, in pixels of the crop.
+        self._weights = np.array(metadata["difference"]["weights"], np.float32)
+        self._bias = np.array(metadata["difference"]["bias"], np.float32)
         self._lock = threading.Lock()
 
-    def __call__(self, picture: Picture, points: Sequence[FloatArray]) -> FloatArray:
-        """Logits (N, 7) of `EXPRESSIONS` for the faces with these points (68, 2) of a picture, in one batch."""
+    def __call__(self, picture: Picture, points: Sequence[FloatArray]) -> list[Answer]:
+        """The answers for the faces with these points (68, 2) of a picture, in one batch."""
         count, size = len(points), self._size
         if not count:
-            return np.empty((0, len(EXPRESSIONS)), np.float32)
+            return []
         matrices = [similarity(each, self._template) for each in points]
         crops = np.empty((count, 3, size, size), np.float32)
         for crop, matrix in zip(crops, matrices, strict=True):
@@ -61,7 +80,18 @@ class ExpressionNetwork:
         placed = geometry.apply(np.stack(matrices), np.stack(points))
         with self._lock:
             (logits,) = self._session.run({self._names[0]: crops, self._names[1]: placed}, self._output)
-        return logits
+        return [Answer(*each) for each in zip(logits, placed, strict=True)]
+
+    def placed(self, points: FloatArray) -> FloatArray:
+        """Points (68, 2) of a picture in pixels of their aligned crop."""
+        matrix = similarity(points, self._template)
+        return np.asarray(geometry.apply(matrix[None], points[None])[0], np.float32)
+
+    def against(self, answer: Answer, neutral: Answer) -> FloatArray:
+        """Logits (7,) of a face seen against a neutral face of the same person."""
+        difference = (answer.placed - neutral.placed).ravel()
+        own = GIVEN_SHARE * (neutral.logits - self.neutral)
+        return np.asarray(answer.logits - own + self._weights @ difference + self._bias, np.float32)
 
 
 def similarity(points: ArrayLike, template: NDArray[np.float64]) -> Matrix:
@@ -104,26 +134,21 @@ def probabilities(logits: FloatArray) -> FloatArray:
     return np.asarray(power / power.sum(-1, keepdims=True), np.float32)
 
 
-def expression_of(logits: FloatArray) -> Expression:
-    """The expression with these logits (7,), of a person whose neutral face is not known."""
-    shares = probabilities(logits)
-    return Expression(shares, EXPRESSIONS[int(shares.argmax())], logits)
-
-
-def relative(expression: Expression, neutral: Expression, average: FloatArray) -> Expression:
-    """An expression seen against the same person's neutral face.
-
-    Parameters
-    ----------
-    neutral : of another picture of the person, with a neutral face
-    average : `ExpressionNetwork.neutral`
+def shown_by(network: ExpressionNetwork, answers: Sequence[Answer], neutral: Face | None) -> list[Expression]:
+    """The expressions of faces, seen against a neutral face of the same person where one is given.
 
     Raises
     ------
     ValueError
-        If one of them is of a recording, without logits.
+        If the neutral face is of a recording, without logits, or has no expression.
     """
-    if expression.logits is None or neutral.logits is None:
-        raise ValueError("an expression of a recording has no logits, so nothing can be taken off it")
-    shares = probabilities(expression.logits - GIVEN_SHARE * (neutral.logits - average))
-    return Expression(shares, EXPRESSIONS[int(shares.argmax())], expression.logits)
+    own = None
+    if neutral is not None:
+        if neutral.expression is None or neutral.expression.logits is None:
+            raise ValueError("a neutral face of a recording has no logits, so nothing can be seen against it")
+        own = Answer(neutral.expression.logits, network.placed(neutral.points))
+    shown = []
+    for answer in answers:
+        shares = probabilities(answer.logits if own is None else network.against(answer, own))
+        shown.append(Expression(shares, EXPRESSIONS[int(shares.argmax())], answer.logits))
+    return shown

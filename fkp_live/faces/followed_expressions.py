@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fkp_live.faces.expression import GIVEN_SHARE, LEARNT_SHARE, ExpressionNetwork, probabilities
+from fkp_live.faces.expression import LEARNT_SHARE, Answer, ExpressionNetwork, probabilities
 from fkp_live.types import EXPRESSIONS, Expression, FloatArray, Picture
 
-# Seconds between two runs of the network on a face: expressions last longer, and runs cost time.
-_EVERY = 0.16
-# Probabilities follow with this time constant, in seconds.
-_FOLLOW_SECONDS = 0.4
+# Runs of the network on a face in a second, each in the first frame of its part of a second by the time stamps:
+# expressions last longer, and runs cost time.
+_RUNS = 5
+# Probabilities follow with this time constant, in seconds: longer than the syllables of who talks.
+_FOLLOW_SECONDS = 0.6
 # A label stays this long, in seconds, and then gives way to one that leads by the first margin; at once by the second.
 _LEAST_SECONDS, _LEAD, _CHANGED = 0.5, 0.15, 0.6
 # Frames count for the usual face by the probability that they are neutral, and a little all the same: who is never
@@ -29,14 +30,14 @@ _FURTHEST = 1.5
 class _State:
     """What is known of a face: of its usual look, and of the last frames."""
 
-    logits: FloatArray
+    answer: Answer
     time: float
     shares: FloatArray
     label: int
     since: float
     mean: FloatArray = field(default_factory=lambda: np.zeros(len(EXPRESSIONS), np.float32))
     weight: float = 0.0
-    given: FloatArray | None = None
+    given: Answer | None = None
 
 
 class FollowedExpressions:
@@ -57,8 +58,8 @@ class FollowedExpressions:
         """The expressions of the faces in a picture at ``time`` (seconds), by number of the track and points."""
         due = [place for place, number in enumerate(numbers) if self._is_due(number, time)]
         found = self._network(picture, [points[place] for place in due])
-        for place, logits in zip(due, found, strict=True):
-            self._see(numbers[place], logits, time)
+        for place, answer in zip(due, found, strict=True):
+            self._see(numbers[place], answer, time)
         return [self._shown(self._states[number]) for number in numbers]
 
     def set_neutral(self, number: int | None = None) -> list[int]:
@@ -66,8 +67,8 @@ class FollowedExpressions:
         chosen = [n for n in self._states if number is None or n == number]
         for each in chosen:
             state = self._states[each]
-            state.given = state.logits
-            self._settle(state, self._relative(state, state.logits), state.time)
+            state.given = state.answer
+            self._settle(state, self._relative(state, state.answer), state.time)
         return chosen
 
     def forget(self, number: int) -> None:
@@ -80,32 +81,34 @@ class FollowedExpressions:
 
     def _is_due(self, number: int, time: float) -> bool:
         state = self._states.get(number)
-        return state is None or not 0 <= time - state.time < _EVERY
+        return state is None or _part(time) != _part(state.time)
 
-    def _see(self, number: int, logits: FloatArray, time: float) -> None:
+    def _see(self, number: int, answer: Answer, time: float) -> None:
         state = self._states.get(number)
         if state is None:
-            state = _State(logits, time, probabilities(logits), int(logits.argmax()), time)
-            self._states[number] = state
+            shares = probabilities(answer.logits)
+            self._states[number] = _State(answer, time, shares, int(shares.argmax()), time)
             return
         step = min(max(time - state.time, 0.0), 1.0)
         state.time = time
         share = 1.0 - math.exp(-step / _FOLLOW_SECONDS)
-        # A short mean of logits too, which `set_neutral` takes: one frame may be a blink.
-        state.logits = state.logits + share * (logits - state.logits)
-        seen = self._relative(state, logits)
+        seen = self._relative(state, answer)
         state.shares = state.shares + share * (seen - state.shares)
-        self._learn(state, logits, float(seen[0]), step)
+        # A short mean of answers too, which `set_neutral` takes: one frame may be a blink.
+        state.answer = Answer(
+            state.answer.logits + share * (answer.logits - state.answer.logits),
+            state.answer.placed + share * (answer.placed - state.answer.placed),
+        )
+        self._learn(state, answer.logits, float(seen[0]), step)
         self._choose(state, time)
 
-    def _relative(self, state: _State, logits: FloatArray) -> FloatArray:
-        """Probabilities of logits, relative to what is known of the person's neutral face."""
+    def _relative(self, state: _State, answer: Answer) -> FloatArray:
+        """Probabilities of an answer, relative to what is known of the person's neutral face."""
         if state.given is not None:
-            off, share = state.given - self._network.neutral, GIVEN_SHARE
-        else:
-            off = (state.mean - self._network.neutral).clip(-_FURTHEST, _FURTHEST)
-            share = LEARNT_SHARE * state.weight / (state.weight + _HALF_KNOWN)
-        return probabilities(logits - share * off)
+            return probabilities(self._network.against(answer, state.given))
+        off = (state.mean - self._network.neutral).clip(-_FURTHEST, _FURTHEST)
+        share = LEARNT_SHARE * state.weight / (state.weight + _HALF_KNOWN)
+        return probabilities(answer.logits - share * off)
 
     def _learn(self, state: _State, logits: FloatArray, neutral: float, step: float) -> None:
         gained = step * (_LEAST_WEIGHT + neutral)
@@ -125,4 +128,10 @@ class FollowedExpressions:
         state.shares, state.label, state.since = shares, int(shares.argmax()), time
 
     def _shown(self, state: _State) -> Expression:
-        return Expression(state.shares, EXPRESSIONS[state.label], state.logits)
+        return Expression(state.shares, EXPRESSIONS[state.label], state.answer.logits)
+
+
+def _part(time: float) -> int:
+    """Which part of a second: the same for recorded and live frames, whichever of them were dropped."""
+    # A time stamp a trifle before the edge, by rounding, belongs to the next part.
+    return math.floor(time * _RUNS + 1e-6)

@@ -124,6 +124,7 @@ def _expression_checks(
 ) -> list[tuple[str, bool, str]]:
     """The checks that the schema of expressions adds."""
     size = image.get("size")
+    difference = metadata.get("difference")
     is_size = isinstance(size, int) and not isinstance(size, bool) and 16 <= size <= _MAX_SIZE
     return [
         ("input.size", is_size, f"side of the crop in pixels, at least 16, at most {_MAX_SIZE}"),
@@ -137,6 +138,13 @@ def _expression_checks(
             "neutral",
             _are_numbers([metadata.get("neutral")], 1, len(EXPRESSIONS)),
             f"{len(EXPRESSIONS)} numbers",
+        ),
+        (
+            "difference",
+            isinstance(difference, Mapping)
+            and _are_numbers(difference.get("weights"), len(EXPRESSIONS), 2 * N_POINTS)
+            and _are_numbers([difference.get("bias")], 1, len(EXPRESSIONS)),
+            f"weights, {len(EXPRESSIONS)} rows of {2 * N_POINTS} numbers, and bias, {len(EXPRESSIONS)} numbers",
         ),
     ]
 

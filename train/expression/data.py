@@ -23,6 +23,7 @@ from fkp_live.errors import InputError
 from fkp_live.faces.expression import aligned, similarity
 from fkp_live.images.picture import BgrPicture
 from fkp_live.types import EXPRESSIONS
+from train.data.splits import person_of, unseen_persons
 
 SOURCES = ("faces", "rafdb")
 _LABELS = {name: number for number, name in enumerate(EXPRESSIONS)} | {
@@ -34,6 +35,7 @@ _POOR = ("jhamski", (3, 5))
 KEPT_SIZE, KEPT_SIDE, NETWORK_SIDE = 88, 2.35, 1.95
 # Unlabelled pictures of the same collection as `faces`, so maybe of its held-out persons: never used.
 _MAY_SHOW_HELD_OUT = "muxgrey_"
+_PICTURES = "*.[jp][pn]g"
 # Of the crop's side: how far the template's middle lies above the crop's.
 _RAISED = 0.02
 
@@ -44,6 +46,15 @@ class Faces:
 
     crops: NDArray[np.uint8]
     points: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clips:
+    """Faces without labels, several of each person before one camera: as `Faces`, and ``person`` (N,) text."""
+
+    crops: NDArray[np.uint8]
+    points: NDArray[np.float32]
+    person: NDArray[np.str_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,19 +119,40 @@ def load_unlabelled(folder: Path, kept: Path, template: NDArray[np.float64]) -> 
     """
     if not kept.is_file():
         names = [
-            name
-            for name in sorted(folder.glob("*.[jp][pn]g"))
-            if not name.name.startswith(_MAY_SHOW_HELD_OUT)
+            name for name in sorted(folder.glob(_PICTURES)) if not name.name.startswith(_MAY_SHOW_HELD_OUT)
         ]
-        if not names:
-            raise InputError(f"no picture in {folder}", "Expected .jpg or .png files.")
-        landmarker = FaceLandmarker(provider="cpu", model="fkp68")
-        pictures = [_picture(name) for name in tqdm(names, desc=folder.name, disable=None)]
-        shapes = np.array([points_of(landmarker, picture) for picture in pictures], np.float64)
-        crops, points = _aligned(pictures, shapes, template)
-        np.savez(kept, crops=crops, points=points)
+        faces = _without_labels(folder, names, template)
+        np.savez(kept, crops=faces.crops, points=faces.points)
     with _readable(kept), np.load(kept) as file:
         return Faces(file["crops"], file["points"])
+
+
+def load_clips(root: Path, kept: Path, template: NDArray[np.float64]) -> Clips:
+    """The training pictures of `udacity/` below the data's root, without the persons held out of training.
+
+    Raises
+    ------
+    InputError : there is no picture, or a file is damaged
+    """
+    if not kept.is_file():
+        folder, held = root / "udacity" / "training", unseen_persons(root)
+        names = [name for name in sorted(folder.glob(_PICTURES)) if person_of(name.name) not in held]
+        faces = _without_labels(folder, names, template)
+        person = np.array([person_of(name.name) for name in names])
+        np.savez(kept, crops=faces.crops, points=faces.points, person=person)
+    with _readable(kept), np.load(kept) as file:
+        return Clips(file["crops"], file["points"], file["person"])
+
+
+def _without_labels(folder: Path, names: list[Path], template: NDArray[np.float64]) -> Faces:
+    if not names:
+        raise InputError(f"no picture in {folder}", "Expected .jpg or .png files.")
+    landmarker = FaceLandmarker(provider="cpu", model="fkp68")
+    pictures = [_picture(name) for name in names]
+    shapes = [
+        points_of(landmarker, picture) for picture in tqdm(pictures, desc=folder.name, disable=None)
+    ]
+    return Faces(*_aligned(pictures, np.array(shapes, np.float64), template))
 
 
 def _split(data: dict[str, NDArray]) -> Labelled:
