@@ -92,10 +92,11 @@ def build_expression_parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=Path(__file__).parents[1] / "models", help="folder (default: models/)"
     )
     parser.add_argument("--data", type=Path, required=True, help="folder that holds faces/ and rafdb/")
+    parser.add_argument("--clips", type=Path, required=True, help="root of the data that holds udacity/")
     parser.add_argument(
         "--kept",
         type=Path,
-        help="faces.npz of the run (default: beside the checkpoint; made if it is not there)",
+        help="folder of faces.npz and clips.npz (default: the checkpoint's; made if they are not there)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing model")
     return parser
@@ -135,8 +136,10 @@ def _renew(args: argparse.Namespace) -> int:
 def _expression(args: argparse.Namespace) -> int:
     from export.expression import ship_expression
 
-    kept = args.kept or args.checkpoint.parent / "faces.npz"
-    ship_expression(args.checkpoint, args.name, args.out, args.data, kept, overwrite=args.overwrite)
+    kept = args.kept or args.checkpoint.parent
+    ship_expression(
+        args.checkpoint, args.name, args.out, args.data, args.clips, kept, overwrite=args.overwrite
+    )
     return int(ExitCode.OK)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import subprocess
 import warnings
@@ -16,8 +15,9 @@ import torch
 from torch import nn
 
 from export.training import licence
-from fkp_live.errors import ExitCode, FkpError
-from fkp_live.inference.metadata import LANDMARKS, METADATA_PREFIX
+from export.written import FAULT, write_checked
+from fkp_live.errors import FkpError
+from fkp_live.inference.metadata import LANDMARKS
 from fkp_live.inference.session import open_session
 from train.network.model import LandmarkNet
 from train.network.norms import fold_batch_norms
@@ -25,7 +25,6 @@ from train.network.norms import fold_batch_norms
 # Largest distance between the points of torch and of onnxruntime, in crop pixels.
 TOLERANCE = 0.05
 CHECKED_BATCHES = (1, 8)
-_FAULT = "Nothing was written; this is a fault of the exporter or of its versions of torch and onnx."
 
 
 class Shipped(nn.Module):
@@ -93,20 +92,15 @@ def export_onnx(model: LandmarkNet, path: Path, meta: dict[str, Any]) -> None:
     OSError
         The file cannot be written.
     """
-    graph = _graph(model)
-    strip_local_traces(graph)
-    write_metadata(graph, meta)
-    onnx.checker.check_model(graph, full_check=True)
-    onnx.save(graph, str(path))
-    difference = largest_difference(model, path)
-    # NaN is not an allowed difference.
-    if not difference <= TOLERANCE:
-        path.unlink()
-        raise FkpError(
-            f"the exported network's points differ from torch's by {difference:.3f} px, at most {TOLERANCE} expected",
-            _FAULT,
-            ExitCode.FAILURE,
-        )
+    write_checked(
+        _graph(model),
+        path,
+        meta,
+        lambda: largest_difference(model, path),
+        limit=TOLERANCE,
+        what="points",
+        unit=" px",
+    )
 
 
 def _graph(model: LandmarkNet) -> onnx.ModelProto:
@@ -126,34 +120,9 @@ def _graph(model: LandmarkNet) -> onnx.ModelProto:
             )
         except torch.onnx.OnnxExporterError as error:
             first_line = str(error).strip().splitlines()[0]
-            raise FkpError(f"torch cannot export the network: {first_line}", _FAULT) from error
+            raise FkpError(f"torch cannot export the network: {first_line}", FAULT) from error
     assert program is not None
     return program.model_proto
-
-
-def strip_local_traces(graph: onnx.ModelProto) -> None:
-    """Remove what the exporter records of this machine: source paths and stack traces."""
-    del graph.metadata_props[:]
-    graph.doc_string = ""
-    graph.graph.doc_string = ""
-    del graph.graph.metadata_props[:]
-    groups = (
-        graph.graph.node,
-        graph.graph.value_info,
-        graph.graph.input,
-        graph.graph.output,
-        graph.graph.initializer,
-    )
-    for item in (item for group in groups for item in group):
-        item.doc_string = ""
-        del item.metadata_props[:]
-
-
-def write_metadata(graph: onnx.ModelProto, meta: dict[str, Any]) -> None:
-    """Store each value as JSON under ``fkp.<key>``."""
-    for key, value in meta.items():
-        entry = graph.metadata_props.add()
-        entry.key, entry.value = f"{METADATA_PREFIX}{key}", json.dumps(value, ensure_ascii=False)
 
 
 def largest_difference(model: LandmarkNet, path: Path) -> float:

@@ -2,7 +2,8 @@
 
 A face at rest may look sad or cross to people and to the network alike. So whatever is known of a person's neutral face
 is taken off: ``logits - share * (neutral's logits - those of the average neutral face)``. Where the neutral face was
-given, a linear classifier of the difference between its points and the face's is added.
+given, a linear classifier of the difference between its points and the face's is added, as far as both heads are seen
+from the same side: in a turned head the points differ whatever the face shows.
 """
 
 from __future__ import annotations
@@ -19,10 +20,16 @@ from fkp_live import geometry
 from fkp_live.geometry import Matrix
 from fkp_live.inference.metadata import EXPRESSION
 from fkp_live.inference.session import Session
+from fkp_live.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 from fkp_live.types import EXPRESSIONS, Expression, Face, FloatArray, Image, Picture
 
 # How much of a neutral face that was given is taken off, and of one that was learnt: see docs/expression.md.
 GIVEN_SHARE, LEARNT_SHARE = 0.5, 0.5
+# How much the difference of points counts. Less from where points that expressions hardly move lie this far apart, in
+# eye distances, and not at all from the second number on: also there.
+DIFFERENCE_SHARE, _SAME, _OTHER = 0.5, 0.10, 0.16
+# Sides of the jaw, bridge and wings of the nose, corners of the eyes.
+_STILL = [*range(5), *range(12, 17), 27, 28, 29, 30, 31, 35, 36, 39, 42, 45]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,8 +97,12 @@ class ExpressionNetwork:
     def against(self, answer: Answer, neutral: Answer) -> FloatArray:
         """Logits (7,) of a face seen against a neutral face of the same person."""
         difference = (answer.placed - neutral.placed).ravel()
-        own = GIVEN_SHARE * (neutral.logits - self.neutral)
-        return np.asarray(answer.logits - own + self._weights @ difference + self._bias, np.float32)
+        moved = self._weights @ difference + self._bias
+        eyes = float(np.linalg.norm(self._template[LEFT_EYE_OUTER] - self._template[RIGHT_EYE_OUTER]))
+        weight = difference_weight((answer.placed - neutral.placed) / eyes)
+        return np.asarray(
+            answer.logits - GIVEN_SHARE * (neutral.logits - self.neutral) + weight * moved, np.float32
+        )
 
 
 def similarity(points: ArrayLike, template: NDArray[np.float64]) -> Matrix:
@@ -126,6 +137,12 @@ def aligned(picture: Picture, matrix: Matrix, size: int) -> Image:
     columns = np.rint(a * seen_x + b * seen_y + x).clip(0, last).astype(int)
     rows = np.rint(c * seen_x + d * seen_y + y).clip(0, last).astype(int)
     return crop[rows, columns]
+
+
+def difference_weight(difference: FloatArray) -> float:
+    """Weight of the difference (68, 2) of two faces' points, in eye distances: the less, the more a head turned."""
+    apart = float(np.linalg.norm(difference[_STILL], axis=1).mean())
+    return DIFFERENCE_SHARE * min(max((_OTHER - apart) / (_OTHER - _SAME), 0.0), 1.0)
 
 
 def probabilities(logits: FloatArray) -> FloatArray:

@@ -108,7 +108,7 @@ class FollowedExpressions:
             return probabilities(self._network.against(answer, state.given))
         off = (state.mean - self._network.neutral).clip(-_FURTHEST, _FURTHEST)
         share = LEARNT_SHARE * state.weight / (state.weight + _HALF_KNOWN)
-        return probabilities(answer.logits - share * off)
+        return probabilities(np.asarray(answer.logits - share * off, np.float32))
 
     def _learn(self, state: _State, logits: FloatArray, neutral: float, step: float) -> None:
         gained = step * (_LEAST_WEIGHT + neutral)

@@ -251,6 +251,7 @@ def _table(rows: Sequence[dict[str, Cell]]) -> str:
         for name in columns
     )
     body = "".join(
-        f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in cells(row)[: len(columns)])}</tr>" for row in rows
+        f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in cells(row)[: len(columns)])}</tr>"
+        for row in rows
     )
     return f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"

@@ -85,9 +85,7 @@ def _encoded(curves: Curves, charted: Sequence[int], summary: FilmSummary) -> di
             parts = (curve.low, curve.mean, curve.high) if curves.joined else (curve.mean,)
             # The probabilities of expressions only where there are some.
             known = N_READINGS + N_SHARES * bool(np.isfinite(curve.mean[:, N_READINGS:]).any())
-            made["channels"] = [
-                _channel([part[:, channel] for part in parts]) for channel in range(known)
-            ]
+            made["channels"] = [_channel([part[:, channel] for part in parts]) for channel in range(known)]
         faces.append(made)
     return {
         **{"start": start, "tick": _TICK, "joined": curves.joined, "width": curves.width},

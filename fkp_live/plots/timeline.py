@@ -64,9 +64,7 @@ def draw_timeline(curves: Curves, number: int, film: str, end: float, first_shar
     edges = column_edges(times, curves.width)
     for axes in between:
         _draw_expressions(axes, edges, shown)
-    presence.fill_between(
-        edges, 0, np.repeat(curve.presence, 2), color=PURPLE, linewidth=0
-    )
+    presence.fill_between(edges, 0, np.repeat(curve.presence, 2), color=PURPLE, linewidth=0)
     presence.set_ylim(0, 1)
     presence.set_yticks([0, 1], ["0", "1"])
     presence.set_ylabel("on screen")

@@ -10,6 +10,7 @@ from written import frames_in
 
 from fkp_live import FaceLandmarker, Pipeline, PipelineOptions
 from fkp_live.commands.run import _demo_clip
+from fkp_live.faces.expression import Answer
 from fkp_live.faces.followed_expressions import FollowedExpressions
 from fkp_live.images.picture import BgrPicture
 from fkp_live.types import EXPRESSIONS
@@ -26,9 +27,12 @@ class Says:
         self.next = np.zeros(7, np.float32)
         self.runs = 0
 
-    def __call__(self, picture: object, points: Sequence[object]) -> np.ndarray:
+    def __call__(self, picture: object, points: Sequence[object]) -> list[Answer]:
         self.runs += bool(points)
-        return np.tile(self.next, (len(points), 1))
+        return [Answer(self.next, np.zeros((68, 2), np.float32)) for _ in points]
+
+    def against(self, answer: Answer, neutral: Answer) -> np.ndarray:
+        return answer.logits - 0.75 * (neutral.logits - self.neutral)
 
 
 def logits(name: str, height: float = 4.0) -> np.ndarray:

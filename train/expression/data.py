@@ -149,9 +149,7 @@ def _without_labels(folder: Path, names: list[Path], template: NDArray[np.float6
         raise InputError(f"no picture in {folder}", "Expected .jpg or .png files.")
     landmarker = FaceLandmarker(provider="cpu", model="fkp68")
     pictures = [_picture(name) for name in names]
-    shapes = [
-        points_of(landmarker, picture) for picture in tqdm(pictures, desc=folder.name, disable=None)
-    ]
+    shapes = [points_of(landmarker, picture) for picture in tqdm(pictures, desc=folder.name, disable=None)]
     return Faces(*_aligned(pictures, np.array(shapes, np.float64), template))
 
 

@@ -38,7 +38,8 @@ def answers(net: ExpressionNet, data: Labelled, chosen: NDArray[np.int64]) -> li
 def taught(nets: Sequence[ExpressionNet], faces: Faces, template: NDArray[np.float64]) -> Tensor:
     """Teachers' probabilities (N, 7): the mean over them, of the faces and of their mirror images."""
     mirrored = Faces(
-        np.ascontiguousarray(faces.crops[:, :, ::-1]), faces.points[:, MIRROR] * np.float32([-1, 1])
+        np.ascontiguousarray(faces.crops[:, :, ::-1]),
+        faces.points[:, MIRROR] * np.array([-1, 1], np.float32),
     )
     found = [_run(net, each, template, net).softmax(1) for net in nets for each in (faces, mirrored)]
     return torch.stack(found).mean(0)

@@ -198,7 +198,7 @@ def _network(
         # The template may differ by a trifle from that of the first run; what was learnt belongs to that one.
         return net, 0, content
     first = network_crops(crops[:: max(len(crops) // _FIRST_CROPS, 1)].float(), recipe.size)
-    return new_network(models / recipe.first, first, template, spread, tuple(recipe.blocks)), 0, {}
+    return new_network(models / recipe.first, first, template, spread, recipe.blocks), 0, {}
 
 
 def _loss(

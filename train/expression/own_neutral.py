@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fkp_live.errors import ExitCode, InputError
+from fkp_live.faces.expression import GIVEN_SHARE, difference_weight
 from fkp_live.types import EXPRESSIONS
 from train.expression.data import Labelled, load, load_clips
 from train.expression.difference import Difference, fit_difference, pixels_a_distance
 from train.expression.evaluation import JUDGED, answers, judged
 from train.expression.network import ExpressionNet, network_of, read_expression_checkpoint
 
-SHARES, WEIGHTS = (0.0, 0.5, 0.75), (0.0, 0.5, 1.0)
+SHARES = (0.0, 0.25, GIVEN_SHARE, 0.75)
 _NEUTRAL = EXPRESSIONS.index("neutral")
 
 
@@ -29,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", type=Path, help="last.pt of a run of `python -m train expression`")
     parser.add_argument("--data", type=Path, required=True, help="folder that holds faces/ and rafdb/")
     parser.add_argument("--clips", type=Path, required=True, help="root of the data that holds udacity/")
-    parser.add_argument("--kept", type=Path, help="folder of faces.npz and clips.npz (default: the checkpoint's)")
+    parser.add_argument(
+        "--kept", type=Path, help="folder of faces.npz and clips.npz (default: the checkpoint's)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -54,7 +57,9 @@ class _Pairs:
 
 
 def compare(net: ExpressionNet, data: Labelled, difference: Difference) -> list[str]:
-    """A Markdown table: share of the neutral's logits taken off, weight of the difference, accuracy, macro-F1.
+    """A Markdown table: share of the neutral's logits taken off, with and without the points, accuracy, macro-F1.
+
+    For all pictures, and for those whose head is seen from about the same side as in the neutral ones.
 
     Raises
     ------
@@ -63,18 +68,24 @@ def compare(net: ExpressionNet, data: Labelled, difference: Difference) -> list[
     neutral = np.flatnonzero(data.training & (data.labels == _NEUTRAL))
     average = answers(net, data, neutral)[0].mean(0)
     pairs = _pairs(net, data)
-    moved = difference.logits(pairs.differences)
+    scale = pixels_a_distance(net)
+    weights = np.array([difference_weight(each / scale) for each in pairs.differences], np.float32)
+    moved = weights[:, None] * difference.logits(pairs.differences)
+    same = weights > 0
     rows = [
-        f"{len(pairs.labels)} pictures of {pairs.persons} persons",
+        f"{len(same)} pictures of {pairs.persons} persons; {int(same.sum())} of them seen from the same side",
         "",
-        "| share of the neutral face's logits taken off | weight of the points' difference | accuracy % | macro-F1 % |",
-        "|---:|---:|---:|---:|",
+        "| logits taken off | points | accuracy % | macro-F1 % | same side: accuracy % | macro-F1 % |",
+        "|---:|---|---:|---:|---:|---:|",
     ]
     for share in SHARES:
-        for weight in WEIGHTS:
-            seen = pairs.logits - share * (pairs.own - average) + weight * moved
-            found = judged(seen, pairs.labels, JUDGED["faces"])
-            rows.append(f"| {share} | {weight} | {found['accuracy']} | {found['macro_f1']} |")
+        for used, added in (("no", 0.0 * moved), ("yes", moved)):
+            seen = pairs.logits - share * (pairs.own - average) + added
+            cells = [str(share), used]
+            for part in (np.ones_like(same), same):
+                found = judged(seen[part], pairs.labels[part], JUDGED["faces"])
+                cells += [str(found["accuracy"]), str(found["macro_f1"])]
+            rows.append(f"| {' | '.join(cells)} |")
     return rows
 
 

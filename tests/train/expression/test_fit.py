@@ -77,7 +77,7 @@ def test_a_run_that_is_resumed_ends_as_one_that_was_not(
 
 
 def test_the_shipped_recipe_is_read_and_another_section_refused(tmp_path: Path) -> None:
-    assert read_expression_recipe(RECIPE).epochs == 24
+    assert read_expression_recipe(RECIPE).blocks == (1, 1, 0)
     recipe = tmp_path / "other.toml"
     recipe.write_text(SMALL + "[data]\n")
     with pytest.raises(UsageError, match="unknown section 'data'"):
