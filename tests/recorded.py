@@ -12,7 +12,7 @@ from drawn import mean_shape
 
 from fkp_live.geometry import box_of
 from fkp_live.sinks.jsonl import JsonlSink
-from fkp_live.types import Face, FrameResult, Measures, Pose
+from fkp_live.types import EXPRESSIONS, Expression, Face, FrameResult, Measures, Pose
 
 OPEN = Measures(0.3, 0.3, 0.1, False, 0.3)
 SHUT = replace(OPEN, right_eye_open=0.1, left_eye_open=0.1, blink=True)
@@ -31,6 +31,14 @@ def face(
     """A drawn face: the mean shape of `drawn`, or ``points`` in its place, ``scale`` times as large, at a place."""
     shape = ((mean_shape() if points is None else points) * scale + np.asarray(at)).astype(np.float32)
     return Face(shape, np.full(68, confidence, np.float32), box_of(shape), 0.9, number, None, pose, measures)
+
+
+def shown(label: str) -> Face:
+    """Face 1 with this expression, of probability 0.7."""
+    place = EXPRESSIONS.index(label)
+    shares = np.full(len(EXPRESSIONS), 0.3 / (len(EXPRESSIONS) - 1), np.float32)
+    shares[place] = 0.7
+    return replace(face(), expression=Expression(shares, label))
 
 
 def result(index: int, time: float, *faces: Face) -> FrameResult:

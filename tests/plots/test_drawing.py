@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="plots need matplotlib")
 
-from recorded import OPEN, SHUT, face, film, write
+from recorded import OPEN, SHUT, face, film, shown, write
 
 from fkp_live.choices import PLOT_KINDS
 from fkp_live.errors import OutputError
@@ -190,3 +190,17 @@ def test_clock() -> None:
     assert [clock(t) for t in (0, 59.6, 65, 3599, 3600, 7325, -5)] == [
         *("0:00", "1:00", "1:05", "59:59", "1:00:00", "2:02:05", "-0:05")
     ]
+
+
+def test_the_timeline_has_expressions_only_where_the_recording_has_them(tmp_path: Path) -> None:
+    faces = [[shown("happy")]] * 20 + [[]] * 5 + [[shown("afraid")]] * 20
+    with style():
+        drawn = draw("timeline", observed(tmp_path, film(faces)), 1)
+        (tmp_path / "points.jsonl").unlink()
+        plain = draw("timeline", observed(tmp_path, film([[face()]] * 5)), 1)
+    assert (len(drawn.axes), len(plain.axes)) == (5, 4)
+    (axes,) = [axes for axes in drawn.axes if "expression" in axes.get_ylabel()]
+    # Nothing is drawn where the face was away.
+    middle = 22 / 30
+    assert not any(path.contains_point((middle, 0.5)) for part in axes.collections for path in part.get_paths())
+    assert any(path.contains_point((0.3, 0.5)) for part in axes.collections for path in part.get_paths())

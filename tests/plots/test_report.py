@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from recorded import OPEN, SHUT, face, film, write
+from recorded import OPEN, SHUT, face, film, shown, write
 
 from fkp_live.plots.inputs import RecordingFile
 from fkp_live.plots.readings import N_READINGS, RIGHT_EYE, reading
 from fkp_live.plots.report import film_section, page_of
 from fkp_live.plots.report_film import MOST_CURVES, MOST_ROWS
-from fkp_live.plots.summary import COLUMNS
+from fkp_live.plots.summary import COLUMNS, EXPRESSION_COLUMNS
 from fkp_live.sources.recordings import open_recording
-from fkp_live.types import FrameResult
+from fkp_live.types import EXPRESSIONS, FrameResult
 
 DEMO = Path(__file__).parents[2] / "fkp_live" / "assets" / "demo.mp4"
 HOSTILE = "</script><b>\"'&\u202e{{data}}<!--\n日本"
@@ -241,13 +241,28 @@ def test_a_table_of_thousands_is_cut_and_says_so(tmp_path: Path) -> None:
 def test_the_table_is_the_summary(tmp_path: Path) -> None:
     page = Page(report(write(tmp_path / "points.jsonl", film([[face(1), face(2)]] * 4))))
     heads = [text for text in page.texts["button"] if "Copy" not in text]
-    assert len(page.named("th")) == len(COLUMNS)
+    columns = len(COLUMNS) - len(EXPRESSION_COLUMNS)
+    assert len(page.named("th")) == columns
     assert all(one["scope"] == "col" for one in page.named("th"))
     assert "film" in heads
-    assert len(page.named("td")) == 2 * len(COLUMNS)
+    assert len(page.named("td")) == 2 * columns
 
 
 def test_the_licence_of_the_library_is_in_the_page(tmp_path: Path) -> None:
     page = report(write(tmp_path / "points.jsonl", film([[face()]])))
     assert "Copyright (c) 2022 Leon Sorokin" in page
     assert "THE SOFTWARE IS PROVIDED" in page
+
+
+def test_expressions_have_curves_and_columns_where_there_are_some(tmp_path: Path) -> None:
+    pages = {}
+    for name, one in (("with", shown("sad")), ("without", face())):
+        write(tmp_path / f"{name}.jsonl", film([[one]] * 6))
+        page = report(tmp_path / f"{name}.jsonl")
+        pages[name] = (page, data_of(page)["faces"][0]["channels"])
+    page, channels = pages["with"]
+    assert len(channels) == N_READINGS + len(EXPRESSIONS)
+    assert channel(channels[N_READINGS + 3])[:6] == pytest.approx([0.7] * 6, abs=1e-3)
+    assert "afraid" in page.split("<tbody>")[0].split("<thead>")[1]
+    assert len(pages["without"][1]) == N_READINGS
+    assert "afraid" not in pages["without"][0].split("<tbody>")[0].split("<thead>")[1]

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn import mean_shape
-from recorded import OPEN, SHUT, face, film, result, write
+from recorded import OPEN, SHUT, face, film, result, shown, write
 
 from fkp_live.plots.readings import timed
-from fkp_live.plots.summary import COLUMNS, BlinkCount, FilmSummary, cells, summarise
+from fkp_live.plots.summary import COLUMNS, EXPRESSION_COLUMNS, BlinkCount, FilmSummary, cells, summarise
 from fkp_live.sources.recordings import open_recording
 from fkp_live.topology import REGIONS
 from fkp_live.types import FrameResult, Pose
@@ -198,3 +198,13 @@ def test_a_row_can_be_read_back(demo_results: list[FrameResult]) -> None:
     (back,) = csv.DictReader(io.StringIO(text.getvalue()))
     assert back["main"] == "1"
     assert float(back["yaw_max_deg"]) >= float(back["yaw_mean_deg"]) >= float(back["yaw_min_deg"])
+
+
+def test_shares_of_expressions_are_of_the_time_with_one() -> None:
+    # Happy for 20 frames, sad for 10, and 10 without: that part was recorded without them.
+    faces = [shown("happy")] * 20 + [shown("sad")] * 10 + [face()] * 10
+    (row,) = rows(film([[one] for one in faces]))
+    found = [row[name] for name in EXPRESSION_COLUMNS]
+    assert found == pytest.approx([0, 2 / 3, 0, 1 / 3, 0, 0, 0], abs=1e-6)
+    (without,) = rows(film([[face()]] * 5))
+    assert all(without[name] is None for name in EXPRESSION_COLUMNS)
