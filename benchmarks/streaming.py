@@ -8,6 +8,8 @@ WHAT is one or more of these, all by default:
               network fkp68 at batch 1 on that face's crop; one thread, in turn, frame by frame (at most 1.6);
               with fkp68, and with the network that streams take on this machine
     many      cost a face of a wall of 20 faces over that of one face, detection included, in turn (at most 1)
+    expression  mean of ``pipeline.process`` with expressions over without, one followed face, stretches of 60 frames in
+              turn (at most 1.15); beside it one bare run of the expression network over one of fkp68
     memory    resident memory of a whole run (video read, annotated, written; CSV, JSONL) after 5,000 frames over
               that after 500 (at most 1.05)
     live      p95 age of the frames of a 30 fps MJPEG camera whose consumer needs 60 ms a frame, after 60 s (under
@@ -103,6 +105,48 @@ def many() -> list[Promise]:
     ratio = median(b / a for a, b in zip(costs[1], costs[20], strict=True))
     detail = {f"ms_a_face_of_{faces}": median(times) for faces, times in costs.items()}
     return [Promise("cost a face, 20 faces / 1 face", ratio, 1.0, detail)]
+
+
+def expression() -> list[Promise]:
+    """Expressions on against off, in turn; means, because the network runs in a few of the frames alone."""
+    with open_source(demo_clip()) as source:
+        images = [frame.image for frame in source]
+    pipelines = {
+        on: Pipeline(PipelineOptions(provider="cpu", threads=1, expression=on)) for on in (False, True)
+    }
+    spent: dict[bool, list[float]] = {on: [] for on in pipelines}
+    sessions = {name: open_session(resolve_model(name), "cpu", 1) for name in ("fkp68", "fkp-expression")}
+    bare: dict[str, list[float]] = {name: [] for name in sessions}
+    rng = np.random.default_rng(0)
+    for stretch in range(12):
+        for on in rng.permutation([False, True]).tolist():
+            total = 0.0
+            for index in range(60 * stretch, 60 * (stretch + 1)):
+                frame = Frame(
+                    BgrPicture(images[index % len(images)]), index, index / RATE, time.perf_counter()
+                )
+                begun = time.perf_counter()
+                pipelines[on].process(frame)
+                total += time.perf_counter() - begun
+            spent[on].append(1e3 * total / 60)
+        for name, session in sessions.items():
+            size = session.metadata["input"]["size"]
+            inputs = {"image": np.full((1, 3, size, size), 99.0, np.float32)}
+            if name == "fkp-expression":
+                inputs["points"] = np.array([session.metadata["crop"]["template"]], np.float32)
+            for _ in range(20):
+                begun = time.perf_counter()
+                session.run(inputs)
+                bare[name].append(1e3 * (time.perf_counter() - begun))
+    ratio = median(b / a for a, b in zip(spent[False][2:], spent[True][2:], strict=True))
+    p50 = {f"{name}_p50_ms": median(times) for name, times in bare.items()}
+    detail = {
+        "process_ms_off": median(spent[False][2:]),
+        "process_ms_on": median(spent[True][2:]),
+        **p50,
+        "network_over_fkp68": p50["fkp-expression_p50_ms"] / p50["fkp68_p50_ms"],
+    }
+    return [Promise("process, expressions on / off", ratio, 1.15, detail)]
 
 
 _COUNTING = """
@@ -327,6 +371,7 @@ def _python(*words: str) -> subprocess.CompletedProcess[str]:
 MEASURES: dict[str, Callable[[], list[Promise]]] = {
     "one": one,
     "many": many,
+    "expression": expression,
     "startup": startup,
     "memory": memory,
     "live": live,

@@ -18,7 +18,9 @@ def test_points_count_only_where_both_heads_are_seen_from_the_same_side() -> Non
     difference = np.zeros((68, 2), np.float32)
     difference[REGIONS["mouth"]] = 0.3
     assert difference_weight(difference) == DIFFERENCE_SHARE
-    weights = [difference_weight(difference + np.array([apart, 0], np.float32)) for apart in (0.05, 0.12, 0.14, 0.2)]
+    weights = [
+        difference_weight(difference + np.array([apart, 0], np.float32)) for apart in (0.05, 0.12, 0.14, 0.2)
+    ]
     assert weights == sorted(weights, reverse=True)
     assert weights[0] == DIFFERENCE_SHARE
     assert 0 < weights[1] < DIFFERENCE_SHARE

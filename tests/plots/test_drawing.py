@@ -202,5 +202,7 @@ def test_the_timeline_has_expressions_only_where_the_recording_has_them(tmp_path
     (axes,) = [axes for axes in drawn.axes if "expression" in axes.get_ylabel()]
     # Nothing is drawn where the face was away.
     middle = 22 / 30
-    assert not any(path.contains_point((middle, 0.5)) for part in axes.collections for path in part.get_paths())
+    assert not any(
+        path.contains_point((middle, 0.5)) for part in axes.collections for path in part.get_paths()
+    )
     assert any(path.contains_point((0.3, 0.5)) for part in axes.collections for path in part.get_paths())
