@@ -54,7 +54,8 @@ _LIMITS = """\
   most often.
 - Faces turned by more than about 40 degrees, small (under 40 px) or covered ones were rare in training.
 - Who looks sad or cross at rest is called so, unless the neutral face is known (docs/expression.md).
-- People who talk are often called surprised: their mouths are open.
+- People who talk are often called surprised or happy: their mouths are open.
+- Sad faces with pressed lips may be called happy, as a crying one is for seconds in a clip of ours.
 - Culture, age and sex of the people who labelled and of those shown are not balanced. Never use it to judge a person,
   in hiring, schooling, policing or the like.
 """
