@@ -75,6 +75,19 @@ def test_a_run_that_is_resumed_ends_as_one_that_was_not(
     assert whole.keys() == parts.keys()
     assert all(np.array_equal(whole[name], parts[name]) for name in whole)
 
+    # A smaller one learns from it, also on faces without labels.
+    recipe.write_text(SMALL + "blocks = [1, 1, 0]\n")
+    unlabelled = ["--unlabelled", str(data / "faces" / "images"), "--out", str(tmp_path / "parts" / "small")]
+    assert train([*words, *unlabelled]) == ExitCode.USAGE
+    taught = [*unlabelled, "--epochs", "1", "--teacher", str(tmp_path / "whole" / "last.pt")]
+    (tmp_path / "parts" / "small").mkdir()
+    (tmp_path / "parts" / "faces.npz").rename(tmp_path / "parts" / "small" / "faces.npz")
+    assert train([*words, *taught]) == 0
+    small = torch.load(tmp_path / "parts" / "small" / "last.pt", weights_only=True)
+    assert small["options"]["blocks"] == (1, 1, 0)
+    assert small["unlabelled"] == 28
+    assert [teacher["name"] for teacher in small["teachers"]] == ["last.pt"]
+
 
 def test_the_shipped_recipe_is_read_and_another_section_refused(tmp_path: Path) -> None:
     assert read_expression_recipe(RECIPE).blocks == (1, 1, 0)
