@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from export.landmark import CHECKED_BATCHES, git_commit, sha256_of
@@ -28,7 +29,7 @@ from train.arguments import is_plain_name, make_folder
 from train.expression.data import Labelled, load, load_clips
 from train.expression.difference import Difference, fit_difference
 from train.expression.evaluation import answers, evaluate, report
-from train.expression.network import ExpressionNet, network_of, read_expression_checkpoint
+from train.expression.network import ExpressionNet, evened, network_of, read_expression_checkpoint
 from train.expression.own_neutral import compare
 from train.network.norms import fold_batch_norms
 
@@ -159,6 +160,27 @@ def metadata(
     }
 
 
+class Shipped(nn.Module):
+    """The network as it ships: template, spread and temperature lie in the weights of its linear layers."""
+
+    def __init__(self, net: ExpressionNet) -> None:
+        super().__init__()
+        folded = fold_batch_norms(net)
+        self.body, self.shape, self.head = folded.body, folded.shape, folded.head
+        first = self.shape[0]
+        assert isinstance(first, nn.Linear)
+        with torch.no_grad():
+            first.weight.div_(net.spread.flatten())
+            first.bias.sub_(first.weight @ net.template.flatten())
+            self.head.weight.div_(net.temperature)
+            self.head.bias.div_(net.temperature)
+
+    def forward(self, image: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+        features = self.body(evened(image)).mean((2, 3))
+        logits: torch.Tensor = self.head(torch.cat([features, self.shape(points.flatten(1))], 1))
+        return logits
+
+
 def export_onnx(net: ExpressionNet, path: Path, meta: dict[str, Any]) -> float:
     """Write the network with its metadata and check it; returns the largest difference from torch's logits.
 
@@ -172,7 +194,7 @@ def export_onnx(net: ExpressionNet, path: Path, meta: dict[str, Any]) -> float:
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         program = torch.onnx.export(
-            fold_batch_norms(net),
+            Shipped(net).eval(),
             (torch.zeros(2, 3, net.size, net.size), torch.zeros(2, 68, 2)),
             input_names=["image", "points"],
             output_names=["logits"],
