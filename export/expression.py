@@ -89,7 +89,8 @@ def ship_expression(
     difference = fit_difference(net, faces, load_clips(clips, kept / "clips.npz", faces.template))
     own = compare(net, faces, difference)
     keys = ("recipe", "epoch", "trained_on", "init", "teachers", "unlabelled")
-    training = {key: content[key] for key in keys}
+    # Checkpoints of before have no teachers.
+    training = {"teachers": [], "unlabelled": 0} | {key: content[key] for key in keys if key in content}
     headline = {
         source: {key: found["ways"]["network"][key] for key in ("accuracy", "macro_f1")}
         for source, found in figures.items()
