@@ -27,6 +27,7 @@ from fkp_live.faces.expression import expression_of, relative
 from fkp_live.faces.followed_expressions import FollowedExpressions
 from fkp_live.faces.followed_measures import FollowedMeasures, shape_measures
 from fkp_live.faces.head_pose import head_pose
+from fkp_live.faces.hidden_points import seen_confidence
 from fkp_live.faces.landmark_network import check_boxes
 from fkp_live.faces.measures import AVERAGE, parts
 from fkp_live.faces.openness import Blinks, measures
@@ -142,7 +143,7 @@ class FaceLandmarker:
             faces.append(
                 MeasuredFace(
                     points,
-                    seen.confidence,
+                    seen_confidence(seen.confidence, pose.yaw),
                     geometry.box_of(points),
                     seen.find.score,
                     raw=points,
@@ -356,7 +357,7 @@ class Pipeline:
             faces.append(
                 TrackedFace(
                     points,
-                    track.confidence,
+                    seen_confidence(track.confidence, pose.yaw),
                     box,
                     track.score,
                     id=track.id,

@@ -13,7 +13,7 @@ from fkp_live.faces.turned import (
     LEAST,
     QUARTERS,
     Network,
-    found_in_quarters,
+    found_turned,
     look,
     look_around,
     righted,
@@ -56,7 +56,7 @@ class TurnedSearch:
         ----------
         finds : of `detector.candidates_of`; those with a score below that of a face count only while nobody is followed
         followed : boxes (4,) of the followed faces
-        turned : detector for the picture in quarter turns; None: it is not searched
+        turned : detector for the picture turned by quarters; None: it is not searched
         """
         sure = [find for find in finds if find.score >= SCORE]
         new = [place for place, find in enumerate(sure) if not _is_followed(find, followed)]
@@ -82,8 +82,8 @@ class TurnedSearch:
                 return [face.as_box()]
         if turned is None:
             return []
-        quarters, self._looks = QUARTERS[self._looks % len(QUARTERS)], self._looks + 1
-        seen = look(picture, found_in_quarters(picture, quarters, turned), network)
+        angle, self._looks = QUARTERS[self._looks % len(QUARTERS)], self._looks + 1
+        seen = look(picture, found_turned(picture, angle, turned), network)
         return [each.as_box() for each in seen if each.mean >= LEAST]
 
 
