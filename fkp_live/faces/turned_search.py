@@ -22,7 +22,7 @@ from fkp_live.types import FaceBox, FloatArray, Picture
 
 # While nobody is followed, one detection out of so many is followed by a look at other turns: at the best find that is
 # no upright face, or else at the picture in the next quarter turn.
-_EVERY = 2
+_EVERY = 3
 # A find that overlaps a followed face by more is that face.
 _KNOWN = TrackerOptions().match_iou
 _LEAST_NEW = TrackerOptions().min_confidence_new
@@ -83,7 +83,8 @@ class TurnedSearch:
         if turned is None:
             return []
         angle, self._looks = QUARTERS[self._looks % len(QUARTERS)], self._looks + 1
-        seen = look(picture, found_turned(picture, angle, turned), network)
+        found = [find for find in found_turned(picture, angle, turned) if find.score >= SCORE]
+        seen = look(picture, found, network)
         return [each.as_box() for each in seen if each.mean >= LEAST]
 
 
