@@ -195,7 +195,7 @@ def profile_table(data: Path, engine: Engine) -> dict[str, Any]:
             key: float(np.nanmean([row[key] for row in rows[edge]])) for key in rows[edge][0]
         }
         print(
-            f"yaw from {low}: " + ", ".join(f"{key} {value:.2f}" for key, value in table[edge].items()),
+            f"yaw from {edge}: " + ", ".join(f"{key} {value:.2f}" for key, value in table[edge].items()),
             flush=True,
         )
     return table

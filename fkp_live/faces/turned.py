@@ -24,7 +24,7 @@ from fkp_live.types import FaceBox, FloatArray, Landmarks, Picture
 # Mean confidence below which a face may be upside down, so that it is looked at in every turn: 4 % of upright wild
 # faces. Wrong points that are more confident were not seen in 300 faces turned by 180 degrees.
 UNSURE = 0.85
-# Mean confidence that a face needs which was found by its turn or by a low score. The most that 869 pictures without
+# Mean confidence that a face needs which was found by its turn or by a low score. The most that 848 pictures without
 # faces gave in any turn is 0.42; with 0.6, two faces of 300 at an edge or under a forehead came out upside down.
 LEAST = 0.75
 # A turn must be better by this much than the way up that the face was found in, and differ by more than this angle: a
