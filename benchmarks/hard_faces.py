@@ -5,13 +5,13 @@
 Faces: FOLDER/wild/val.txt, each photo whole. **roll**: the photo turned about its centre, black around it; a face
 counts as right if the one that overlaps the true points most errs by less than 10 % of the eye distance, and as wrong
 if it errs by more; "upside down" are faces anywhere in the picture whose eye line is off the true one by more than 90
-degrees. **dark**: the photo times a gain, with noise of a sensor (variance 6 + 0.3 times the level), rounded; error
-of the faces that are right. **false**: faces that are found in pictures without one (see `benchmarks.faceless`) and
-in every fourth frame of no_face.mp4, and by a stream in all of its frames. **profiles**:
-FOLDER/pose/keypoints_visible.csv, by the yaw of pose.csv, box given: what the confidence of a point says, and how
-often it is true that the point is within a tenth of the eye distance of a label; a hidden point has none. **cost**:
-milliseconds of `FaceLandmarker` a picture and of `Pipeline` a frame, with the search for turned faces and without it,
-in turn: medians and the median of ratios.
+degrees. **streams**: every fifth photo so turned, as a stream of 31 frames. **dark**: the photo times a gain, with
+noise of a sensor (variance 6 + 0.3 times the level), rounded; error of the faces that are right. **false**: faces
+that are found in pictures without one (see `benchmarks.faceless`) and in every fourth frame of no_face.mp4, and by a
+stream in all of its frames. **profiles**: FOLDER/pose/keypoints_visible.csv, by the yaw of pose.csv, box given: what
+the confidence of a point says, and how often it is true that the point is within a tenth of the eye distance of a
+label; a hidden point has none. **cost**: milliseconds of `FaceLandmarker` a picture and of `Pipeline` a frame, with
+the search for turned faces and without it, in turn: medians and the median of ratios.
 
 "before" is the search for upright faces in the picture as it is, that of version 0.2: the detector's faces with a score
 of 0.6, looked at twice.
@@ -57,7 +57,8 @@ from train.data.splits import splits
 
 ROLLS = (0, 30, 45, 60, 90, 135, 180)
 GAINS = (0.03, 0.06, 0.12, 0.25)
-PARTS = ("roll", "dark", "false", "profiles", "cost")
+_STREAM_ROLLS = (0, 45, 60, 90, 180)
+PARTS = ("roll", "streams", "dark", "false", "profiles", "cost")
 YAWS = (0, 15, 30, 45, 60, 75)
 # Per cent of the eye distance.
 _RIGHT = 10.0
@@ -148,6 +149,26 @@ def roll_table(faces: FaceSet, ways: dict[str, Finder]) -> dict[str, Any]:
 
         table[str(degrees)] = rows = tallied(faces, ways, harder)
         _print(f"roll {degrees:>4}", rows)
+    return table
+
+
+def stream_table(faces: FaceSet) -> dict[str, Any]:
+    """Degrees -> search -> row, of streams of one still photo: what stands in the last frame, upside down in any."""
+    engine, table = Engine.for_streams(PipelineOptions(provider="cpu")), {}
+    for degrees in _STREAM_ROLLS:
+        tallies = {"before": Tally(), "now": Tally()}
+        for number in range(len(faces)):
+            image, truth = rolled(faces.image(number), faces.points[number], degrees)
+            for way, tally in tallies.items():
+                pipeline = Pipeline(PipelineOptions(any_roll=way == "now"), engine=engine)
+                results = [pipeline.process_image(image, index / 30) for index in range(31)]
+                every = Tally()
+                for result in results:
+                    every.add([face.raw for face in result.faces], truth)
+                tally.errors.append(every.errors[-1])
+                tally.upside_down += every.upside_down > 0
+        table[str(degrees)] = rows = {way: tally.row() for way, tally in tallies.items()}
+        _print(f"stream, roll {degrees:>4}", rows)
     return table
 
 
@@ -322,6 +343,7 @@ def main() -> int:
     faces = validation.select(np.arange(0, len(validation), options.every))
     measures: dict[str, Callable[[], dict[str, Any]]] = {
         "roll": lambda: roll_table(faces, ways),
+        "streams": lambda: stream_table(faces.select(np.arange(0, len(faces), 5))),
         "dark": lambda: dark_table(faces, ways),
         "false": lambda: false_table(options.data, ways, engine),
         "profiles": lambda: profile_table(options.data, engine),
