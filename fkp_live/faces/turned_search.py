@@ -62,7 +62,7 @@ class TurnedSearch:
         new = [place for place, find in enumerate(sure) if not _is_followed(find, followed)]
         seen = look(picture, [sure[place] for place in new], network, twice=False)
         for place, each in zip(new, seen, strict=True):
-            # One that is no face this way up is left to the search below.
+            # One that is not a face this way up is left to the search below.
             if each.mean >= _LEAST_NEW and (face := righted(picture, each, network)) is not each:
                 sure[place] = face.as_box()
         if followed or any(each.mean >= _LEAST_NEW for each in seen):

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from photos import photographs
 
-from fkp_live import FaceLandmarker, Pipeline, PipelineOptions, geometry
+from benchmarks.faceless import made
+from fkp_live import FaceLandmarker, Pipeline, PipelineOptions, geometry, open_source
 from fkp_live.engine import Engine
 from fkp_live.faces import turned
 from fkp_live.faces.crop_follower import roll_of
@@ -141,15 +142,11 @@ def test_a_low_score_needs_a_confident_network(
 
 
 def test_pictures_without_a_face_have_none_in_any_turn(engine: Engine) -> None:
-    from benchmarks.faceless import made
-
     landmarker = FaceLandmarker(engine=engine)
     assert not any(landmarker(image) for _, image in made(12))
 
 
 def test_no_face_in_the_clip_without_one(engine: Engine, shared: Path) -> None:
-    from fkp_live import open_source
-
     pipeline = Pipeline(engine=engine)
     with open_source(shared / "data/videos/no_face.mp4") as source:
         assert not any(pipeline.process(frame).faces for frame in source)
