@@ -40,6 +40,7 @@ class PipelineOptions:
     threads : threads inside one operator of the networks
     id_order : one of `ID_ORDERS`: ids count faces as they appear, or places from left to right (see `faces.places`)
     expression : whether faces get an `Expression`
+    any_roll : whether faces are found that lie on their side or are upside down
 
     Raises
     ------
@@ -56,13 +57,15 @@ class PipelineOptions:
     threads: int = 1
     id_order: str = "appearance"
     expression: bool = False
+    any_roll: bool = True
 
     def __post_init__(self) -> None:
         for name, known in (("provider", PROVIDERS), ("smooth", SMOOTHING), ("id_order", ID_ORDERS)):
             if (chosen := getattr(self, name)) not in known:
                 raise ValueError(f"{name} is {chosen!r}, expected one of {', '.join(known)}")
-        if not isinstance(self.expression, bool):
-            raise TypeError(f"expression is {self.expression!r}, expected True or False")
+        for name in ("expression", "any_roll"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name} is {getattr(self, name)!r}, expected True or False")
         for name in ("detect_every", "threads"):
             check_count(name, getattr(self, name))
         if self.max_faces is not None:

@@ -87,8 +87,12 @@ class Engine:
         if network is None:
             self._session = open_session(resolve_model(model), provider, threads)
             network = LandmarkNetwork(self._session)
+        # By the longer side of its copies, see `turned_detector`.
+        self._turned: dict[int, FaceDetector] = {}
+        self._min_face = min_face
+        self._yunet: Session | None = None
         if detector is None:
-            session = open_session(resolve_model("yunet"), provider, threads)
+            self._yunet = session = open_session(resolve_model("yunet"), provider, threads)
             if min_face is None:
                 detector = YuNet(session, min_face=USUAL_FACE, most_size=USUAL_SIZE)
             else:
@@ -109,7 +113,8 @@ class Engine:
         if engine.provider == "cpu" and model != stream_model("cpu"):
             # Another provider was listed, but does not run: then it is the CPU's own network that is wanted.
             detector, opening = engine.detector, (options.provider, stream_model("cpu"), options.threads)
-            engine = cls(*opening, detector=detector)
+            yunet, engine = engine._yunet, cls(*opening, detector=detector)
+            engine._yunet, engine._min_face = yunet, options.min_face
             engine._opening = (*opening, options.min_face)
         return engine
 
@@ -118,6 +123,19 @@ class Engine:
         if self._opening is None:
             raise TypeError("an Engine with a detector or network of the caller's cannot be pickled")
         return _open_again, self._opening
+
+    def turned_detector(self, size: int) -> FaceDetector | None:
+        """A detector for turned copies of pictures, of at most ``size`` pixels on the longer side.
+
+        It is another one than ``detector``, whoever shares that. None where a detector of the caller's was given.
+        """
+        if self._yunet is None:
+            return None
+        with self._first:
+            if size not in self._turned:
+                face = USUAL_FACE if self._min_face is None else self._min_face
+                self._turned[size] = YuNet(self._yunet, min_face=face, work_size=size, most_size=size)
+            return self._turned[size]
 
     @property
     def expressions(self) -> ExpressionNetwork:

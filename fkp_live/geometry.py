@@ -40,16 +40,24 @@ def box_of(points: ArrayLike) -> NDArray[np.float32]:
     return np.concatenate([points.min(-2), points.max(-2)], -1)
 
 
-def crop_matrix(box: ArrayLike, spec: CropSpec) -> Matrix:
-    """Affine that takes the square around ``box`` (x0, y0, x1, y1 in frame pixels) to the crop."""
+def crop_matrix(box: ArrayLike, spec: CropSpec, angle: float = 0.0) -> Matrix:
+    """Affine that takes the square around ``box`` (x0, y0, x1, y1 in frame pixels) to the crop.
+
+    A face that is turned by ``angle`` radians, clockwise as seen, is upright there.
+    """
     x0, y0, x1, y1 = (float(v) for v in np.asarray(box, np.float64))
     longer = max(x1 - x0, y1 - y0, 1e-3)
     scale = spec.face_side / longer
     centre = (spec.size - 1) / 2.0
-    return np.array(
+    matrix = np.array(
         [[scale, 0.0, centre - scale * (x0 + x1) / 2.0], [0.0, scale, centre - scale * (y0 + y1) / 2.0]],
         np.float64,
     )
+    if not angle:
+        return matrix
+    turn = rotation(-angle)
+    turn[:, 2] = centre - turn[:, :2].sum(1) * centre
+    return compose(turn, matrix)
 
 
 def rotation(angle: float) -> Matrix:

@@ -22,12 +22,12 @@ from fkp_live import geometry
 from fkp_live.choices import PipelineOptions, check_count
 from fkp_live.clock import CLOCK_JUMP
 from fkp_live.engine import Engine
-from fkp_live.faces.crop_follower import level_matrix
-from fkp_live.faces.detector import USUAL_FACE
+from fkp_live.faces.detector import USUAL_FACE, candidates_of
 from fkp_live.faces.expression import shown_by
 from fkp_live.faces.followed_expressions import FollowedExpressions
 from fkp_live.faces.followed_measures import FollowedMeasures, shape_measures
 from fkp_live.faces.head_pose import head_pose
+from fkp_live.faces.hidden_points import seen_confidence
 from fkp_live.faces.landmark_network import check_boxes
 from fkp_live.faces.measures import AVERAGE, parts
 from fkp_live.faces.openness import Blinks, measures
@@ -35,6 +35,9 @@ from fkp_live.faces.places import LeftToRight
 from fkp_live.faces.smoothing import LandmarkSmoother
 from fkp_live.faces.tracker import Tracker
 from fkp_live.faces.tracker_options import TrackerOptions
+from fkp_live.faces.turned import faces_of_any_roll
+from fkp_live.faces.turned_search import TurnedSearch
+from fkp_live.images.low_light import LowLight, brightened
 from fkp_live.images.picture import as_picture
 from fkp_live.types import (
     AnyImage,
@@ -54,8 +57,9 @@ Pictures: TypeAlias = (
     list[AnyImage] | list[Picture] | list[AnyImage | Picture] | tuple[AnyImage | Picture, ...]
 )
 
-# A single picture is looked at twice: the second crop is cut around the first points and turned to level eyes.
-SECOND_LOOK = True
+# Longer side in pixels of the copies in which a single picture without an upright face is searched in quarter turns,
+# and a stream in which nobody is followed.
+TURNED_SIZE, TURNED_STREAM_SIZE = 640, 320
 # Mean confidence that a face in a single picture needs: that of a new face in a stream.
 MIN_CONFIDENCE = TrackerOptions().min_confidence_new
 
@@ -129,25 +133,24 @@ class FaceLandmarker:
         return self._faces(image, neutral)
 
     def _faces(self, image: AnyImage | Picture, neutral: Face | None) -> list[MeasuredFace]:
-        picture, network = as_picture(image), self.engine.network
-        finds = self.engine.detector(picture)
-        if not finds:
-            return []
-        found = network(picture, np.stack([find.box for find in finds]))
-        if SECOND_LOOK:
-            matrices = [level_matrix(points, network.spec) for points in found.points]
-            found = network.run_matrices(picture, matrices)
+        picture, engine = brightened(as_picture(image)), self.engine
+        finds = candidates_of(engine.detector, picture)
+        turned = engine.turned_detector(TURNED_SIZE)
         usual = AVERAGE if neutral is None or neutral.pose is None else parts(neutral.points, neutral.pose)
         faces = []
-        for find, points, confidence in zip(finds, found.points, found.confidence, strict=True):
-            if confidence.mean() >= MIN_CONFIDENCE:
-                pose, box = head_pose(points), geometry.box_of(points)
-                measured = measures(points, shape_measures(points, pose, usual))
-                faces.append(
-                    MeasuredFace(
-                        points, confidence, box, find.score, raw=points, pose=pose, measures=measured
-                    )
+        for seen in faces_of_any_roll(picture, finds, engine.network, MIN_CONFIDENCE, turned):
+            points, pose = seen.points, head_pose(seen.points)
+            faces.append(
+                MeasuredFace(
+                    points,
+                    seen_confidence(seen.confidence, pose.yaw),
+                    geometry.box_of(points),
+                    seen.find.score,
+                    raw=points,
+                    pose=pose,
+                    measures=measures(points, shape_measures(points, pose, usual)),
                 )
+            )
         faces.sort(key=_area, reverse=True)
         faces = faces[: self.max_faces]
         return self._with_expressions(picture, faces, neutral) if self.expression else faces
@@ -198,6 +201,7 @@ class Pipeline:
             detect_every=self.options.detect_every,
             max_faces=self.options.max_faces,
         )
+        self._low_light, self._turned_search = LowLight(), TurnedSearch()
         self._smoother = LandmarkSmoother(self.options.smooth)
         self._blinks, self._measures = Blinks(), FollowedMeasures()
         self._expressions = FollowedExpressions(self.engine.expressions) if self.options.expression else None
@@ -209,6 +213,8 @@ class Pipeline:
     def reset(self) -> None:
         """Forgets every face, for another stream."""
         self._tracker.reset()
+        self._low_light.reset()
+        self._turned_search.reset()
         self._smoother.reset()
         self._blinks.reset()
         self._measures.reset()
@@ -300,26 +306,35 @@ class Pipeline:
         finally:
             self._busy.release()
 
+    def _detect(self, picture: Picture) -> list[FaceBox]:
+        engine, tracks = self.engine, self._tracker.tracks
+        if not self.options.any_roll:
+            return engine.detector(picture)
+        finds = engine.detector(picture) if tracks else candidates_of(engine.detector, picture)
+        followed, turned = [track.box for track in tracks], engine.turned_detector(TURNED_STREAM_SIZE)
+        return self._turned_search(picture, finds, followed, engine.network, turned)
+
     def _process(self, frame: Frame) -> TrackedResult:
         if frame.connection != self._connection:
             # The source was lost in between: who is there now may be somebody else in the same place.
             self.reset()
             self._connection = frame.connection
-        picture = frame.picture
         start = perf_counter()
+        # As the networks see it: what is painted on, and whose cuts are looked for, is the picture itself.
+        picture, seen = frame.picture, self._low_light(frame.picture)
         detecting = 0.0
 
         def detect() -> list[FaceBox]:
             nonlocal detecting
             begun = perf_counter()
-            detections = self.engine.detector(picture)
+            detections = self._detect(seen)
             detecting = perf_counter() - begun
             return detections
 
         plan = self._tracker.plan(picture.luma, frame.time, detect)
         time = plan.time  # for the filters below: it does not go back where timestamps are out of order
         planned = perf_counter()
-        found = self.engine.network.run_matrices(picture, plan.matrices) if plan.matrices else _NOBODY
+        found = self.engine.network.run_matrices(seen, plan.matrices) if plan.matrices else _NOBODY
         located = perf_counter()
         tracks = self._tracker.update(plan, found)
         for number in self._tracker.ended:
@@ -334,13 +349,13 @@ class Pipeline:
         faces = []
         for points, track in zip(smooth, tracks, strict=True):
             pose, box = head_pose(points), geometry.box_of(points)
-            seen = measures(points, self._measures(track.id, points, pose, time))
-            raw = seen if points is track.points else measures(track.points)
-            measured = self._blinks(track.id, seen, pose.yaw, time, raw.eyes_open)
+            smoothly = measures(points, self._measures(track.id, points, pose, time))
+            raw = smoothly if points is track.points else measures(track.points)
+            measured = self._blinks(track.id, smoothly, pose.yaw, time, raw.eyes_open)
             faces.append(
                 TrackedFace(
                     points,
-                    track.confidence,
+                    seen_confidence(track.confidence, pose.yaw),
                     box,
                     track.score,
                     id=track.id,
@@ -350,7 +365,7 @@ class Pipeline:
                 )
             )
         if self._expressions is not None and faces:
-            shown = self._expressions(picture, [face.id for face in faces], smooth, time)
+            shown = self._expressions(seen, [face.id for face in faces], smooth, time)
             faces = [replace(face, expression=each) for face, each in zip(faces, shown, strict=True)]
         if self._places is not None:
             faces = self._places(faces, time)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,6 +59,18 @@ SHAPE = slice(_PLACE[measured.COLUMNS[0]], _PLACE[measured.COLUMNS[-1]] + 1)
 PIXEL_DECIMALS, SHARE_DECIMALS, ANGLE_DECIMALS, TIME_DECIMALS = 2, 3, 4, 6
 
 
+# Mean confidence below which ``success`` is 0 although a row has a face: half of it is a guess.
+LEAST_SUCCESS = 0.6
+
+
+def is_own_table(names: Sequence[str]) -> bool:
+    """Whether a table of these columns is ours, so that a row with ``success`` 0 may have a face.
+
+    OpenFace leaves old points in such rows. Where it has angles of the head it has its place too; we have no place.
+    """
+    return "pose_Rx" in names and "pose_Tx" not in names
+
+
 def rounded(values: FloatArray, decimals: int) -> FloatArray:
     """float32 numbers rounded exactly as their text has them, of the same shape."""
     # In float64 the product of a float32 and a power of ten is exact, so ties are those of the number itself.
@@ -106,7 +120,7 @@ def table_rows(result: FrameResult) -> NDArray[np.float64]:
     for place, (row, face) in enumerate(zip(rows, result.faces, strict=False)):
         number = place if face.id is None else face.id
         confidence = round(float(np.mean(face.confidence)), SHARE_DECIMALS)
-        row[HEAD] = result.index + 1, number, time, confidence, 1
+        row[HEAD] = result.index + 1, number, time, confidence, confidence >= LEAST_SUCCESS
         _fill(row, face)
     return rows
 

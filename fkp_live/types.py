@@ -92,10 +92,12 @@ class FaceBox:
     ----------
     box : (4,) float32 x0, y0, x1, y1, tight around the 68 points as far as the detector can tell
     score : detector's score in [0, 1]
+    angle : by which the face is known to be turned in the picture, in radians, clockwise as seen; as `Pose.roll`
     """
 
     box: FloatArray
     score: float
+    angle: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -227,7 +227,16 @@ class Worker:
 
     def _header(self, source: Source, item: Item, part: dict[str, Any] | None) -> dict[str, Any]:
         options = asdict(self._plan.pipeline)
-        names = ("max_faces", "detect_every", "min_face", "smooth", "threads", "id_order", "expression")
+        names = (
+            "max_faces",
+            "detect_every",
+            "min_face",
+            "smooth",
+            "threads",
+            "id_order",
+            "expression",
+            "any_roll",
+        )
         cut = {name: None if part is None else part[name] for name in ("start", "end")}
         header = recording_header(source.info, self.engine, cut | {name: options[name] for name in names})
         # The file's name alone would not do: in an archive many are called the same.

@@ -144,7 +144,16 @@ class Options:
     def as_dict(self) -> dict[str, Any]:
         """For the header of a JSONL file: the options that shape the result."""
         own = {name: getattr(self, name) for name in ("start", "end", "max_frames", "mirror")}
-        names = ("max_faces", "detect_every", "min_face", "smooth", "threads", "id_order", "expression")
+        names = (
+            "max_faces",
+            "detect_every",
+            "min_face",
+            "smooth",
+            "threads",
+            "id_order",
+            "expression",
+            "any_roll",
+        )
         return own | {name: getattr(self.pipeline, name) for name in names}
 
 

@@ -48,6 +48,13 @@ def add_face_options(made: argparse.ArgumentParser) -> None:
         default=_DEFAULT.expression,
         help="what each face shows: neutral, happy, surprised, sad, angry, disgusted, afraid (docs/expression.md)",
     )
+    group.add_argument(
+        "--any-roll",
+        action=argparse.BooleanOptionalAction,
+        default=_DEFAULT.any_roll,
+        help="find faces that lie on their side or are upside down, too; streams look for them while nobody is "
+        "followed (docs/hard_faces.md)",
+    )
 
 
 def add_inference_options(made: argparse.ArgumentParser) -> argparse._ArgumentGroup:

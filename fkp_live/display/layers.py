@@ -6,6 +6,7 @@ Sizes follow from ``size``, the longer side of the face in pixels times the scal
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,9 +50,22 @@ def paint_box(canvas: Canvas, box: Box, size: float, colour: Colour, scale: floa
     canvas.brackets(*box, round(_CORNER * size), colour, stroke_width(size * scale))
 
 
-def paint_contours(canvas: Canvas, points: FloatArray, size: float, colour: Colour) -> None:
-    """Lines along jaw, brows, nose, eyes and lips."""
-    canvas.lines(points, _LINES, colour, size)
+def paint_contours(
+    canvas: Canvas, points: FloatArray, confidence: FloatArray, size: float, colour: Colour
+) -> None:
+    """Lines along jaw, brows, nose, eyes and lips, except between points of which either is a guess."""
+    lines: Sequence[NDArray[np.intp]] = _LINES
+    if not confidence.min() >= _LIMITS[0]:
+        certain = confidence >= _LIMITS[0]
+        lines = [run for line in _LINES for run in _runs(line, certain[line])]
+    canvas.lines(points, lines, colour, size)
+
+
+def _runs(line: NDArray[np.intp], certain: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
+    """The parts of a line whose points are all certain, each of two points or more."""
+    parts = np.split(line, np.flatnonzero(~certain))
+    # Each but the first part begins with the point that is not certain.
+    return [run for number, part in enumerate(parts) if len(run := part[min(number, 1) :]) > 1]
 
 
 def paint_points(canvas: Canvas, points: FloatArray, confidence: FloatArray, size: float) -> None:

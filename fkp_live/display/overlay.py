@@ -119,7 +119,7 @@ def draw(
         if box:
             layers.paint_box(canvas, around, size, colour, scale)
         if contours:
-            layers.paint_contours(canvas, face.points, size * scale, colour)
+            layers.paint_contours(canvas, face.points, face.confidence, size * scale, colour)
         if points:
             layers.paint_points(canvas, face.points, face.confidence, size * scale)
         if pose and face.pose is not None:

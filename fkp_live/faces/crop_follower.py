@@ -23,6 +23,11 @@ def level_matrix(points: FloatArray, spec: CropSpec) -> Matrix:
     return _Place.around(points).matrix(spec)
 
 
+def roll_of(points: FloatArray) -> float:
+    """By how much the line of the eyes of (68, 2) points is turned, in radians, clockwise as seen."""
+    return -_Place.around(points).angle
+
+
 class CropFollower:
     """The crop of one face from frame to frame: it stays where it is until the points leave a dead band.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fkp_live.faces.detector import FaceDetector
+from fkp_live.faces.detector import SCORE, FaceDetector, candidates_of
 from fkp_live.types import FaceBox, Picture
 
 
@@ -26,3 +26,9 @@ class SharedDetector:
             # Kept itself and not by its id(), which a new picture may have once this one is gone.
             self._picture = picture
         return list(self._finds)
+
+    def candidates(self, picture: Picture) -> list[FaceBox]:
+        """As a call, and after those boxes others that need another judge, see `candidates_of`."""
+        finds = candidates_of(self._detector, picture)
+        self._finds, self._picture = [find for find in finds if find.score >= SCORE], picture
+        return finds

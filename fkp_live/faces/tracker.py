@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fkp_live import geometry
 from fkp_live.choices import PipelineOptions
-from fkp_live.faces.crop_follower import CropFollower
+from fkp_live.faces.crop_follower import CropFollower, roll_of
 from fkp_live.faces.scene_cut import SceneCut
 from fkp_live.faces.steady_time import SteadyTime
 from fkp_live.faces.tracker_options import TrackerOptions
@@ -27,6 +27,8 @@ from fkp_live.types import FaceBox, FloatArray, Landmarks
 
 # Stands for an infinite cost in an assignment: as many pairs as possible come first, then the cheapest.
 _IMPOSSIBLE = 1e6
+# Radians of roll from which an upright crop hardly shows the network a face.
+_TURNED = math.radians(50)
 _Costs = NDArray[np.float64]
 
 
@@ -295,7 +297,7 @@ class Tracker:
         ):
             if track is not None:
                 track.follower.restart()
-            return geometry.crop_matrix(detection.box, self.spec)
+            return geometry.crop_matrix(detection.box, self.spec, detection.angle or _turn_of(track))
         assert track is not None  # a target has a track, a detection, or both
         step = track.velocity * max(time - track.time, 0.0)
         return track.follower(track.points, step if abs(step) > options.lead_above * track.side else 0j)
@@ -387,6 +389,12 @@ def _assign(costs: _Costs) -> dict[int, int]:
         return {int(i): int(j) for i, j in np.argwhere(possible)}
     _, rows, columns = lapjvx(np.where(possible, costs, _IMPOSSIBLE), extend_cost=True)
     return {int(i): int(j) for i, j in zip(rows, columns, strict=True) if possible[i, j]}
+
+
+def _turn_of(track: Track | None) -> float:
+    """The roll of a followed face that the detector's upright boxes do not fit, else 0."""
+    roll = 0.0 if track is None else roll_of(track.points)
+    return roll if abs(roll) > _TURNED else 0.0
 
 
 def _side(box: FloatArray) -> float:

@@ -12,7 +12,7 @@ from typing import TextIO
 import numpy as np
 
 from fkp_live.errors import InputError
-from fkp_live.recorded import CSV_COLUMNS
+from fkp_live.recorded import CSV_COLUMNS, is_own_table
 from fkp_live.sources.recording_tables import Row, Rows, TableRecording
 
 _LONGEST_LINE = 1 << 20  # characters; a file name and 700 numbers have 10,000
@@ -117,12 +117,17 @@ class _Picker:
         self._chosen = itemgetter(*(names.index(name) for name in present))
         self._head = sum(name in _HEAD for name in present)
         self._success = present.index("success") if "success" in present else None
+        self._id = present.index("face_id") if "face_id" in present and is_own_table(names) else None
 
     def __call__(self, cells: Sequence[str]) -> Rows:
         """(349,) float64. ValueError where a cell is not a number."""
         chosen = self._chosen(cells)
         values = np.full(len(CSV_COLUMNS), np.nan)
-        if self._success is not None and chosen[self._success].strip() == "0":
+        if (
+            self._success is not None
+            and chosen[self._success].strip() == "0"
+            and (self._id is None or chosen[self._id].strip().startswith("-"))
+        ):
             # No face: the rest is empty, or old.
             values[self._places[: self._head]] = [_number(cell) for cell in chosen[: self._head]]
             return values

@@ -25,6 +25,7 @@ from fkp_live.recorded import (
     SCORE,
     SHAPE,
     expression_of_cells,
+    is_own_table,
     shape_of_cells,
 )
 from fkp_live.sources.recording import Recording
@@ -61,8 +62,8 @@ class TableRecording(Recording):
     A table lacks some of what JSONL has, and what stands in for it is: for the confidence of each point the mean of
     all; for ``detected`` True; for a missing box the one around the points, for a missing score the confidence.
     Tables of old versions lack ``eyes_open``, NaN then, and the measures of the shape. Rows with ``success`` 0 have no
-    face, whatever else they hold (OpenFace leaves old points there). An ``id`` is the ``face_id``; in OpenFace's own
-    files it counts from 0.
+    face, whatever else they hold (OpenFace leaves old points there), but those of our own tables that have a
+    ``face_id``: their faces are seen badly. An ``id`` is the ``face_id``; in OpenFace's own files it counts from 0.
 
     Parameters
     ----------
@@ -85,6 +86,7 @@ class TableRecording(Recording):
                 "Give a file of --jsonl, --csv or fkp-live batch, or a CSV of OpenFace.",
             )
         # Version 0.1 wrote its own columns too, but neither raw points nor rows of frames without a face.
+        self._own = is_own_table(names)
         self.whole = "score" not in names or "raw_x_0" in names
 
     def named(self) -> Iterator[tuple[str, FrameResult]]:
@@ -101,7 +103,7 @@ class TableRecording(Recording):
                     if now is not None:
                         yield now[0], self._result(now[1], time, faces)
                     now, time, faces = of, _time(row.values), []
-                if (face := _face(row.values)) is not None:
+                if (face := _face(row.values, self._own)) is not None:
                     faces.append(face)
             except ValueError as error:
                 raise InputError(f"{self.path} is damaged: {row.where} is no result ({error}).") from error
@@ -130,9 +132,9 @@ def _time(values: Rows) -> float:
     return time
 
 
-def _face(values: Rows) -> Face | None:
-    """The face of a row, None where it has none."""
-    if values[_SUCCESS] == 0:
+def _face(values: Rows, own: bool) -> Face | None:
+    """The face of a row, None where it has none; ``own``: the table is one of ours."""
+    if values[_SUCCESS] == 0 and not (own and values[_ID] >= 0):
         return None
     number = float(values[_ID])
     if not (math.isnan(number) or number.is_integer()):

@@ -208,6 +208,7 @@ def test_the_header_of_a_recording_holds_the_options_that_shape_it() -> None:
         "threads": 2,
         "id_order": "appearance",
         "expression": False,
+        "any_roll": True,
     }
 
 

@@ -415,3 +415,21 @@ def test_measures_and_pose_that_are_no_numbers_are_not_painted() -> None:
     np.testing.assert_array_equal(empty, draw(flat(128), [bare], measures=True))
     turned = replace(bare, pose=Pose(math.nan, 0.0, 0.0))
     np.testing.assert_array_equal(draw(flat(128), [turned], pose=True), draw(flat(128), [turned]))
+
+
+def test_no_contour_runs_to_a_guess() -> None:
+    parts = {"points": False, "box": False, "ids": False}
+    shown = face(eyes=200)
+    confidence = np.full(68, 0.9, np.float32)
+    confidence[[*range(9, 17), 45, 48]] = 0.49
+    whole, partly = (
+        painted(draw(flat(100), [replace(shown, confidence=each)], **parts), 100)
+        for each in (shown.confidence, confidence)
+    )
+    x, y = np.rint(shown.points).astype(int).T
+    kept, left_out = [2, 5, 8, 36, 43, 51, 60], [12, 45, 48]
+    assert whole[y, x][kept + left_out].all()
+    assert partly[y, x][kept].all()
+    assert not partly[y, x][left_out].any()
+    nobody = draw(flat(100), [replace(shown, confidence=np.zeros(68, np.float32))], **parts)
+    assert not painted(nobody, 100).any()

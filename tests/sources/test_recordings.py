@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -407,3 +408,14 @@ def test_results_are_read_as_they_are_asked_for(
             tracemalloc.stop()
     # 500 results more have 1.7 MB, and their lines 1 MB.
     assert peaks[1] - peaks[0] < 300_000
+
+
+def test_a_face_of_guesses_is_no_success_but_comes_back(tmp_path: Path, form: str) -> None:
+    for mean, success in ((0.6, 1), (0.59, 0)):
+        guessed = replace(full_face(), confidence=np.full(68, mean, np.float32))
+        (tmp_path / str(success)).mkdir()
+        path = written(tmp_path / str(success) / form, [result_of(0), result_of(1, guessed), result_of(2)])
+        assert [len(found.faces) for found in read(path)] == [0, 1, 0]
+        if form.endswith("csv"):
+            place = rows_of(path)[0].index("success")
+            assert [row[place] for row in rows_of(path)[1:]] == ["0", str(success), "0"]

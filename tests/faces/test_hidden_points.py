@@ -1,0 +1,45 @@
+"""Confidence of points that a turned head hides."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from fkp_live.faces.hidden_points import FROM, seen_confidence
+from fkp_live.topology import MIRROR, NOSE_TIP, REGIONS
+
+SURE = np.full(68, 0.9, np.float32)
+
+
+def at(degrees: float) -> np.ndarray:
+    return seen_confidence(SURE, math.radians(degrees))
+
+
+@pytest.mark.parametrize("yaw", [0.0, 0.99 * FROM, -0.99 * FROM, math.nan])
+def test_faces_that_are_not_profiles_keep_their_confidence(yaw: float) -> None:
+    assert seen_confidence(SURE, yaw) is SURE
+
+
+def test_a_profile_is_sure_of_the_near_side_only() -> None:
+    # It looks to its own left: that side is hidden.
+    confidence = at(60)
+    for hidden in ("left_eye", "left_brow"):
+        assert confidence[REGIONS[hidden]].max() < 0.5
+    assert confidence[9:17].max() < 0.2
+    for near in ("right_eye", "right_brow"):
+        assert np.median(confidence[REGIONS[near]]) > 0.8
+    assert confidence[[*range(8), NOSE_TIP]].min() > 0.8
+    assert confidence[REGIONS["mouth"]].min() < 0.2 < 0.8 < confidence[REGIONS["mouth"]].max()
+
+
+def test_the_other_side_is_the_mirror_image() -> None:
+    assert at(-60) == pytest.approx(at(60)[MIRROR])
+
+
+def test_confidence_falls_steadily_with_the_yaw() -> None:
+    means = [float(at(degrees).mean()) for degrees in range(30, 91, 2)]
+    assert max(np.diff(means)) <= 1e-6
+    assert max(np.abs(np.diff(means))) < 0.08
+    assert means[-1] < 0.6 < means[5]
