@@ -46,7 +46,8 @@ All are training faces. A fifth of the persons of `faces` and a fifth of the pic
 The persons of `rafdb` are not known, so some may be on both sides. The sad and disgusted faces of one annotator,
 `jhamski`, are in neither half: others would not label them so. Unlabelled pictures of the collection that `faces` comes
 from are not used, as they may show the held-out persons. What an own neutral face says was fitted on the training faces
-and on unlabelled clips of Udacity's training persons.
+and on unlabelled clips of Udacity's training persons; whether one of these is also a held-out person of `faces` is
+not known.
 """
 _LIMITS = """\
 - An expression is not a feeling: the network says what people who judge photographs would call a face, not what the
