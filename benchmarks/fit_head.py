@@ -1,6 +1,6 @@
 """Makes the mean head (fkp_live/assets/head.npz): the 68 points in three dimensions.
 
-    python benchmarks/fit_head.py --data ../shared/data [--write]
+    python -m benchmarks.fit_head --data ../shared/data [--write]
 
 From the photos of ``benchmarks/fit_pose.py`` (even rows), with the points and poses that the product itself finds:
 under weak perspective the points of every face are scale, rotation and shift of one head, plus each

@@ -1,6 +1,6 @@
 """Makes the map from the 68 points to head pose (fkp_live/assets/pose.npz) and judges it.
 
-    python benchmarks/fit_pose.py --data ../shared/data [--write]
+    python -m benchmarks.fit_pose --data ../shared/data [--write]
 
 Photos and angles: AFLW2000-3D (X. Zhu et al., "Face Alignment Across Large Poses", CVPR 2016), ``pose/`` of
 the data folder. Rows with an even number calibrate, rows with an odd number judge; what is tuned (number of

@@ -1,6 +1,6 @@
 """Make the clip behind ``fkp-live --demo``: a portrait that pans, zooms, rolls and changes in brightness.
 
-    python benchmarks/make_demo_clip.py [OUTPUT]
+    python -m benchmarks.make_demo_clip [OUTPUT]
 
 The picture is scikit-image's ``astronaut``: NASA's portrait of Eileen Collins, in the public domain. Every
 frame is a crop of it, so there is no border to see; the motion is smooth and closes on itself.

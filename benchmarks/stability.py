@@ -1,6 +1,6 @@
 """How still the points stand on a still face, and how late smoothing makes them on a moving one.
 
-    python benchmarks/stability.py [--data ../shared/data --faces 20] [--json FILE]
+    python -m benchmarks.stability [--data ../shared/data --faces 20] [--json FILE]
 
 Each photo becomes 640x480 clips at 30 frames per second, its face about 150 px, with what a camera adds frame
 by frame: noise of 4 grey levels, gain of 2 %, JPEG at quality 75 to 95, sub-pixel shifts up to 0.3 px

@@ -188,7 +188,7 @@ def test_a_stalled_camera_can_be_stopped(
     mjpeg_server: Callable[..., Any],
     number: signal.Signals,
 ) -> None:
-    server = mjpeg_server(rate=30)
+    server = mjpeg_server(rate=200)
     command = running("--video", server.url, "--out", "a.mp4", "--jsonl", "a.jsonl", "--headless")
     command.wait_for(tmp_path / "a.partial.jsonl")
     # Frames were processed: more than the header has come out of the file's buffer.
