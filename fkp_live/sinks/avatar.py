@@ -12,8 +12,6 @@ from fkp_live.types import FrameResult, Measures
 _EYE_SHUT, _EYE_OPEN = 0.18, 0.29
 # Openness of the mouth, on the inner lip, that counts as wide open.
 _MOUTH_OPEN = 0.7
-# Pictures a second that programs with avatars draw. A film that is processed faster would only fill their buffers.
-MOST_A_SECOND = 60.0
 
 
 def eyes_open(measures: Measures | None) -> tuple[float, float]:

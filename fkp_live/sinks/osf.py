@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fkp_live.geometry import quaternion_of, rotation_of
-from fkp_live.sinks.avatar import MOST_A_SECOND, age_of, eyes_open, mouth_open
+from fkp_live.sinks.avatar import age_of, eyes_open, mouth_open
 from fkp_live.sinks.datagram import MOST_BYTES, DatagramSender
 from fkp_live.sinks.sender import Report
 from fkp_live.sinks.slots import Slots
@@ -59,11 +59,8 @@ class OsfSender(DatagramSender):
     """One datagram for each frame with a face: 1785 bytes a face, the largest first. Nothing is sent without a face.
 
     A face keeps its number while it is seen, and a single face has number 0, which most receivers look for (see
-    `Slots`). The features compare with a mean head, not with the person's own neutral face. At most 60 frames a second
-    are sent.
+    `Slots`). The features compare with a mean head, not with the person's own neutral face.
     """
-
-    most_a_second = MOST_A_SECOND
 
     def __init__(self, target: Target, report: Report | None = None, *, by_place: bool = False) -> None:
         self._slots = Slots(by_place=by_place)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +13,6 @@ from fkp_live.handoff import Handoff
 from fkp_live.stats import Delivery
 from fkp_live.types import FrameResult, Picture
 
-clock = time.monotonic
 Report = Callable[[str], object]
 
 _QUEUED = 4  # results that wait; the oldest gives way to a new one
@@ -29,8 +27,7 @@ class Sender:
     context manager it is closed at the end.
 
     Subclasses define `_send`, and `_release` where something is to be closed; both run in the thread. Their
-    constructors open everything, then call ``super().__init__``, which starts the thread. ``most_a_second``: results
-    that come faster than the receiver can show are left out evenly.
+    constructors open everything, then call ``super().__init__``, which starts the thread.
 
     Parameters
     ----------
@@ -41,7 +38,6 @@ class Sender:
 
     wants_picture = False
     kept: Path | None = None
-    most_a_second: float | None = None
 
     def __init__(self, name: str, report: Report | None = None) -> None:
         self.name = name
@@ -49,7 +45,6 @@ class Sender:
         self._said: list[str] = []
         self._sent = self._failed = 0
         self._closed = False
-        self._due = -math.inf  # when the next result is sent at `most_a_second`
         self._results: Handoff[tuple[FrameResult, Picture | None]] = Handoff(_QUEUED, newest_only=True)
         self._thread = threading.Thread(target=self._work, name=f"fkp-live sender {name}", daemon=True)
         self._thread.start()
@@ -73,12 +68,6 @@ class Sender:
         """
         if self._closed:
             raise ValueError(f"write to a closed {type(self).__name__}")
-        if self.most_a_second is not None:
-            now, interval = clock(), 1.0 / self.most_a_second
-            # Half an interval early counts as in time: a camera of exactly this rate loses no frame to its jitter.
-            if now < self._due - interval / 2:
-                return
-            self._due = max(self._due, now - interval) + interval
         self._results.put((result, picture))
 
     def close(self) -> None:

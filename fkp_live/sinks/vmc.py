@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 
 from fkp_live.geometry import quaternion_of
-from fkp_live.sinks.avatar import MOST_A_SECOND, eyes_open, mouth_open
+from fkp_live.sinks.avatar import eyes_open, mouth_open
 from fkp_live.sinks.datagram import DatagramSender
 from fkp_live.sinks.sender import Report
 from fkp_live.sinks.slots import Lead
@@ -31,10 +31,8 @@ class VmcSender(DatagramSender):
     ``/VMC/Ext/T`` are sent, so that the avatar stays as it was. ``T`` is the time of the frame in the stream.
 
     Blend shapes have the names of VRM 0 (``Blink_L``, ``Blink_R``, ``A``) and those of ARKit (``EyeBlinkLeft``,
-    ``EyeBlinkRight``, ``JawOpen``); receivers take the ones that their avatar has. At most 60 frames a second are sent.
+    ``EyeBlinkRight``, ``JawOpen``); receivers take the ones that their avatar has.
     """
-
-    most_a_second = MOST_A_SECOND
 
     def __init__(self, target: Target, report: Report | None = None) -> None:
         self._lead = Lead()

@@ -21,13 +21,6 @@ from tests.photos.photographs import checked_points
 
 pytestmark = [pytest.mark.usefixtures("no_thread_left"), pytest.mark.timeout(60)]
 
-
-@pytest.fixture(autouse=True)
-def every_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is left out, however fast the results come."""
-    monkeypatch.setattr("fkp_live.sinks.osf.OsfSender.most_a_second", None)
-
-
 SIZE = (640, 480)
 OPEN = Measures(0.3, 0.3, 0.1, False, 0.3)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 from written import face, result_of
 
@@ -67,24 +66,6 @@ def test_a_slow_receiver_costs_no_frame_and_gets_the_newest() -> None:
     assert seen[-1] == 49
     assert len(seen) < 10
     assert sender.delivery == Delivery(sent=len(seen), dropped=50 - len(seen))
-
-
-@pytest.mark.parametrize(("rate", "sent"), [(25, 25), (60, 60), (90, 60), (116, 60), (500, 60)])
-def test_a_receiver_that_shows_60_a_second_gets_no_more(
-    monkeypatch: pytest.MonkeyPatch, rate: int, sent: int
-) -> None:
-    now, seen = 0.0, []
-    monkeypatch.setattr(senders, "clock", lambda: now)
-    monkeypatch.setattr(Scripted, "most_a_second", 60.0)
-    monkeypatch.setattr(senders, "_QUEUED", 10_000)
-    with Scripted(lambda result: not seen.append(result.index), None) as sender:
-        for index in range(10 * rate):
-            # As of a camera, up to a fifth of an interval late.
-            now = (index + 0.2 * (index % 3) / 2) / rate
-            sender.write(result_of(index))
-    assert len(seen) / 10 == pytest.approx(sent, abs=0.3)
-    assert max(np.diff(seen)) <= max(2 * rate / 60, 1)  # evenly
-    assert sender.delivery == Delivery(sent=len(seen))
 
 
 def test_a_failure_is_reported_once_and_the_run_goes_on() -> None:

@@ -21,13 +21,6 @@ from pythonosc.dispatcher import Dispatcher  # noqa: E402
 
 pytestmark = [pytest.mark.usefixtures("no_thread_left"), pytest.mark.timeout(60)]
 
-
-@pytest.fixture(autouse=True)
-def every_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is left out, however fast the results come."""
-    monkeypatch.setattr("fkp_live.sinks.vmc.VmcSender.most_a_second", None)
-
-
 Got = "queue.Queue[tuple[str, tuple[Any, ...]]]"
 
 
