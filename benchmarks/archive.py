@@ -68,7 +68,7 @@ def bare_seconds(archive: Path, processes: int) -> float:
 
 
 def work(archive: str, number: int, count: int) -> None:
-    """One of ``count`` processes: every so many'th film, and the time of day before and after."""
+    """One of ``count`` processes: its share of the films, and the time of day before and after."""
     prepare()
     worker = Worker(PLAN)
     films = sorted(

@@ -16,8 +16,8 @@ Array = NDArray[np.float64]
 
 # Seconds between two looks at a face's parts: what is usual changes slowly, and each look costs time.
 _EVERY = 0.3
-# What is usual is the median of at most so many looks, spread over the time in which the face was followed; the average
-# face counts for the second number of them. It is computed anew when there are a fifth more of them.
+# What is usual is the median of at most the first number of looks, spread over the time in which the face was followed;
+# the average face counts for the second number of them. It is computed anew when there are a fifth more of them.
 _KEPT, _PRIOR, _MORE = 256, 3, 1.2
 # `set_neutral` takes a mean of what was seen, with this time constant in seconds: one frame may be a blink.
 _RECENT = 0.3

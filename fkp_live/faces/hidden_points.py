@@ -23,7 +23,7 @@ FROM, FULL = math.radians(40), math.radians(55)
 
 
 def seen_confidence(confidence: FloatArray, yaw: float) -> FloatArray:
-    """Confidence (68,) of the points of a face, lower where a yaw of so many radians hides them; see `types.Pose`."""
+    """Confidence (68,) of the points of a face, lower where this yaw in radians hides them; see `types.Pose`."""
     force = min((abs(yaw) - FROM) / (FULL - FROM), 1.0)
     if not force > 0:  # NaN too
         return confidence

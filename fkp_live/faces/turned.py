@@ -31,7 +31,7 @@ LEAST = 0.75
 # face that is merely a little clearer in another crop is left as it is.
 _BETTER, _OTHER_WAY = 0.05, math.radians(40)
 _TURNS = tuple(math.tau * number / 8 for number in range(8))
-# Of eight first looks so many are worth a second one; more of them found no more faces.
+# How many of eight first looks get a second one; more of them found no more faces.
 _SECOND = 2
 # Candidates with a low score that are looked at in one picture, the best ones.
 _CANDIDATES = 8

@@ -20,8 +20,8 @@ from fkp_live.faces.turned import (
 )
 from fkp_live.types import FaceBox, FloatArray, Picture
 
-# While nobody is followed, one detection out of so many is followed by a look at other turns: at the best find that is
-# no upright face, or else at the picture in the next quarter turn.
+# While nobody is followed, one detection of this number is followed by a look at other turns: at the best find that is
+# not an upright face, or else at the picture in the next quarter turn.
 _EVERY = 3
 # A find that overlaps a followed face by more is that face.
 _KNOWN = TrackerOptions().match_iou

@@ -21,10 +21,10 @@ WHITE, LEAST = 255.0, 8.0
 # Standard deviation in pixels of the copy or crop. With strong noise 0 finds 68 % of the faces, 0.8 92 and 1.2 98;
 # without, 1.2 costs 1 % of the error.
 BLUR = 1.0
-# The percentile is that of a grid of so many pixels a side.
+# Pixels a side of the grid whose percentile is taken.
 _GRID = 64
-# A stream is looked at every so many frames, and its level moves by this share of the way there, unless it is farther
-# off than this ratio.
+# Frames from one look at a stream to the next; share of the way that its level moves there; the ratio beyond which it
+# moves at once.
 _EVERY, _SHARE, _JUMP = 4, 0.3, 1.5
 
 

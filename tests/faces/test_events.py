@@ -143,7 +143,7 @@ def test_a_moment_below_the_limit_does_not_end_what_lasts() -> None:
 
 
 def _nodding(swings: int, degrees: float, frames: int) -> list[float]:
-    """Angles of a head that rests, swings so often to and fro, each time in so many frames, and rests."""
+    """Angles of a head that rests, swings to and fro, ``frames`` frames a swing, and rests."""
     angles = [0.0] * RATE
     for number in range(swings):
         begin, end = (0.0, degrees) if number % 2 == 0 else (degrees, 0.0)
