@@ -9,7 +9,8 @@ WHAT is one or more of these, all by default:
               with fkp68, and with the network that streams take on this machine
     many      cost a face of a wall of 20 faces over that of one face, detection included, in turn (at most 1)
     expression  mean of ``pipeline.process`` with expressions over without, one followed face, stretches of 60 frames in
-              turn (at most 1.15); beside it one bare run of the expression network over one of fkp68
+              turn (at most 1.15), and the same with everything that a face says: expressions, all measures, and
+              events (at most 1.15); beside it one bare run of the expression network over one of fkp68
     memory    resident memory of a whole run (video read, annotated, written; CSV, JSONL) after 5,000 frames over
               that after 500 (at most 1.05)
     live      p95 age of the frames of a 30 fps MJPEG camera whose consumer needs 60 ms a frame, after 60 s (under
@@ -43,6 +44,7 @@ from benchmarks.script import Promise, report, result_file, run
 from fkp_live.choices import PipelineOptions
 from fkp_live.commands.bench.scenes import RATE, FaceWall, demo_clip
 from fkp_live.faces.crop_follower import level_matrix
+from fkp_live.faces.events import EventFinder
 from fkp_live.images import warping
 from fkp_live.images.picture import BgrPicture
 from fkp_live.inference.models import resolve_model, stream_model
@@ -108,27 +110,33 @@ def many() -> list[Promise]:
 
 
 def expression() -> list[Promise]:
-    """Expressions on against off, in turn; means, because the network runs in a few of the frames alone."""
+    """Expressions, and all that a face says, against none, in turn; means: the network runs in a few frames alone."""
     with open_source(demo_clip()) as source:
         images = [frame.image for frame in source]
+    ways = ("off", "expressions", "everything")
     pipelines = {
-        on: Pipeline(PipelineOptions(provider="cpu", threads=1, expression=on)) for on in (False, True)
+        way: Pipeline(PipelineOptions(provider="cpu", threads=1, expression=way != "off")) for way in ways
     }
-    spent: dict[bool, list[float]] = {on: [] for on in pipelines}
+    finder = EventFinder()
+    spent: dict[str, list[float]] = {way: [] for way in ways}
     sessions = {name: open_session(resolve_model(name), "cpu", 1) for name in ("fkp68", "fkp-expression")}
     bare: dict[str, list[float]] = {name: [] for name in sessions}
     rng = np.random.default_rng(0)
     for stretch in range(12):
-        for on in rng.permutation([False, True]).tolist():
+        for way in rng.permutation(ways).tolist():
             total = 0.0
             for index in range(60 * stretch, 60 * (stretch + 1)):
                 frame = Frame(
                     BgrPicture(images[index % len(images)]), index, index / RATE, time.perf_counter()
                 )
                 begun = time.perf_counter()
-                pipelines[on].process(frame)
+                result = pipelines[way].process(frame)
+                if way == "everything":
+                    finder(result)
+                    for face in result.faces:
+                        _ = face.measures.values, face.measures.relative, face.measures.arkit
                 total += time.perf_counter() - begun
-            spent[on].append(1e3 * total / 60)
+            spent[way].append(1e3 * total / 60)
         for name, session in sessions.items():
             size = session.metadata["input"]["size"]
             inputs = {"image": np.full((1, 3, size, size), 99.0, np.float32)}
@@ -138,15 +146,19 @@ def expression() -> list[Promise]:
                 begun = time.perf_counter()
                 session.run(inputs)
                 bare[name].append(1e3 * (time.perf_counter() - begun))
-    ratio = median(b / a for a, b in zip(spent[False][2:], spent[True][2:], strict=True))
+    ratios = {
+        way: median(b / a for a, b in zip(spent["off"][2:], spent[way][2:], strict=True)) for way in ways[1:]
+    }
     p50 = {f"{name}_p50_ms": median(times) for name, times in bare.items()}
     detail = {
-        "process_ms_off": median(spent[False][2:]),
-        "process_ms_on": median(spent[True][2:]),
+        **{f"process_ms_{way}": median(times[2:]) for way, times in spent.items()},
         **p50,
         "network_over_fkp68": p50["fkp-expression_p50_ms"] / p50["fkp68_p50_ms"],
     }
-    return [Promise("process, expressions on / off", ratio, 1.15, detail)]
+    return [
+        Promise("process, expressions on / off", ratios["expressions"], 1.15, detail),
+        Promise("process, measures and events too / off", ratios["everything"], 1.15, {}),
+    ]
 
 
 _COUNTING = """
