@@ -31,17 +31,13 @@ from fkp_live.display.look import Look
 from fkp_live.display.screen import screen_problem
 from fkp_live.engine import recording_header
 from fkp_live.errors import ExitCode, InputError, OutputError, SourceLostError, UsageError
-from fkp_live.faces.events import EventFinder
 from fkp_live.faces.shared_detector import SharedDetector
 from fkp_live.inference.models import resolve_model
 from fkp_live.pipeline import Pipeline
 from fkp_live.sinks import (
     VIDEO_FORMATS,
     CsvFormat,
-    EventsSink,
-    EventsStreamSink,
     JsonlFormat,
-    ProgramsSink,
     Sender,
     Sink,
     StreamSink,
@@ -385,11 +381,7 @@ def _sinks(options: Options, info: SourceInfo, work: Work, stops: Stops) -> Iter
         yield _table(options, options.csv, CsvFormat(options.csv_columns, info.pictures), stops)
     if options.jsonl is not None:
         yield _table(options, options.jsonl, JsonlFormat(work.header(options, info), info.pictures), stops)
-    if (events := options.events).table is not None:
-        yield _events_table(events.table, EventFinder(events.limits), stops, overwrite=options.overwrite)
-    if events.commands:
-        finder = EventFinder(events.limits)
-        yield ProgramsSink(events.commands, finder, report=lambda text: _note(options, text))
+    yield from _event_sinks(options, stops)
 
 
 def _table(options: Options, path: Path | str, form: LineFormat, stops: Stops) -> Sink:
@@ -398,10 +390,22 @@ def _table(options: Options, path: Path | str, form: LineFormat, stops: Stops) -
     return TextSink(path, form, options.overwrite)
 
 
-def _events_table(path: Path | str, finder: EventFinder, stops: Stops, *, overwrite: bool) -> Sink:
-    if path == STDOUT:
-        return EventsStreamSink(sys.stdout.buffer, finder, "Standard output", stopped=lambda: stops.asked)
-    return EventsSink(path, finder, overwrite=overwrite)
+def _event_sinks(options: Options, stops: Stops) -> Iterator[Sink]:
+    events = options.events
+    if events.table is None and not events.commands:
+        return
+    # Not above: they would delay the first picture of every run.
+    from fkp_live.faces.events import EventFinder
+    from fkp_live.sinks import EventsSink, EventsStreamSink, ProgramsSink
+
+    if events.table == STDOUT:
+        finder = EventFinder(events.limits)
+        yield EventsStreamSink(sys.stdout.buffer, finder, "Standard output", stopped=lambda: stops.asked)
+    elif events.table is not None:
+        yield EventsSink(events.table, EventFinder(events.limits), overwrite=options.overwrite)
+    if events.commands:
+        finder = EventFinder(events.limits)
+        yield ProgramsSink(events.commands, finder, report=lambda text: _note(options, text))
 
 
 def _senders(options: Options, info: SourceInfo, work: Work) -> Iterator[Sender]:

@@ -133,7 +133,9 @@ class NeutralFace:
         if self._usual is None:
             self._usual = AVERAGE
             if count := len(self._kept):
-                median = np.clip(np.median(self._kept, axis=0), LEAST, MOST)
+                # np.median would import numpy.ma, which takes longer than a frame.
+                kept = np.sort(self._kept, axis=0)
+                median = np.clip((kept[(count - 1) // 2] + kept[count // 2]) / 2, LEAST, MOST)
                 self._usual = (self._prior * AVERAGE + count * median) / (self._prior + count)
         return self._usual
 
