@@ -10,6 +10,8 @@ shapes can be had so; gaze, tongue, cheeks, nose and what lips do without moving
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -31,6 +33,10 @@ _BROW_DOWN, _BROW_INNER_UP, _BROW_OUTER_UP = (0.015, 0.10), (0.015, 0.12), (0.01
 _CORNERS_WITH_JAW, _LOWER_LIP_WITH_JAW = 0.3, 0.25
 
 NAMES = ARKIT
+_EYES, _LIDS = ([side[name] for side in (RIGHT, LEFT)] for name in ("eye", "lower_lid"))
+_MOUTH_SIDES = [
+    [NAMES.index(f"Mouth{shape}{side}") for shape in ("Smile", "Stretch")] for side in ("Right", "Left")
+]
 
 
 def blendshapes(points: ArrayLike, pose: Pose, neutral: NeutralFace | None = None) -> dict[str, float]:
@@ -50,40 +56,59 @@ def blendshapes(points: ArrayLike, pose: Pose, neutral: NeutralFace | None = Non
 
 def shapes(seen: Array, usual: Array) -> list[float]:
     """Value in [0, 1] of each shape in `NAMES`, from a face's parts (27,) and its usual ones, see `measures.parts`."""
+    weights, apart, begin = _shapes()
     off = seen - usual
-    lips, chin, mouth = (float(off[SINGLE[name]]) for name in ("lips_apart", "chin", "mouth"))
-    values = {
-        "JawOpen": _between(lips, _JAW_OPEN),
-        "JawLeft": _between(chin, _JAW_ASIDE),
-        "JawRight": _between(-chin, _JAW_ASIDE),
-        "MouthLeft": _between(mouth, _MOUTH_ASIDE),
-        "MouthRight": _between(-mouth, _MOUTH_ASIDE),
+    # In shares of what is usual for the eye.
+    off[_EYES] /= usual[_EYES]
+    off[_LIDS] /= np.maximum(usual[_LIDS], 1e-3)
+    found = weights @ off - begin + apart * max(float(off[SINGLE["lips_apart"]]), 0.0)
+    values: list[float] = np.minimum(np.maximum(found, 0.0), 1.0).tolist()
+    for smile, stretch in _MOUTH_SIDES:
+        values[stretch] *= 1.0 - values[smile]  # a smile widens the mouth, too
+    return values
+
+
+@cache
+def _shapes() -> tuple[Array, Array, Array]:
+    """How the shapes in `NAMES` follow from deviations: 0 where it begins, 1 where it is full, for each of them.
+
+    Weights (27, 27) of the parts' deviations, those of lips that are apart (27,), and what is subtracted (27,).
+    """
+    lips, chin, mouth, apart = (SINGLE["lips_apart"], SINGLE["chin"], SINGLE["mouth"], len(AVERAGE))
+    made: dict[str, tuple[dict[int, float], tuple[float, float]]] = {
+        "JawOpen": ({lips: 1.0}, _JAW_OPEN),
+        "JawLeft": ({chin: 1.0}, _JAW_ASIDE),
+        "JawRight": ({chin: -1.0}, _JAW_ASIDE),
+        "MouthLeft": ({mouth: 1.0}, _MOUTH_ASIDE),
+        "MouthRight": ({mouth: -1.0}, _MOUTH_ASIDE),
+        "BrowInnerUp": ({side["brow_inner"]: 0.5 for side in (LEFT, RIGHT)}, _BROW_INNER_UP),
+        "MouthPucker": ({side["corner_out"]: -0.5 for side in (LEFT, RIGHT)}, _PUCKER),
     }
-    inner_up = outward = 0.0
-    for places, side in ((RIGHT, "Right"), (LEFT, "Left")):
-        now = {name: float(off[place]) for name, place in places.items()}
-        wider = now["eye"] / float(usual[places["eye"]])
-        lid = now["lower_lid"] / max(float(usual[places["lower_lid"]]), 1e-3)
-        corner = now["corner_up"] + _CORNERS_WITH_JAW * max(lips, 0.0)
-        smile = _between(corner + now["corner_out"], _SMILE)
-        lower = -now["lower_lip"] - _LOWER_LIP_WITH_JAW * max(lips, 0.0)
-        values |= {
-            f"EyeBlink{side}": _between(-wider, _BLINK),
-            f"EyeWide{side}": _between(wider, _WIDE),
-            f"EyeSquint{side}": _between(-lid, _SQUINT),
-            f"MouthSmile{side}": smile,
-            f"MouthFrown{side}": _between(-corner, _FROWN),
-            f"MouthStretch{side}": _between(now["corner_out"], _STRETCH) * (1.0 - smile),
-            f"MouthUpperUp{side}": _between(-now["upper_lip"], _UPPER_UP),
-            f"MouthLowerDown{side}": _between(lower, _LOWER_DOWN),
-            f"BrowDown{side}": _between(-(now["brow_inner"] + now["brow_middle"]) / 2, _BROW_DOWN),
-            f"BrowOuterUp{side}": _between(now["brow_outer"], _BROW_OUTER_UP),
+    for place, side in ((RIGHT, "Right"), (LEFT, "Left")):
+        corner = {place["corner_up"]: 1.0, apart: _CORNERS_WITH_JAW}
+        down = {place["corner_up"]: -1.0, apart: -_CORNERS_WITH_JAW}
+        made |= {
+            f"EyeBlink{side}": ({place["eye"]: -1.0}, _BLINK),
+            f"EyeWide{side}": ({place["eye"]: 1.0}, _WIDE),
+            f"EyeSquint{side}": ({place["lower_lid"]: -1.0}, _SQUINT),
+            f"MouthSmile{side}": (corner | {place["corner_out"]: 1.0}, _SMILE),
+            f"MouthFrown{side}": (down, _FROWN),
+            f"MouthStretch{side}": ({place["corner_out"]: 1.0}, _STRETCH),
+            f"MouthUpperUp{side}": ({place["upper_lip"]: -1.0}, _UPPER_UP),
+            f"MouthLowerDown{side}": (
+                {place["lower_lip"]: -1.0, apart: -_LOWER_LIP_WITH_JAW},
+                _LOWER_DOWN,
+            ),
+            f"BrowDown{side}": ({place["brow_inner"]: -0.5, place["brow_middle"]: -0.5}, _BROW_DOWN),
+            f"BrowOuterUp{side}": ({place["brow_outer"]: 1.0}, _BROW_OUTER_UP),
         }
-        inner_up += now["brow_inner"] / 2
-        outward += now["corner_out"] / 2
-    values["BrowInnerUp"] = _between(inner_up, _BROW_INNER_UP)
-    values["MouthPucker"] = _between(-outward, _PUCKER)
-    return [values[name] for name in NAMES]
+    weights = np.zeros((len(NAMES), len(AVERAGE) + 1))
+    for row, name in zip(weights, NAMES, strict=True):
+        shares, _ = made[name]
+        row[list(shares)] = list(shares.values())
+    begin, full = np.array([made[name][1] for name in NAMES]).T
+    weights /= (full - begin)[:, None]
+    return weights[:, :-1].copy(), weights[:, -1].copy(), begin / (full - begin)
 
 
 class NeutralFace:
@@ -138,9 +163,3 @@ class NeutralFace:
                 median = np.clip((kept[(count - 1) // 2] + kept[count // 2]) / 2, LEAST, MOST)
                 self._usual = (self._prior * AVERAGE + count * median) / (self._prior + count)
         return self._usual
-
-
-def _between(value: float, ends: tuple[float, float]) -> float:
-    """0 up to the first end, 1 from the second on."""
-    begin, full = ends
-    return min(max((value - begin) / (full - begin), 0.0), 1.0)

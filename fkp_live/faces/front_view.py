@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from fkp_live.geometry import rotation_of
+from fkp_live.topology import N_POINTS
 from fkp_live.types import Pose
 
 Array = NDArray[np.float64]
@@ -19,26 +21,45 @@ _LEAST_SEEN = 0.5
 _STILL = np.array([27, 28, 29, 30, 31, 33, 35, 36, 39, 42, 45])
 
 
-def from_the_front(points: ArrayLike, pose: Pose) -> Array:
-    """Points (68, 2) in pixels -> (68, 2) in eye distances (outer corners), the tip of the nose near 0, y down.
+class FrontView(NamedTuple):
+    """How points in the picture come to lie as seen from the front: ``point @ back + offset - depth * slant``.
+
+    Attributes
+    ----------
+    back : rows of a (2, 2) matrix, eye distances (outer corners) a pixel
+    offset, slant : (2,) in eye distances; the tip of the nose comes to lie near 0
+    """
+
+    back: tuple[tuple[float, float], tuple[float, float]]
+    offset: tuple[float, float]
+    slant: tuple[float, float]
+
+
+def front_view(points: Array, pose: Pose) -> FrontView:
+    """Of a face with these points (68, 2) in pixels, float64.
 
     Each point is as deep in the face as in the mean head, under weak perspective. Beyond 60 degrees of yaw too little
     is seen of what lies across the face: it comes out too narrow.
     """
-    points = np.asarray(points, np.float64)
-    turn = rotation_of(pose.pitch, pose.yaw, pose.roll)[:2]
-    still, depth = _constants()
-    turned, seen = still @ turn.T, points[_STILL]
-    turned_middle, middle = turned.sum(0) / len(_STILL), seen.sum(0) / len(_STILL)
-    across = (turned - turned_middle).ravel()
-    scale = max(float(across @ (seen - middle).ravel()) / float(across @ across), 1e-6)
-    (a, b, e), (c, d, f) = turn.tolist()
+    sums, ((xx, xy, xz), (_, yy, yz), (_, _, zz)), middle = _still()
+    # Without numpy from here on: each of its calls would take longer than all of these sums.
+    (px, py), (qx, qy), (rx, ry), (x, y) = (sums @ points).tolist()
+    (a, b, e), (c, d, f), _ = rotation_of(pose.pitch, pose.yaw, pose.roll).tolist()
+    along = a * px + b * qx + e * rx + c * py + d * qy + f * ry
+    squares = xx * (a * a + c * c) + yy * (b * b + d * d) + zz * (e * e + f * f)
+    squares += 2 * (xy * (a * b + c * d) + xz * (a * e + c * f) + yz * (b * e + d * f))
+    scale = max(along / squares, 1e-6)
     # In profile hardly anything across the face is seen; without a limit it would be enlarged without end.
     area = max(a * d - b * c, _LEAST_SEEN)
-    back = np.array([[d, -c], [-b, a]]) / area
-    # (points - middle) / scale + turned_middle - depth * (e, f), turned back
-    offset = (turned_middle - middle / scale) @ back
-    return points @ (back / scale) + offset - depth * (np.array([e, f]) @ back)
+    (p, q), (r, s) = (d / area, -c / area), (-b / area, a / area)
+    # (point - middle) / scale + turned middle - depth * (e, f), turned back
+    u = a * middle[0] + b * middle[1] + e * middle[2] - x / scale
+    v = c * middle[0] + d * middle[1] + f * middle[2] - y / scale
+    return FrontView(
+        ((p / scale, q / scale), (r / scale, s / scale)),
+        (u * p + v * r, u * q + v * s),
+        (e * p + f * r, e * q + f * s),
+    )
 
 
 @cache
@@ -49,7 +70,21 @@ def mean_head() -> Array:
 
 
 @cache
-def _constants() -> tuple[Array, Array]:
-    """Points of the mean head that stay still (11, 3), and the depth of each point (68, 1)."""
-    head = mean_head()
-    return head[_STILL], head[:, 2:]
+def depths() -> Array:
+    """(68,): of each point of the mean head, in eye distances."""
+    return mean_head()[:, 2]
+
+
+@cache
+def _still() -> tuple[Array, list[list[float]], tuple[float, float, float]]:
+    """Of the points of the mean head that stay still.
+
+    Weights (4, 68) of all points in their sum times x, y and z of the mean head, and in their mean; the sum of squares
+    of x, y and z and of their products (3, 3), both about the middle; and the middle.
+    """
+    still = mean_head()[_STILL]
+    middle = still.mean(0)
+    sums = np.zeros((4, N_POINTS))
+    sums[:3, _STILL], sums[3, _STILL] = (still - middle).T, 1 / len(_STILL)
+    x, y, z = middle.tolist()
+    return sums, ((still - middle).T @ (still - middle)).tolist(), (x, y, z)

@@ -15,8 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fkp_live.faces.front_view import from_the_front
-from fkp_live.faces.openness import measures as openness
+from fkp_live.faces.front_view import depths, front_view
 from fkp_live.topology import MOUTH_LEFT, MOUTH_RIGHT, N_POINTS
 from fkp_live.types import Pose
 
@@ -71,10 +70,14 @@ _SIDES = (
     (RIGHT, (36, 37, 38, 39, 40, 41), 1.0, MOUTH_RIGHT, 50, 58, 32, (21, 20, 19, 18, 17)),
     (LEFT, (45, 44, 43, 42, 47, 46), -1.0, MOUTH_LEFT, 52, 56, 34, (22, 23, 24, 25, 26)),
 )
-_EYES = np.array(
-    [((eye[0], eye[3]), (eye[1], eye[5]), (eye[2], eye[4])) for _, eye, *_ in _SIDES]
-)  # (2, 3, 2): width, and two heights
-_LIPS = np.array([(50, 58), (52, 56), (MOUTH_RIGHT, MOUTH_LEFT)])
+# Points whose distances count, width and two heights: of the eyes, then of the lips.
+_DISTANCES = (
+    *(pair for _, eye, *_ in _SIDES for pair in ((eye[0], eye[3]), (eye[1], eye[5]), (eye[2], eye[4]))),
+    *((MOUTH_RIGHT, MOUTH_LEFT), (50, 58), (52, 56)),
+)
+# Parts that are heights over a width, in the order in which they are found; and the lower lid of each eye.
+_RATIOS = (RIGHT["eye"], LEFT["eye"], RIGHT["ear"], LEFT["ear"], SINGLE["mar"])
+_LIDS = {side["eye"]: side["lower_lid"] for side in (RIGHT, LEFT)}
 
 
 def parts(points: ArrayLike, pose: Pose) -> Array:
@@ -86,20 +89,19 @@ def parts(points: ArrayLike, pose: Pose) -> Array:
     pose : of the head
     """
     points = np.asarray(points, np.float64)
-    front = from_the_front(points, pose)
-    found = _rows() @ front.ravel()
-    across = front[_EYES[..., 0]] - front[_EYES[..., 1]]
-    lips = points[_LIPS[:, 0]] - points[_LIPS[:, 1]]
-    seen = openness(points)
-    distances = np.sqrt((across * across).sum(-1)).tolist()
-    ears = (seen.right_eye_open, seen.left_eye_open)
-    for side, (width, outer, inner), ear in zip((RIGHT, LEFT), distances, ears, strict=True):
-        width = max(width, 1e-6)
-        found[side["eye"]] = (outer + inner) / 2 / width
-        found[side["lower_lid"]] /= width
-        found[side["ear"]] = ear
-    outer, inner, width = np.sqrt((lips * lips).sum(-1)).tolist()
-    found[SINGLE["mar"]] = (outer + inner) / 2 / max(width, 1e-6)
+    view = front_view(points, pose)
+    weights, places, shifts = _weights()
+    sums = weights @ points
+    # Each sum of points as seen from the front: the view is affine.
+    front = sums @ np.array(view.back) + shifts @ np.array((view.offset, view.slant))
+    found: Array = front.take(places)
+    # Of the eyes from the front, and of eyes and lips in the picture.
+    pairs = np.concatenate((front[len(places) : -3], sums[len(places) :]))
+    lengths = iter(np.sqrt((pairs * pairs).sum(-1)).tolist())
+    for place, width, one, other in zip(_RATIOS, lengths, lengths, lengths, strict=True):
+        found[place] = (one + other) / 2 / max(width, 1e-6)
+        if place in _LIDS:
+            found[_LIDS[place]] /= max(width, 1e-6)
     return found
 
 
@@ -112,14 +114,20 @@ def values(seen: Array) -> Array:
 
 
 @cache
-def _rows() -> Array:
-    """(27, 136): the parts that are sums of coordinates, x and y of each point in turn; 0 for the others."""
-    rows = np.zeros((len(AVERAGE), N_POINTS, 2))
+def _weights() -> tuple[Array, NDArray[np.intp], Array]:
+    """What sums of points the parts are, and what distances.
+
+    Weights (36, 68) of the points, those of `_DISTANCES` last; place (27,) of each part among x and y of these sums;
+    and (36, 2) how far each sum moves with the offset and with the slant of a front view.
+    """
+    rows = np.zeros((len(AVERAGE) + len(_DISTANCES), N_POINTS))
+    places = np.zeros(len(AVERAGE), np.intp)
 
     def add(place: int, axis: int, numbers: Iterable[int], sign: float = 1.0) -> None:
         """``sign`` times the mean of these points' x (0) or y (1)."""
         numbers = list(numbers)
-        rows[place, numbers, axis] += sign / len(numbers)
+        rows[place, numbers] += sign / len(numbers)
+        places[place] = 2 * place + axis
 
     for side, eye, inwards, corner, upper, lower, nose, brow in _SIDES:
         line = (eye[0], eye[3])
@@ -146,7 +154,9 @@ def _rows() -> Array:
         add(SINGLE["lips"], 1, outer, -sign)
     add(SINGLE["jaw"], 1, [8])
     add(SINGLE["jaw"], 1, [33], -1)
-    return rows.reshape(len(AVERAGE), -1)
+    for row, (begin, end) in zip(rows[len(AVERAGE) :], _DISTANCES, strict=True):
+        row[begin], row[end] = 1.0, -1.0
+    return rows, places, np.stack([rows.sum(1), -rows @ depths()], 1)
 
 
 @cache
