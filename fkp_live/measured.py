@@ -55,6 +55,11 @@ class ShapeMeasures:
         made._compute, made._numbers = None, np.asarray(numbers, np.float64)
         return made
 
+    def rounded(self, decimals: int) -> ShapeMeasures:
+        """The same, rounded."""
+        # + 0.0 turns the -0.0 of a rounded number into 0.0
+        return ShapeMeasures.known(self.numbers.round(decimals) + 0.0)
+
     @property
     def numbers(self) -> NDArray[np.float64]:
         """(51,) float64, NaN where there is none."""

@@ -30,7 +30,7 @@ from fkp_live.inference import models
 from fkp_live.inference.models import stream_model
 from fkp_live.pipeline import FaceLandmarker, Pipeline
 from fkp_live.sources import open_source
-from fkp_live.topology import CHIN, MIRROR, NOSE_TIP, REGIONS
+from fkp_live.topology import CHIN, LABELS_RIGHT, MIRROR, NOSE_TIP, REGIONS
 from fkp_live.types import FaceBox, Frame, FrameResult, Image, Picture
 
 GREY = np.full((480, 640, 3), 100, np.uint8)
@@ -456,6 +456,37 @@ def test_a_box_given_needs_no_detector(astronaut: Image, landmarker: FaceLandmar
     assert points.shape == (2, 68, 2)
     assert points.dtype == np.float32
     assert np.linalg.norm(points - face.points, axis=-1).mean() < 3
+
+
+def test_a_second_look_mends_a_loose_box(astronaut: Image, landmarker: FaceLandmarker) -> None:
+    (face,) = landmarker(astronaut)
+    loose = face.box + np.float32([-30, -25, 10, 30])
+    off = [
+        np.linalg.norm(landmarker.landmarks(astronaut, loose, looks=looks)[0] - face.points, axis=-1).mean()
+        for looks in (1, 2)
+    ]
+    assert off[1] < 0.7 * off[0]
+    with pytest.raises(ValueError, match="looks is 3, expected 1 or 2"):
+        landmarker.landmarks(astronaut, loose, looks=3)
+
+
+def test_with_the_mirror_image_a_mirrored_picture_gives_the_same(
+    astronaut: Image, landmarker: FaceLandmarker
+) -> None:
+    (face,) = landmarker(astronaut)
+    width = astronaut.shape[1]
+    box = np.round(face.box) + np.float32([-2, -1, 0, 1])
+    other = box[[2, 1, 0, 3]] * (-1, 1, -1, 1) + (width - 1, 0, width - 1, 0)
+    here = landmarker.landmarks(astronaut, box, looks=1, flip=True)[0]
+    there = landmarker.landmarks(astronaut[:, ::-1].copy(), other, looks=1, flip=True)[0, MIRROR]
+    # Points lie a little to the right of what they name, in the mirror too.
+    shift = 2 * LABELS_RIGHT * (box[2:] - box[:2]).max()
+    np.testing.assert_allclose(width - 1 - there[:, 0] + shift, here[:, 0], atol=0.2)
+    np.testing.assert_allclose(there[:, 1], here[:, 1], atol=0.2)
+    plain = landmarker.landmarks(astronaut, box, looks=1)[0]
+    assert 0.05 < np.linalg.norm(plain - here, axis=-1).mean() < 2
+    empty = landmarker.landmarks(astronaut, np.empty((0, 4)), flip=True)
+    assert empty.shape == (0, 68, 2)
 
 
 def test_several_pictures_at_once(astronaut: Image, landmarker: FaceLandmarker) -> None:

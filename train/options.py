@@ -6,15 +6,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fkp_live.geometry import CropSpec
+from fkp_live.topology import LABELS_RIGHT
 
 # How far the Udacity labels are to the right of and below 300-W's convention, in pixels of their images.
 # Measured by `python -m train offset`; train/EXPERIMENTS.md has the figures.
 UDACITY_OFFSET = (0.9, 0.8)
-
-# 300-W's labels are this share of the box side to the right of the visible feature. Mirrored without a correction they
-# contradict themselves, and a network settles between the two. Measured by `python -m train offset` with a network
-# that was trained with plain mirroring (labels_right = 0); train/EXPERIMENTS.md has the figures.
-LABELS_RIGHT = 0.0052
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +78,7 @@ class AugmentOptions:
     stretch : standard deviation of the logarithm of the aspect ratio
     shear : standard deviation in radians
     mirror, light, grey, low_resolution, blur, noise, jpeg, occlusion : probability of each
-    labels_right : see `LABELS_RIGHT`
+    labels_right : see `topology.LABELS_RIGHT`
     tilt : share of faces that are rotated by any angle up to 40 degrees instead
     turn : share of faces that are turned in 3D, see `train.data.turning`
     cover : share of faces whose eyes, mouth or one side of the lower face are covered

@@ -72,7 +72,6 @@ class CsvFormat:
 def _pose(face: Face) -> str:
     if face.pose is None:
         return ",,"
-    # + 0.0 turns the -0.0 of a negated zero into 0.0
     return f"{-face.pose.pitch + 0.0:.4f},{-face.pose.yaw + 0.0:.4f},{face.pose.roll:.4f}"
 
 
@@ -94,8 +93,7 @@ def _measures(face: Face) -> str:
         return "," + _NO_SHAPE
     shape = _NO_SHAPE
     if m.shape is not None:
-        # + 0.0 turns the -0.0 of a rounded number into 0.0
-        numbers = [round(value, SHARE_DECIMALS) + 0.0 for value in m.shape.numbers.tolist()]
+        numbers = m.shape.rounded(SHARE_DECIMALS).numbers.tolist()
         shape = (_SHAPE_FORMAT % tuple(numbers)).replace("nan", "")
     return f",{'' if math.isnan(m.eyes_open) else f'{m.eyes_open:.{SHARE_DECIMALS}f}'}{shape}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,16 +87,11 @@ def _face_object(face: Face, raw: bool) -> dict[str, Any]:
         made["measures"] = {name: round(float(value), 3) for name, value in openness.items()}
         made["measures"] |= {"blink": bool(m.blink), "eyes_open": round(float(m.eyes_open), 3)}
         if m.shape is not None:
-            made["measures"] |= _named(m.values)
-            made["measures"] |= {"relative": _named(m.relative), "arkit": _named(m.arkit)}
+            shape = m.shape.rounded(SHARE_DECIMALS)
+            made["measures"] |= {**shape.values, "relative": shape.relative, "arkit": shape.arkit}
     if face.expression is not None:
         made["expression"] = face.expression.to_dict()
     return made
-
-
-def _named(values: Mapping[str, float]) -> dict[str, float]:
-    # + 0.0 turns the -0.0 of a rounded number into 0.0
-    return {name: round(value, SHARE_DECIMALS) + 0.0 for name, value in values.items()}
 
 
 def _rounded(values: ArrayLike, digits: int) -> NDArray[np.float64]:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from fkp_live.geometry import CropSpec, Matrix, apply, box_of, compose, crop_matrix, rotation
 from fkp_live.images.warping import warp
-from fkp_live.topology import MIRROR, NOSE_TIP
+from fkp_live.topology import LABELS_RIGHT, MIRROR, NOSE_TIP
 from train.data.faces import box_of_labelled
-from train.options import LABELS_RIGHT, AugmentOptions
+from train.options import AugmentOptions
 
 Points = NDArray[np.float32]
 # uint8; OpenCV's stubs promise less.

@@ -24,6 +24,7 @@ from train.data.sheets import error_sheet, write_png
 from train.data.splits import splits
 from train.evaluate.evaluation import EVALUATED_SETS, WAYS, Evaluated, evaluate, finite, report
 from train.evaluate.report import plot_calibration, plot_error_curves
+from train.evaluate.visible import LABELS, evaluate_visible, visible_table
 from train.network.opening import open_network
 from train.options import UDACITY_OFFSET
 
@@ -97,7 +98,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, help="ONNX file, name of a shipped network, or checkpoint (.pt)")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
-        "--data", type=Path, help="folder with udacity/ and wild/: the three sets of the shipped cards"
+        "--data",
+        type=Path,
+        help="folder with udacity/ and wild/: the three sets of the shipped cards; and the pose photos, where they are",
     )
     source.add_argument(
         "--csv",
@@ -172,6 +175,10 @@ def run(args: argparse.Namespace) -> int:
     evaluated = {name: evaluate(network, faces, offsets[name], args.seed) for name, faces in sets.items()}
     results = {name: one.figures() for name, one in evaluated.items()}
     print(report(results))
+    visible = None
+    if args.data and (args.data / LABELS).is_file() and not args.sets:
+        visible = evaluate_visible(network, args.data, args.limit)
+        print(f"\n{visible_table(visible)}")
     content = {
         **identity,
         "fkp_live": fkp_live.__version__,
@@ -179,6 +186,7 @@ def run(args: argparse.Namespace) -> int:
         "seed": args.seed,
         "udacity_offset": list(args.offset),
         "sets": results,
+        **({} if visible is None else {"pose_photos": visible}),
     }
     if args.json:
         write_text(args.json, json.dumps(finite(content), indent=1) + "\n", overwrite=True)

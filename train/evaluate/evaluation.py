@@ -1,13 +1,14 @@
 """Accuracy of a network through the product's own code.
 
-Three protocols, from the easiest to what a user gets: the crop around the true points' box, the same box as a detector
-would give it (4 % shift, 5 % scale), and end to end with the product's detector, where a missed face is a failure.
+Four protocols, from the easiest to what a user gets: the crop around the true points' box, the same box as a detector
+would give it (4 % shift, 5 % scale), a second look around the points found there, and end to end with the product's
+detector and two looks, where a missed face is a failure.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,19 +19,23 @@ from tqdm import tqdm
 from fkp_live import metrics
 from fkp_live.engine import Engine, Network
 from fkp_live.faces.detector import USUAL_FACE
-from fkp_live.faces.head_pose import head_pose
+from fkp_live.faces.looks import landmarks
 from fkp_live.geometry import box_of, iou
+from fkp_live.images.picture import as_picture
 from fkp_live.pipeline import FaceLandmarker
 from fkp_live.types import Image
 from train.data.augment import detector_jitter
 from train.data.faces import FaceSet
-from train.data.splits import twins_in_validation
 from train.evaluate.report import bounded_errors, calibration, table
+from train.evaluate.slices import SLICES, Masks, slices
 
 EVALUATED_SETS = ("udacity_test", "unseen", "wild_val")
-WAYS = {"exact": "box given", "jitter": "box given, detector jitter", "detector": "end to end"}
-YAW_EDGES = (0, 15, 30, 45)  # degrees, of `head_pose` on the true points, left and right alike
-SIZE_EDGES = (0, 60, 100, 200)  # pixels, longer side of the true box
+WAYS = {
+    "exact": "box given",
+    "jitter": "box given, detector jitter",
+    "second": "the same, second look",
+    "detector": "end to end",
+}
 # A detected face is the labelled one if their boxes have at least this IoU; anything else is a miss.
 SAME_FACE = 0.3
 
@@ -60,6 +65,11 @@ def protocols(
     def jittered(image: Image, truth: NDArray[np.float32], number: int) -> Predictions:
         return given(image, detector_jitter(box_of(truth), np.random.default_rng((seed, number))))
 
+    def second(image: Image, truth: NDArray[np.float32], number: int) -> Predictions:
+        box = detector_jitter(box_of(truth), np.random.default_rng((seed, number)))
+        found = landmarks(network, as_picture(image), box[None])
+        return Predictions(found.points[0], found.confidence[0])
+
     def detected(image: Image, truth: NDArray[np.float32], _: int) -> Predictions:
         faces = landmarker(image)
         overlap = iou([face.box for face in faces], box_of(truth))[:, 0] if faces else np.zeros(1)
@@ -71,6 +81,7 @@ def protocols(
     return {
         "exact": lambda image, truth, _: given(image, box_of(truth)),
         "jitter": jittered,
+        "second": second,
         "detector": detected,
     }
 
@@ -89,32 +100,10 @@ def predict(network: Network, faces: FaceSet, seed: int) -> dict[str, Prediction
     }
 
 
-def slices(faces: FaceSet) -> dict[str, dict[str, NDArray[np.bool_]]]:
-    """Masks (N,) of faces: ``by_yaw``, ``by_size``, ``by_photograph`` -> name of the slice -> mask.
-
-    The last is for validation faces only: shipped networks were trained on other copies of some of the photographs.
-    """
-    yaw = np.abs(np.rad2deg([head_pose(points).yaw for points in faces.points]))
-    boxes = box_of(faces.points)
-    side = (boxes[:, 2:] - boxes[:, :2]).max(1)
-    parts = {"by_yaw": _masks(yaw, YAW_EDGES, "deg"), "by_size": _masks(side, SIZE_EDGES, "px")}
-    if faces.name == "wild_val":
-        twins = twins_in_validation()
-        fresh = np.array([name not in twins for name in faces.names], bool)
-        parts["by_photograph"] = {"photograph not in training": fresh}
-    return parts
-
-
-def _masks(values: ArrayLike, edges: Sequence[int], unit: str) -> dict[str, NDArray[np.bool_]]:
-    values, tops = np.asarray(values, np.float64), [*edges[1:], np.inf]
-    return {
-        f"{low}-{high} {unit}" if high < np.inf else f">{low} {unit}": (values >= low) & (values < high)
-        for low, high in zip(edges, tops, strict=True)
-    }
-
-
-def figures(predictions: Predictions, faces: FaceSet) -> dict[str, Any]:
-    """All figures of one set by one protocol, as the JSON has them."""
+def figures(
+    predictions: Predictions, faces: FaceSet, parts: Mapping[str, Masks] | None = None
+) -> dict[str, Any]:
+    """All figures of one set by one protocol, as the JSON has them; ``parts``: its `slices`."""
     errors = metrics.nme(predictions.points, faces.points)
     found = np.isfinite(errors)
     regions = metrics.nme_by_region(predictions.points, faces.points)
@@ -122,7 +111,7 @@ def figures(predictions: Predictions, faces: FaceSet) -> dict[str, Any]:
     result["by_region"] = {
         name: float(values[found].mean()) for name, values in regions.items() if found.any()
     }
-    for kind, masks in slices(faces).items():
+    for kind, masks in (slices(faces) if parts is None else parts).items():
         result[kind] = {
             name: dict(metrics.summary(errors[mask])) for name, mask in masks.items() if mask.any()
         }
@@ -151,10 +140,11 @@ class Evaluated:
     def figures(self) -> dict[str, Any]:
         """For each protocol figures ``raw`` and, where it differs, in the labels' ``own`` convention; calibration."""
         found: dict[str, Any] = {}
+        parts = slices(self.faces)
         for way in self.raw:
-            found[way] = {"raw": figures(self.raw[way], self.faces)}
+            found[way] = {"raw": figures(self.raw[way], self.faces, parts)}
             if self.own is not None:
-                found[way]["own"] = figures(self.own[way], self.faces)
+                found[way]["own"] = figures(self.own[way], self.faces, parts)
         return {"ways": found, "calibration": _calibration(self.best["jitter"], self.faces)}
 
 
@@ -172,7 +162,8 @@ _COLUMNS = ("nme", "median", "p90", "p95", "fr8", "fr10", "auc10")
 
 def report(results: Mapping[str, Mapping[str, Any]]) -> str:
     """The figures of all sets as Markdown: the main table, regions, slices, calibration."""
-    main, regions, parts, confidences = [], [], [], []
+    main, regions, confidences = [], [], []
+    parts: list[list[str]] = []
     for name, result in results.items():
         for way, conventions in result["ways"].items():
             for convention, row in conventions.items():
@@ -180,11 +171,8 @@ def report(results: Mapping[str, Mapping[str, Any]]) -> str:
                 main.append([label, f"{row['missed']:.0f}", *(f"{row[key]:.2f}" for key in _COLUMNS)])
                 if way == "jitter" and convention == ("own" if "own" in conventions else "raw"):
                     regions.append([label, *(f"{row['by_region'][key]:.2f}" for key in row["by_region"])])
-                    kinds = (row.get(kind, {}) for kind in ("by_yaw", "by_size", "by_photograph"))
-                    for part, s in (item for kind in kinds for item in kind.items()):
-                        parts.append(
-                            [f"{name}, {part}", f"{s['faces']:.0f}", f"{s['nme']:.2f}", f"{s['fr10']:.2f}"]
-                        )
+                    again = result["ways"].get("second", {}).get(convention, {})
+                    parts += _sliced(name, row, again)
         for row in result["calibration"]["bins"]:
             shown = [f"{row[k]:.2f}" if k in row else "-" for k in ("confidence", "found", "error")]
             span = f"{name}, {row['from']:.1f}-{row['from'] + 0.1:.1f}"
@@ -196,10 +184,19 @@ def report(results: Mapping[str, Mapping[str, Any]]) -> str:
         "NME in % of the distance of the outer eye corners; a missed face is in every figure but the mean.",
         table(["set, way", "missed", *(key.upper() for key in _COLUMNS)], main),
         table(["NME by region", *metrics.REGIONS], regions),
-        table(["slice (box with jitter)", "faces", "NME", "FR10"], parts),
+        table(["slice (box with jitter)", "faces", "NME", "second look", "FR10"], parts),
         table(["confidence (bounded eye distance)", "points", "mean", "within 10 %", "error %"], confidences),
     ]
     return "\n\n".join(blocks)
+
+
+def _sliced(name: str, row: Mapping[str, Any], again: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Lines of the slices of a set, from its figures by the first look and by the second."""
+    for kind, found in ((key, value) for key, value in row.items() if key in SLICES):
+        for part, s in found.items():
+            second = again.get(kind, {}).get(part)
+            looks = [f"{look['nme']:.2f}" if look else "-" for look in (s, second)]
+            yield [f"{name}, {part}", f"{s['faces']:.0f}", *looks, f"{s['fr10']:.2f}"]
 
 
 def finite(value: Any) -> Any:

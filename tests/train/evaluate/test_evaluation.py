@@ -18,7 +18,7 @@ from fkp_live.geometry import Matrix, apply, box_of, crop_matrix, invert
 from fkp_live.inference.session import open_session
 from fkp_live.types import Image, Landmarks
 from train.__main__ import main
-from train.data.faces import FaceSet
+from train.data.faces import COVERED, FaceSet
 from train.data.splits import splits
 from train.evaluate.command import read_peers
 from train.evaluate.evaluation import (
@@ -29,9 +29,10 @@ from train.evaluate.evaluation import (
     predict,
     protocols,
     report,
-    slices,
 )
 from train.evaluate.report import bounded_errors, calibration
+from train.evaluate.slices import SLICES, slices
+from train.evaluate.visible import LABELS, POSES, evaluate_visible, visible_table
 from train.fit.loss import FOUND_WITHIN, LEAST_EYE_DISTANCE, Truth, total_loss
 from train.network.model import Prediction
 from train.network.opening import open_network
@@ -146,16 +147,25 @@ def test_figures_count_misses_in_everything_but_the_mean(faces: FaceSet) -> None
     assert list(found["by_size"]) == ["100-200 px"]
 
 
-def test_slices_part_the_faces_by_yaw_and_by_size() -> None:
+def test_slices_part_the_faces(tmp_path: Path) -> None:
     narrow = face_at(100, 100) * np.float32(1)
     turned = FRONTAL.copy()
     # A head turned to its left: the nose and all that stands out moves across, the far half narrows.
     far = turned[:, 0] > 0
     turned[far, 0] *= 0.25
     points = np.stack([narrow, turned * 60 + 100, narrow * 3, narrow * 0.4]).astype(np.float32)
-    parts = slices(FaceSet("four", (Path("x"),) * 4, points))
+    for name, grey in (("dark", 30), ("light", 130)):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((400, 400, 3), grey, np.uint8))
+    dark, light = tmp_path / "dark.png", tmp_path / "light.png"
+    covered = np.zeros((4, 68), np.uint8)
+    covered[1, :30] = COVERED
+    parts = slices(FaceSet("four", (dark, light, light, light), points, covered))
     for masks in parts.values():
         assert (np.stack(list(masks.values())).sum(0) == 1).all()
+    assert parts["by_light"]["0-60 grey"].tolist() == [True, False, False, False]
+    assert parts["by_cover"][">25 % covered"].tolist() == [False, True, False, False]
+    assert set(parts) < set(SLICES)
+    assert "by_cover" not in slices(FaceSet("four", (dark,) * 4, points))
     assert parts["by_yaw"]["0-15 deg"].tolist() == [True, False, True, True]
     assert parts["by_size"]["0-60 px"].tolist() == [False, False, False, True]
     assert parts["by_size"][">200 px"].tolist() == [False, False, True, False]
@@ -164,7 +174,7 @@ def test_slices_part_the_faces_by_yaw_and_by_size() -> None:
 def test_validation_faces_are_judged_without_the_photographs_of_training_too(
     faces: FaceSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("train.evaluate.evaluation.twins_in_validation", lambda: {"a_1.jpg"})
+    monkeypatch.setattr("train.evaluate.slices.twins_in_validation", lambda: {"a_1.jpg"})
     validation = faces.select([0, 1], "wild_val")
     found = evaluate(Template(), validation, None, seed=0).figures()
     part = found["ways"]["jitter"]["raw"]["by_photograph"]["photograph not in training"]
@@ -326,3 +336,23 @@ def test_the_detector_finds_real_faces_and_knows_which_is_meant() -> None:
     # A mean face in the detector's box, turned by nothing: far from good, but on the right face.
     assert found["missed"] <= 2
     assert found["median"] < 30
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared/data, which is not here")
+def test_turned_faces_are_judged_by_the_points_that_can_be_seen() -> None:
+    network, _ = open_network("fkp68")
+    rows = evaluate_visible(network, SHARED, 12)
+    assert sum(row["faces"] for row in rows) == 12
+    assert [row["from"] for row in rows] == [0, 30, 60]
+    assert all(1 < row["box_error"] < 8 for row in rows if row["faces"])
+    assert visible_table(rows).count("\n") == 4
+
+
+def test_missing_angles_are_named(tmp_path: Path) -> None:
+    (tmp_path / "pose/images").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "pose/images/a.png"), np.zeros((150, 150, 3), np.uint8))
+    cells = ",".join(f"{value:.1f}" for value in face_at(75, 75).ravel())
+    (tmp_path / LABELS).write_text(f",{','.join(map(str, range(136)))}\na.png,{cells}\n")
+    (tmp_path / POSES).write_text("image,yaw_deg\nb.png,3\n")
+    with pytest.raises(InputError, match="angles and boxes"):
+        evaluate_visible(Template(), tmp_path)
