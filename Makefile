@@ -28,14 +28,17 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 
-# train/ and export/ need torch, whose lowest version is a download of gigabytes: the own tests of the product only, and the
-# fuzz suite, which asks nothing of versions, once.
+# Run once, by `make test`: train/ and export/ need torch, whose lowest version is a download of gigabytes; the others ask
+# nothing of versions, but of processes, signals, windows and the system.
+ONCE := train export benchmarks fuzz mutants test_layout.py test_package.py test_privacy.py test_types.py \
+	$(patsubst %,batch/test_%.py,claims cores processes work) \
+	$(patsubst %,commands/test_%.py,batch bench cameras numbers progress recorder send signals viewer)
 test-lowest: RESOLUTION := lowest-direct
 test-newest: RESOLUTION := highest
 test-lowest test-newest: $(VENV)/uv.stamp
 	$(BIN)/uv venv --quiet --allow-existing --seed --python $(PYTHON) .venv-$(@:test-%=%)
 	$(BIN)/uv pip install --quiet --python .venv-$(@:test-%=%)/bin/python --resolution $(RESOLUTION) -e '.[dev]'
-	.venv-$(@:test-%=%)/bin/python -m pytest -n auto $(foreach part,train export benchmarks fuzz mutants,--ignore tests/$(part))
+	.venv-$(@:test-%=%)/bin/python -m pytest -n auto $(addprefix --ignore tests/,$(ONCE))
 
 mutants: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.mutants

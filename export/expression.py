@@ -36,9 +36,11 @@ from train.network.norms import fold_batch_norms
 # Largest difference between the logits of torch and of onnxruntime.
 TOLERANCE = 0.01
 _LICENCE = "research and non-commercial use, as the labelled faces of RAF-DB and LFW; the code is MIT"
-_RECIPES = (
+# In train/recipes/: of a network that learnt from teachers, and of one that did not.
+_TAUGHT = (
     "expression-teacher.toml, expression.toml and expression-second.toml in train/recipes/, in this order"
 )
+_ALONE = "train/recipes/expression-teacher.toml"
 _TEMPERATURES = np.exp(np.linspace(-1.0, 1.0, 81))
 
 _SPLIT = """
@@ -254,13 +256,18 @@ def card(
         f"- size: {count_macs(net) / 1e6:.1f} million multiply-accumulates, "
         f"{sum(p.numel() for p in net.parameters()) / 1e6:.2f} million parameters",
         f"- file: {path.name}, {path.stat().st_size:,} bytes, SHA-256 {sha256_of(path)}",
-        f"- recipe: {_RECIPES}; the last run: {training['epoch']} epochs, seed {training['recipe']['seed']}",
+        f"- recipe: {_TAUGHT if training['teachers'] else _ALONE}; the last run: {training['epoch']} epochs, "
+        f"seed {training['recipe']['seed']}",
         f"- first weights: {first['name']}, SHA-256 {first['sha256']}",
         *(f"- teacher: {each['name']}, SHA-256 {each['sha256']}" for each in training["teachers"]),
         f"- checked: onnxruntime against torch at batch sizes {batches}, limit {TOLERANCE}\n",
         "## Data\n",
         *counts,
-        f"- without labels, for the teachers: {training['unlabelled']:,} faces",
+        *(
+            [f"- without labels, for the teachers: {training['unlabelled']:,} faces"]
+            if training["teachers"]
+            else []
+        ),
         _SPLIT,
         f"Licence: {_LICENCE}.\n",
         "## Limits\n",
@@ -271,6 +278,8 @@ def card(
         "simpler ones on them.\n",
         report(figures),
         "",
+        "Single pictures (`FaceLandmarker`) are given fkp-expression-large and the mean with the mirror image, streams "
+        "fkp-expression alone.\n",
         "## The person's own neutral face\n",
         "Held-out persons of `faces` with a neutral picture and others; each is seen against the mean of the person's",
         "other neutral pictures, at other places and times. The last two columns: heads seen from about the same side.",

@@ -99,7 +99,7 @@ class Engine:
                 detector = YuNet(session, min_face=min_face)
         self.detector: FaceDetector = detector
         self.network: Network = network
-        self._expressions: ExpressionNetwork | None = None
+        self._expressions: dict[str, ExpressionNetwork] = {}
         self._for_expressions = (provider, threads)
         self._first = threading.Lock()
 
@@ -139,18 +139,26 @@ class Engine:
 
     @property
     def expressions(self) -> ExpressionNetwork:
-        """The expression network; opened when it is asked for the first time.
+        """The expression network of streams; opened when it is asked for the first time.
 
         Raises
         ------
         ModelError, ProviderError
             See `open_session`.
         """
+        return self._expression_network("fkp-expression")
+
+    @property
+    def picture_expressions(self) -> ExpressionNetwork:
+        """The larger expression network, for single pictures; opened and raises as `expressions`."""
+        return self._expression_network("fkp-expression-large")
+
+    def _expression_network(self, name: str) -> ExpressionNetwork:
         with self._first:
-            if self._expressions is None:
-                session = open_session(resolve_model("fkp-expression"), *self._for_expressions)
-                self._expressions = ExpressionNetwork(session)
-            return self._expressions
+            if name not in self._expressions:
+                session = open_session(resolve_model(name), *self._for_expressions)
+                self._expressions[name] = ExpressionNetwork(session)
+            return self._expressions[name]
 
     @property
     def provider(self) -> str:

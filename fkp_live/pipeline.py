@@ -159,8 +159,9 @@ class FaceLandmarker:
     def _with_expressions(
         self, picture: Picture, faces: list[MeasuredFace], neutral: Face | None
     ) -> list[MeasuredFace]:
-        expressions = self.engine.expressions
-        shown = shown_by(expressions, expressions(picture, [face.points for face in faces]), neutral)
+        expressions = self.engine.picture_expressions
+        found = expressions(picture, [face.points for face in faces], mirrored=True)
+        shown = shown_by(expressions, found, neutral)
         return [replace(face, expression=each) for face, each in zip(faces, shown, strict=True)]
 
     def landmarks(

@@ -20,7 +20,7 @@ from fkp_live import geometry
 from fkp_live.geometry import Matrix
 from fkp_live.inference.metadata import EXPRESSION
 from fkp_live.inference.session import Session
-from fkp_live.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
+from fkp_live.topology import LEFT_EYE_OUTER, MIRROR, RIGHT_EYE_OUTER
 from fkp_live.types import EXPRESSIONS, Expression, Face, FloatArray, Image, Picture
 
 # How much of a neutral face that was given is taken off, and of one that was learnt: see docs/expression.md.
@@ -74,8 +74,13 @@ class ExpressionNetwork:
         self._bias = np.array(metadata["difference"]["bias"], np.float32)
         self._lock = threading.Lock()
 
-    def __call__(self, picture: Picture, points: Sequence[FloatArray]) -> list[Answer]:
-        """The answers for the faces with these points (68, 2) of a picture, in one batch."""
+    def __call__(
+        self, picture: Picture, points: Sequence[FloatArray], *, mirrored: bool = False
+    ) -> list[Answer]:
+        """The answers for the faces with these points (68, 2) of a picture, in one batch.
+
+        ``mirrored``: the mean with those for the crops' mirror images, at twice the time.
+        """
         count, size = len(points), self._size
         if not count:
             return []
@@ -85,8 +90,16 @@ class ExpressionNetwork:
             for target, plane in zip(crop, cv2.split(aligned(picture, matrix, size)), strict=True):
                 target[...] = plane
         placed = geometry.apply(np.stack(matrices), np.stack(points))
+        given = placed
+        if mirrored:
+            reflected = placed[:, MIRROR] * (-1, 1) + (size - 1, 0)
+            crops, given = (
+                np.concatenate([crops, crops[..., ::-1]]),
+                np.concatenate([placed, reflected], dtype=np.float32),
+            )
         with self._lock:
-            (logits,) = self._session.run({self._names[0]: crops, self._names[1]: placed}, self._output)
+            (logits,) = self._session.run({self._names[0]: crops, self._names[1]: given}, self._output)
+        logits = logits.reshape(-1, count, logits.shape[-1]).mean(0)
         return [Answer(*each) for each in zip(logits, placed, strict=True)]
 
     def placed(self, points: FloatArray) -> FloatArray:

@@ -10,8 +10,10 @@ from written import frames_in
 
 from fkp_live import FaceLandmarker
 from fkp_live.commands.run import _demo_clip
+from fkp_live.engine import Engine
 from fkp_live.faces.expression import DIFFERENCE_SHARE, difference_weight
-from fkp_live.topology import REGIONS
+from fkp_live.images.picture import as_picture
+from fkp_live.topology import MIRROR, REGIONS
 
 
 def test_points_count_only_where_both_heads_are_seen_from_the_same_side() -> None:
@@ -40,3 +42,18 @@ def test_a_face_against_itself_is_as_neutral_as_it_gets() -> None:
     recorded = replace(alone, expression=replace(alone.expression, logits=None))
     with pytest.raises(ValueError, match="recording"):
         landmarker(image, neutral=recorded)
+
+
+def test_a_mirrored_picture_has_the_same_answers() -> None:
+    image = next(iter(frames_in(_demo_clip()))).image
+    engine = Engine("cpu")
+    (face,) = FaceLandmarker(engine=engine)(image)
+    mirrored = np.ascontiguousarray(image[:, ::-1])
+    points = face.points[MIRROR] * np.float32([-1, 1]) + np.float32([image.shape[1] - 1, 0])
+    network = engine.picture_expressions
+    (one,) = network(as_picture(image), [face.points], mirrored=True)
+    (other,) = network(as_picture(mirrored), [points], mirrored=True)
+    (alone,) = network(as_picture(image), [face.points])
+    np.testing.assert_allclose(one.logits, other.logits, atol=0.05)
+    np.testing.assert_array_equal(one.placed, alone.placed)
+    assert np.abs(one.logits - alone.logits).max() > 0.05

@@ -37,12 +37,16 @@ def answers(net: ExpressionNet, data: Labelled, chosen: NDArray[np.int64]) -> li
 
 def taught(nets: Sequence[ExpressionNet], faces: Faces, template: NDArray[np.float64]) -> Tensor:
     """Teachers' probabilities (N, 7): the mean over them, of the faces and of their mirror images."""
-    mirrored = Faces(
+    both = (faces, _mirrored(faces))
+    found = [_run(net, each, template, net).softmax(1) for net in nets for each in both]
+    return torch.stack(found).mean(0)
+
+
+def _mirrored(faces: Faces) -> Faces:
+    return Faces(
         np.ascontiguousarray(faces.crops[:, :, ::-1]),
         faces.points[:, MIRROR] * np.array([-1, 1], np.float32),
     )
-    found = [_run(net, each, template, net).softmax(1) for net in nets for each in (faces, mirrored)]
-    return torch.stack(found).mean(0)
 
 
 @torch.no_grad()
@@ -78,9 +82,12 @@ def evaluate(net: ExpressionNet, data: Labelled) -> dict[str, Any]:
         truth = data.labels[chosen]
         usual = np.bincount(data.labels[data.training & there], minlength=7).argmax()
         both, crop, shape = answers(net, data, chosen)
+        reflected = _mirrored(Faces(data.crops[chosen], data.points[chosen]))
+        mirror_image = (_run(net, reflected, data.template, net) / net.temperature).numpy()
         shapes = data.points[chosen].reshape(len(chosen), -1)
         guesses = {
             "network": both,
+            "network, mean with the mirror image": (both + mirror_image) / 2,
             "its crop alone": crop,
             "its points alone": shape,
             "logistic regression on the points": regression(shapes),
