@@ -47,8 +47,8 @@ def test_the_wheel_holds_the_product_and_its_models(wheel: zipfile.ZipFile) -> N
     assert "fkp_live/models/SHA256SUMS" in names
     assert shipped <= names
     code = {f"fkp_live/{path.name}" for path in (ROOT / "fkp_live").glob("*.py")}
-    assets = {f"fkp_live/assets/{path.name}" for path in (ROOT / "fkp_live" / "assets").iterdir()}
-    assert code | assets | {"fkp_live/py.typed"} <= names
+    assets = (ROOT / "fkp_live" / "assets").rglob("*.*")
+    assert code | {str(path.relative_to(ROOT)) for path in assets} | {"fkp_live/py.typed"} <= names
 
 
 def test_the_wheel_holds_nothing_else(wheel: zipfile.ZipFile) -> None:

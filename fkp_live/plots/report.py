@@ -85,8 +85,8 @@ def film_section(
 
 def page_of(sections: Sequence[FilmSection]) -> str:
     """The whole page."""
-    script = "\n".join((_static("uPlot.iife.min.js"), _static("report.js")))
-    style = "\n".join((_static("uPlot.min.css"), _static("report.css")))
+    script = "\n".join((_uplot("uPlot.iife.min.js"), _static("report.js")))
+    style = "\n".join((_uplot("uPlot.min.css"), _static("report.css")))
     names = [section.data["name"] for section in sections]
     title = names[0] if len(names) == 1 else f"{len(names)} films"
     rows = [row for section in sections for row in section.rows]
@@ -97,7 +97,7 @@ def page_of(sections: Sequence[FilmSection]) -> str:
         "version": _text(__version__),
         "table": _table(rows),
         "films": "\n".join(section.html for section in sections),
-        "licence": _text(_static("uPlot.LICENSE")),
+        "licence": _text(_uplot("uPlot.LICENSE")),
         "data": _json({"films": [section.data for section in sections]}),
         "script": script,
         "style": style,
@@ -112,6 +112,10 @@ def _filled(template: str, parts: Mapping[str, str]) -> str:
 
 def _static(name: str) -> str:
     return resources.files("fkp_live.plots").joinpath("static", name).read_text(encoding="utf-8")
+
+
+def _uplot(name: str) -> str:
+    return resources.files("fkp_live").joinpath("assets", "uplot", name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:
