@@ -11,7 +11,7 @@ const MOST = 7200;
 /** Charts: title, unit, height in pixels, range at least shown, curves with their colour in theme.css. */
 const CHARTS = [
   {
-    title: "Head pose", unit: "°", digits: 0, height: 130, range: [-30, 30],
+    title: "Pose", unit: "°", digits: 0, height: 130, range: [-30, 30],
     curves: [
       { name: "yaw", colour: "--c1", of: (face) => face.pose?.yaw * DEGREES },
       { name: "pitch", colour: "--c2", of: (face) => face.pose?.pitch * DEGREES },
@@ -128,7 +128,7 @@ class Chart {
       width: Math.max(plot.clientWidth, 120), height,
       legend: { show: false },
       cursor: { show: false },
-      padding: [6, 10, 0, 0],
+      padding: [6, 14, 0, 0],
       scales: {
         x: { time: false, range: (u) => [this.end(u) - seconds, this.end(u)] },
         y: { range: (_, low, high) => [Math.min(range[0], low ?? range[0]), Math.max(range[1], high ?? range[1])] }
@@ -136,11 +136,11 @@ class Chart {
       series: [{}, ...curves.map((curve) => ({ stroke: () => colour(curve.colour), width: 1.5, points: { show: false } }))],
       axes: [
         {
-          ...line, font, size: 22, gap: 2,
+          ...line, font, size: 26, gap: 7,
           splits: (u) => [1, 0.75, 0.5, 0.25, 0].map((share) => this.end(u) - share * seconds),
           values: (u, splits) => splits.map((split) => ago(this.end(u) - split))
         },
-        { ...line, font, size: 42, gap: 4, space: 28, values: (_, splits) => splits.map((split) => `${+split.toFixed(2)}${unit}`.replace("-", "−")) }
+        { ...line, font, size: 42, gap: 4, space: 28, incrs: unit ? [5, 10, 15, 30, 45, 90] : [0.1, 0.2, 0.3, 0.5, 1], values: (_, splits) => splits.map((split) => written(split, digits && 1, unit)) }
       ]
     }, [[], ...curves.map(() => [])], plot);
     new ResizeObserver(() => {
@@ -157,7 +157,7 @@ class Chart {
     this.plot.setData([times, ...columns]);
     this.values.forEach((value, number) => {
       const last = columns[number].at(-1);
-      value.textContent = last == null ? "–" : `${last.toFixed(this.digits)}${this.unit}`.replace("-", "−");
+      value.textContent = last == null ? "–" : written(last, this.digits, this.unit);
     });
   }
 }
@@ -172,6 +172,11 @@ function made(tag, className, text) {
 /** A colour of theme.css, as it is now: light or dark. */
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name);
+}
+
+/** A number with its unit, and never "−0". */
+function written(value, digits, unit) {
+  return `${(Number(value.toFixed(digits)) || 0).toFixed(digits)}${unit}`.replace("-", "−");
 }
 
 function ago(seconds) {

@@ -10,8 +10,8 @@ const DEGREES = 180 / Math.PI;
 const DASH = "–";
 /** Bars: name, key of the measure, openness at which it is full. */
 const BARS = [
-  ["right eye", "right_eye_open", FULL_EYE],
-  ["left eye", "left_eye_open", FULL_EYE],
+  ["R eye", "right_eye_open", FULL_EYE],
+  ["L eye", "left_eye_open", FULL_EYE],
   ["mouth", "mouth_open", FULL_MOUTH]
 ];
 

@@ -27,7 +27,7 @@ export const LAYERS = [
  * @param {Set<string>} layers names of `LAYERS` that are painted
  * @param {number} scale pixels of the canvas per pixel of the source
  * @param {boolean} mirrored whether the picture is turned left to right
- * @param {number} ratio pixels of the canvas per pixel of the page: no stroke or text is smaller than it may be there
+ * @param {number} ratio pixels of the canvas per pixel of the page, so that text stays readable
  */
 export function drawFaces(context, faces, layers, scale, mirrored = false, ratio = 1) {
   const pen = new Pen(context, ratio);
@@ -105,14 +105,14 @@ function paintContours(pen, { points, confidence, size }, colour) {
 
 /** All points, white where they are certain, darker the less they are, and smaller where they are guesses. */
 function paintPoints(pen, { points, confidence, size }) {
-  const width = Math.max(2 * pen.ratio, Math.round(size / 75));
+  const width = Math.max(2 * pen.thin, Math.round(size / 75));
   // The certain ones last, on top.
   look.FADE.forEach((colour, step) => {
     const chosen = points.filter((_, number) => stepOf(confidence[number]) === step);
     if (!chosen.length) return;
-    const wide = step ? width : Math.max(2 * pen.ratio, width - pen.ratio);
+    const wide = step ? width : Math.max(2 * pen.thin, width - pen.thin);
     // OpenCV's dots are a pixel wider than they should be.
-    pen.dots(chosen, look.css(colour), size < look.DOTTED * pen.ratio ? null : wide + 1);
+    pen.dots(chosen, look.css(colour), size < look.DOTTED * pen.thin ? null : wide + 1);
   });
 }
 
@@ -179,7 +179,8 @@ function paintMeasures(pen, found, box, size, colour) {
 class Pen {
   constructor(context, ratio) {
     this.context = context;
-    this.ratio = ratio;
+    // The thinnest stroke; where pixels are small a face has room for finer ones.
+    this.thin = Math.max(1, 0.6 * ratio);
     this.right = context.canvas.width;
     this.bottom = context.canvas.height;
     const side = Math.min(this.right, this.bottom);
@@ -189,13 +190,13 @@ class Pen {
 
   /** Width of the straight lines of a face of `size` pixels. */
   width(size) {
-    return Math.max(this.ratio, Math.round(size / 220));
+    return Math.max(this.thin, Math.round(size / 220));
   }
 
   /** The same of lines that run in any direction: OpenCV's of 1, 2 and 4 pixels cover 1.35, 3.4 and 5.4. */
   smooth(size) {
     const width = this.width(size);
-    return width + (width > 1 ? 1.4 : 0.35);
+    return width + (width < 2 ? 0.35 : 1.4);
   }
 
   /** Height of a label of which `wanted` would be right for the face. */
@@ -215,7 +216,7 @@ class Pen {
   dots(points, colour, width) {
     const path = new Path2D();
     for (const [x, y] of points) {
-      if (width === null) path.rect(Math.floor(x), Math.floor(y), this.ratio, this.ratio);
+      if (width === null) path.rect(Math.floor(x), Math.floor(y), this.thin, this.thin);
       else {
         path.moveTo(x + width / 2, y);
         path.arc(x, y, width / 2, 0, 2 * Math.PI);

@@ -1,0 +1,74 @@
+/** The page of `fkp-live --serve`: connects the parts. */
+
+import { Curves } from "../common/curves.js";
+import { FacesList } from "../common/faces.js";
+import { LayerSwitches } from "../common/layers.js";
+import { Connection } from "./connection.js";
+import { Controls } from "./controls.js";
+import { Figures } from "./figures.js";
+import { Messages } from "./messages.js";
+import { Picture } from "./picture.js";
+
+const find = (id) => document.getElementById(id);
+const view = find("view"), over = find("over");
+
+const switches = new LayerSwitches(find("layers"), () => picture.paint());
+const picture = new Picture(view, find("canvas"), () => switches.layers);
+const faces = new FacesList(find("faces"));
+const curves = new Curves(find("curves"), 20);
+const figures = new Figures(find("facts"));
+const messages = new Messages(find("messages"), () => connection.retry());
+const controls = new Controls(find("controls"), (said, ok) => messages.said(said, ok), fullscreen);
+const connection = new Connection({ onFrame, onState, onTrouble, onWaiting });
+connection.connect();
+
+async function onFrame({ frame, state, size }, jpeg) {
+  onState(state);
+  try {
+    await picture.show(jpeg, frame.faces, (state.size ?? size)[0], Boolean(state.mirror));
+  } catch (error) {
+    messages.said(`A picture could not be shown: ${error.message}`, false);
+    return;
+  }
+  over.hidden = true;
+  faces.show(frame.faces);
+  curves.push(frame.time, faces.main);
+  figures.show(state, frame.faces.length);
+  find("whose").textContent = faces.main?.id == null ? "" : `of face #${faces.main.id}`;
+}
+
+function onState(state) {
+  controls.show(state);
+  messages.program(state.said ?? "");
+  const [width, height] = state.size ?? [];
+  write(find("source"), [state.source, width && `${width} × ${height}`].filter(Boolean).join(", "));
+  write(find("about"), [state.model, state.provider, state.version && `version ${state.version}`].filter(Boolean).join(", "));
+  const title = `${state.recording ? "● " : ""}${state.source ?? "Live"} – fkp-live`;
+  if (document.title !== title) document.title = title;
+}
+
+function onTrouble(kind, said) {
+  messages.connection(kind, said);
+  controls.enable(kind === null);
+  view.classList.toggle("stale", kind !== null);
+  if (kind && !picture.bitmap) say("No picture.");
+}
+
+function onWaiting() {
+  say("Waiting for a picture …");
+}
+
+function say(text) {
+  over.textContent = text;
+  over.hidden = false;
+}
+
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function fullscreen() {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else if (view.requestFullscreen) view.requestFullscreen().catch((error) => messages.said(`No full screen: ${error.message}`, false));
+  else messages.said("This browser has no full screen for pages.", false);
+}
