@@ -128,7 +128,7 @@ class Chart {
       width: Math.max(plot.clientWidth, 120), height,
       legend: { show: false },
       cursor: { show: false },
-      padding: [6, 14, 0, 0],
+      padding: [8, 14, 0, 0],
       scales: {
         x: { time: false, range: (u) => [this.end(u) - seconds, this.end(u)] },
         y: { range: (_, low, high) => [Math.min(range[0], low ?? range[0]), Math.max(range[1], high ?? range[1])] }

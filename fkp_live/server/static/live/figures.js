@@ -12,6 +12,7 @@ export class Figures {
       const row = document.createElement("div"), term = document.createElement("dt"), value = document.createElement("dd");
       term.textContent = name;
       row.append(term, value);
+      row.hidden = true;
       element.append(row);
       return [name, value];
     }));

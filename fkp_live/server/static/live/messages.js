@@ -7,8 +7,8 @@ const TROUBLES = {
   full: "Too many viewers look already. Close one, or start fkp-live with a larger --viewers.",
   ended: "The stream has ended. Start fkp-live again to go on."
 };
-/** Milliseconds that an answer stays; errors stay until the next one. */
-const STAY = 8000;
+/** Milliseconds that an answer stays; there is more to read in an error. */
+const STAY = 6000, STAY_BAD = 15_000;
 
 export class Messages {
   /**
@@ -47,6 +47,6 @@ export class Messages {
     clearTimeout(this.timer);
     this.answer.className = ok ? "message good" : "message bad";
     this.answer.textContent = text;
-    if (ok) this.timer = setTimeout(() => this.answer.replaceChildren(), STAY);
+    this.timer = setTimeout(() => this.answer.replaceChildren(), ok ? STAY : STAY_BAD);
   }
 }
