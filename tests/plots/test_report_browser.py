@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import soon
 from recorded import write
 
 from fkp_live.plots.inputs import RecordingFile
@@ -38,15 +39,6 @@ def page(browser: Any) -> Iterator[Any]:
     page.on("pageerror", lambda error: page.said.append(str(error)))
     yield page
     page.close()
-
-
-def soon(page: Any, condition: str) -> None:
-    """Wait until a condition holds; playwright's own waiting is forbidden by the page's policy."""
-    for _ in range(1000):
-        if page.evaluate(condition):
-            return
-        page.wait_for_timeout(20)
-    pytest.fail(f"not in time: {condition}")
 
 
 def write_report(folder: Path, results: list[FrameResult], name: str) -> Path:
