@@ -1,4 +1,4 @@
-"""The page of --serve in a browser, on the demo clip: frames, overlay, faces, keys; reload, back, and the end."""
+"""The page of --serve in a browser: frames of the demo clip, faces, keys; and its overlay against that of Python."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from browsing import soon
+from numpy.typing import NDArray
 
-from fkp_live import Pipeline, open_source
-from fkp_live.types import Image
+from fkp_live import Pipeline, draw, open_source
+from fkp_live.display.overlay import mirrored
+from fkp_live.types import Image, TrackedFace
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-for package in ("starlette", "uvicorn", "websockets"):
-    pytest.importorskip(package, reason="needs the extra server")
-serving = pytest.importorskip("fkp_live.server.serving", reason="needs the server")
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 
-DEMO = Path(__file__).parents[2] / "fkp_live" / "assets" / "demo.mp4"
+PACKAGE = Path(__file__).parents[2] / "fkp_live"
+DEMO = PACKAGE / "assets" / "demo.mp4"
 FIRST = "document.querySelectorAll('.faces button').length === 1 && document.querySelector('#over').hidden"
 SHOWN = "document.querySelector('.faces .name').textContent === '#1'"
 # Pixels of the canvas that have the colour of the first face.
@@ -36,13 +38,22 @@ COLOURED = """(() => {
 })()"""
 
 
+@pytest.fixture(scope="module")
+def demo_face() -> TrackedFace:
+    """The face of the demo clip's first frame."""
+    with open_source(str(DEMO)) as source:
+        return Pipeline().process(next(iter(source))).faces[0]
+
+
 @contextmanager
 def demo_stream(snapshot: Callable[[Image, Image], str]) -> Iterator[Any]:
     """A server that shows the first frames of the demo clip again and again, until it is left."""
-    from fkp_live.server.controls import Controls
+    for package in ("starlette", "uvicorn", "websockets", "fkp_live.server.serving"):
+        pytest.importorskip(package, reason="needs the extra server")
+    from fkp_live.server import Controls, Server
 
     pipeline, stop = Pipeline(), threading.Event()
-    with open_source(str(DEMO)) as source, serving.Server(":0") as server:
+    with open_source(str(DEMO)) as source, Server(":0") as server:
         shown = [(frame, pipeline.process(frame)) for frame, _ in zip(source, range(4), strict=False)]
         server.begin(source.info, pipeline, controls=Controls(snapshot=snapshot))
 
@@ -63,7 +74,7 @@ def demo_stream(snapshot: Callable[[Image, Image], str]) -> Iterator[Any]:
             thread.join()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -124,3 +135,49 @@ def test_the_page_shows_the_stream_and_obeys_its_keys(browser: Any) -> None:
     page.close()
     assert all(url.startswith((server.url, "about:")) for url in asked)
     assert [line for line in failed if "ERR_CONNECTION" not in line] == []
+
+
+GREY = 100
+PAINT = """async ([face, mirrored]) => {
+  const { drawFaces } = await import("/overlay.js");
+  const canvas = new OffscreenCanvas(640, 480), context = canvas.getContext("2d");
+  context.fillStyle = "rgb(100 100 100)";
+  context.fillRect(0, 0, 640, 480);
+  drawFaces(context, [face], new Set(["points", "contours", "boxes", "pose"]), 1, mirrored);
+  return [...new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer())];
+}"""
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_overlay_is_painted_where_python_paints_it(
+    browser: Any, demo_face: TrackedFace, turned: bool
+) -> None:
+    confidence = demo_face.confidence.copy()
+    confidence[[2, 3, 20, 40, 62]] = 0.3, 0.4, 0.6, 0.75, 0.2  # guesses too
+    face = replace(demo_face, confidence=confidence)
+    page = browser.new_page()
+    page.route(
+        "http://page.test/*",
+        lambda route: route.fulfill(
+            body=(PACKAGE / "server" / "static" / "common" / route.request.url.rsplit("/", 1)[1]).read_text(),
+            content_type="text/javascript",
+        ),
+    )
+    page.goto("http://page.test/overlay.js")
+    data = bytes(page.evaluate(PAINT, [face.to_dict(), turned]))
+    page.close()
+    browsers = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    shown = mirrored(face, 640) if turned else face
+    ours = draw(np.full((480, 640, 3), GREY, np.uint8), [shown], ids=False, pose=True)
+    assert browsers is not None
+    for one, other in ((ours, browsers), (browsers, ours)):
+        strokes, near = painted(one, 60), cv2.dilate(painted(other, 20).astype(np.uint8), np.ones((3, 3)))
+        assert strokes.sum() > 1500
+        assert (strokes & (near == 0)).mean() < 0.01 * strokes.mean()
+    both = painted(ours, 60) & painted(browsers, 60)
+    assert np.median(np.abs(ours[both].astype(int) - browsers[both])) < 25
+
+
+def painted(image: Image, least: int) -> NDArray[np.bool_]:
+    """Where an image differs from the grey that it was."""
+    return np.abs(image.astype(int) - GREY).max(2) > least

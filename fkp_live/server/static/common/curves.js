@@ -13,9 +13,9 @@ const CHARTS = [
   {
     title: "Pose", unit: "°", digits: 0, height: 130, range: [-30, 30],
     curves: [
-      { name: "yaw", colour: "--c1", of: (face) => face.pose?.yaw * DEGREES },
-      { name: "pitch", colour: "--c2", of: (face) => face.pose?.pitch * DEGREES },
-      { name: "roll", colour: "--c3", of: (face) => face.pose?.roll * DEGREES }
+      { name: "yaw", colour: "--c1", of: (face) => degrees(face.pose?.yaw) },
+      { name: "pitch", colour: "--c2", of: (face) => degrees(face.pose?.pitch) },
+      { name: "roll", colour: "--c3", of: (face) => degrees(face.pose?.roll) }
     ]
   },
   {
@@ -172,6 +172,10 @@ function made(tag, className, text) {
 /** A colour of theme.css, as it is now: light or dark. */
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name);
+}
+
+function degrees(radians) {
+  return Number.isFinite(radians) ? radians * DEGREES : null;
 }
 
 /** A number with its unit, and never "−0". */

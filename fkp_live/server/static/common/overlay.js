@@ -62,24 +62,26 @@ function placed(face, scale, mirror) {
   if (!(size < look.LARGEST)) return null;
   const points = face.points.map((point) => [x(point[0]), y(point[1])]);
   const box = mirror === null ? [x(left), y(top), x(right), y(bottom)] : [x(right), y(top), x(left), y(bottom)];
-  const turn = mirror === null ? 1 : -1;
-  const pose = face.pose && { pitch: face.pose.pitch, yaw: turn * face.pose.yaw, roll: turn * face.pose.roll };
-  return { points, box, size, pose, confidence: face.confidence ?? points.map(() => 1) };
+  return { points, box, size, pose: turned(face.pose, mirror === null ? 1 : -1), confidence: face.confidence ?? points.map(() => 1) };
 }
 
-/** The box with air around it, on whole pixels of a coarse grid, so that it rests while the face hardly moves. */
+/** The pose in a picture that is turned left to right where `turn` is -1; null where numbers are missing. */
+function turned(pose, turn) {
+  if (!pose || ![pose.pitch, pose.yaw, pose.roll].every(Number.isFinite)) return null;
+  return { pitch: pose.pitch, yaw: turn * pose.yaw, roll: turn * pose.roll };
+}
+
+/** The box with air around it, in whole pixels of a coarse grid, so that it rests while the face hardly moves. */
 function boxAround([x0, y0, x1, y1], size) {
   const grid = Math.max(1, Math.round(look.GRID * size)), air = look.AIR * size;
-  return [x0 - air, y0 - air, x1 + air, y1 + air].map((side) => grid * Math.round(side / grid));
+  return [x0 - air, y0 - air, x1 + air, y1 + air].map((side) => grid * Math.round((side - 0.5) / grid));
 }
 
 function paintBox(pen, [x0, y0, x1, y1], size, colour) {
-  const length = Math.round(look.CORNER * size), width = pen.width(size);
-  // A line with an odd number of pixels is sharp when its middle is the middle of a pixel.
-  const half = (Math.round(width) % 2) / 2;
-  pen.stroke(colour, width, (path) => {
-    for (const [x, dx] of [[x0 + half, length], [x1 + half, -length]]) {
-      for (const [y, dy] of [[y0 + half, length], [y1 + half, -length]]) {
+  const length = Math.round(look.CORNER * size);
+  pen.stroke(colour, pen.straight(size), (path) => {
+    for (const [x, dx] of [[x0 + 0.5, length], [x1 + 0.5, -length]]) {
+      for (const [y, dy] of [[y0 + 0.5, length], [y1 + 0.5, -length]]) {
         path.moveTo(x + dx, y);
         path.lineTo(x, y);
         path.lineTo(x, y + dy);
@@ -123,11 +125,9 @@ function stepOf(confidence) {
 /** Three axes at the tip of the nose: to the right (red), down (green), where the face looks (blue). */
 function paintPose(pen, { points, pose, size }) {
   const [x, y] = points[NOSE_TIP];
-  const axes = headAxes(pose);
-  if (!axes.flat().every(Number.isFinite)) return;
   // Wider than contours.
   const width = pen.smooth(Math.max(1.5 * size, look.DOTTED));
-  axes.forEach(([dx, dy], place) => {
+  headAxes(pose).forEach(([dx, dy], place) => {
     pen.stroke(look.css(look.AXES[place]), width, (path) => {
       path.moveTo(x, y);
       path.lineTo(x + look.AXIS * size * dx, y + look.AXIS * size * dy);
@@ -188,12 +188,18 @@ class Pen {
     this.usual = Math.max(this.least, Math.round(side / 38));
   }
 
-  /** Width of the straight lines of a face of `size` pixels. */
+  /** Width that the lines of a face of `size` pixels should have. */
   width(size) {
     return Math.max(this.thin, Math.round(size / 220));
   }
 
-  /** The same of lines that run in any direction: OpenCV's of 1, 2 and 4 pixels cover 1.35, 3.4 and 5.4. */
+  /** Width of lines along rows and columns: OpenCV's of 1, 2, 3 and 4 pixels have 1, 3, 5 and 5. */
+  straight(size) {
+    const width = this.width(size);
+    return width < 1.5 ? 1 : 2 * Math.ceil(width / 2) + 1;
+  }
+
+  /** Width of lines that run in any direction: OpenCV's of 1, 2 and 4 pixels cover 1.35, 3.4 and 5.4. */
   smooth(size) {
     const width = this.width(size);
     return width + (width < 2 ? 0.35 : 1.4);

@@ -29,6 +29,8 @@ export class Connection {
     this.asked = false;
     this.busy = false;
     this.attempts = 0;
+    this.waits = 0;
+    this.ended = false;
     document.addEventListener("visibilitychange", () => this.wake());
     addEventListener("online", () => this.retry());
     addEventListener("pagehide", () => this.close());
@@ -46,6 +48,7 @@ export class Connection {
     clearTimeout(this.timer);
     clearTimeout(this.watch);
     this.attempts++; // what an earlier attempt still has to say is not heard
+    this.waits++;
     this.socket?.close();
     this.socket = null;
   }
@@ -69,7 +72,7 @@ export class Connection {
   open(current) {
     const socket = (this.socket = new WebSocket(socketAddress("view")));
     socket.binaryType = "arraybuffer";
-    let opened = false, ended = false;
+    let opened = false;
     socket.onopen = () => {
       if (!current()) return;
       opened = true;
@@ -78,23 +81,25 @@ export class Connection {
     };
     socket.onmessage = ({ data }) => {
       if (!current()) return;
-      if (typeof data === "string") ended = JSON.parse(data).ended === true;
+      if (typeof data === "string") this.ended = JSON.parse(data).ended === true;
       else this.take(data, current);
     };
     socket.onclose = async () => {
       if (!current()) return;
       this.socket = null;
-      const [trouble, said] = ended ? ["ended", ""] : opened ? ["lost", ""] : await whyRefused();
+      const [trouble, said] = opened ? ["lost", ""] : await whyRefused();
       if (current()) this.later(trouble, said);
     };
   }
 
   async take(data, current) {
     this.asked = false;
+    this.waits++;
     clearTimeout(this.watch);
     if (document.hidden) return;
     this.busy = true;
     this.pause = FIRST_PAUSE;
+    this.ended = false;
     this.onTrouble(null, "");
     try {
       await this.onFrame(...parts(data));
@@ -110,18 +115,24 @@ export class Connection {
     if (this.asked || this.busy || document.hidden || this.socket?.readyState !== WebSocket.OPEN) return;
     this.asked = true;
     this.socket.send("next");
+    this.wait(PATIENCE);
+  }
+
+  /** Look after a while whether a frame has come. */
+  wait(pause) {
     clearTimeout(this.watch);
-    this.watch = setTimeout(() => this.peek(this.attempts), PATIENCE);
+    const number = ++this.waits;
+    this.watch = setTimeout(() => this.peek(() => number === this.waits), pause);
   }
 
   /** While no frame comes, the state alone: it may say what the source lacks. */
-  async peek(attempt) {
+  async peek(waits) {
     this.onWaiting();
     const answer = await asked("state");
     const state = answer?.ok ? await answer.json().catch(() => null) : null;
-    if (attempt !== this.attempts || !this.asked || document.hidden) return;
+    if (!waits()) return;
     if (state) this.onState(state);
-    if (answer) this.watch = setTimeout(() => this.peek(attempt), PATIENCE);
+    if (answer) this.wait(PATIENCE);
     else {
       // The network is gone; the socket would learn of it much later.
       this.close();
@@ -131,7 +142,9 @@ export class Connection {
 
   later(trouble, said) {
     clearTimeout(this.watch);
-    this.onTrouble(trouble, said);
+    this.waits++;
+    // Where the stream had ended it is no failure that its server is gone, too.
+    this.onTrouble(this.ended && trouble === "lost" ? "ended" : trouble, said);
     // Not all pages at the same moment.
     this.timer = setTimeout(() => this.connect(), this.pause * (0.8 + 0.4 * Math.random()));
     this.pause = Math.min(2 * this.pause, LONGEST_PAUSE);
@@ -139,8 +152,9 @@ export class Connection {
 
   wake() {
     clearTimeout(this.watch);
+    this.waits++;
     if (document.hidden) return;
-    if (this.asked) this.peek(this.attempts);
+    if (this.asked) this.wait(0);
     else if (this.socket) this.ask();
     else this.retry();
   }

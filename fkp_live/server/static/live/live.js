@@ -41,7 +41,9 @@ function onState(state) {
   controls.show(state);
   messages.program(state.said ?? "");
   const [width, height] = state.size ?? [];
-  write(find("source"), [state.source, width && `${width} × ${height}`].filter(Boolean).join(", "));
+  const source = find("source");
+  write(source, [width && `${width} × ${height}`, state.source].filter(Boolean).join(", "));
+  source.title = source.textContent;
   write(find("about"), [state.model, state.provider, state.version && `version ${state.version}`].filter(Boolean).join(", "));
   const title = `${state.recording ? "● " : ""}${state.source ?? "Live"} – fkp-live`;
   if (document.title !== title) document.title = title;
