@@ -36,6 +36,16 @@ export class LayerSwitches {
   /** Switch a layer on or off. */
   toggle(name) {
     if (!this.layers.delete(name)) this.layers.add(name);
+    this.show();
+  }
+
+  /** Switch these on and all others off. */
+  choose(names) {
+    this.layers = new Set(LAYERS.map((layer) => layer.name).filter((name) => names.includes(name)));
+    this.show();
+  }
+
+  show() {
     for (const button of this.buttons) {
       button.setAttribute("aria-pressed", String(this.layers.has(button.dataset.layer)));
     }

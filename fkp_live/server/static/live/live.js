@@ -19,6 +19,7 @@ const curves = new Curves(find("curves"), 20);
 const figures = new Figures(find("facts"));
 const messages = new Messages(find("messages"), () => connection.retry());
 const controls = new Controls(find("controls"), (said, ok) => messages.said(said, ok), fullscreen);
+let begun = false;
 const connection = new Connection({ onFrame, onState, onTrouble, onWaiting });
 connection.connect();
 
@@ -38,6 +39,11 @@ async function onFrame({ frame, state, size }, jpeg) {
 }
 
 function onState(state) {
+  if (!begun && state.layers) {
+    // As --layers has them; what the window writes with the id is a layer of its own here.
+    switches.choose(state.layers.includes("ids") ? [...state.layers, "expression"] : state.layers);
+  }
+  begun = true;
   controls.show(state);
   messages.program(state.said ?? "");
   const [width, height] = state.size ?? [];
@@ -52,7 +58,9 @@ function onState(state) {
 function onTrouble(kind, said) {
   messages.connection(kind, said);
   controls.enable(kind === null);
-  view.classList.toggle("stale", kind !== null);
+  document.querySelector("main").classList.toggle("stale", kind !== null);
+  // What the server was doing when it was last heard is not known to go on.
+  if (kind && controls.state) onState({ ...controls.state, recording: "", said: "" });
   if (kind && !picture.bitmap) say("No picture.");
 }
 
