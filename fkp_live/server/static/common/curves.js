@@ -122,8 +122,13 @@ class Chart {
     const plot = made("div", "plot", "");
     figure.append(caption, plot);
     element.append(figure);
-    const line = { grid: { stroke: () => colour("--line"), width: 1 }, ticks: { show: false }, stroke: () => colour("--soft") };
-    const font = "11px system-ui, sans-serif";
+    const axis = {
+      stroke: () => colour("--soft"),
+      font: "11px system-ui, sans-serif",
+      grid: { stroke: () => colour("--line"), width: 1 },
+      ticks: { show: false }
+    };
+    const [least, most] = range;
     this.plot = new globalThis.uPlot({
       width: Math.max(plot.clientWidth, 120), height,
       legend: { show: false },
@@ -131,16 +136,23 @@ class Chart {
       padding: [8, 14, 0, 0],
       scales: {
         x: { time: false, range: (u) => [this.end(u) - seconds, this.end(u)] },
-        y: { range: (_, low, high) => [Math.min(range[0], low ?? range[0]), Math.max(range[1], high ?? range[1])] }
+        y: { range: (_, low, high) => [Math.min(least, low ?? least), Math.max(most, high ?? most)] }
       },
-      series: [{}, ...curves.map((curve) => ({ stroke: () => colour(curve.colour), width: 1.5, points: { show: false } }))],
+      series: [
+        {},
+        ...curves.map((curve) => ({ stroke: () => colour(curve.colour), width: 1.5, points: { show: false } }))
+      ],
       axes: [
         {
-          ...line, font, size: 26, gap: 7,
+          ...axis, size: 26, gap: 7,
           splits: (u) => [1, 0.75, 0.5, 0.25, 0].map((share) => this.end(u) - share * seconds),
           values: (u, splits) => splits.map((split) => ago(this.end(u) - split))
         },
-        { ...line, font, size: 42, gap: 4, space: 28, incrs: unit ? [5, 10, 15, 30, 45, 90] : [0.1, 0.2, 0.3, 0.5, 1], values: (_, splits) => splits.map((split) => written(split, digits && 1, unit)) }
+        {
+          ...axis, size: 42, gap: 4, space: 28,
+          incrs: unit ? [5, 10, 15, 30, 45, 90] : [0.1, 0.2, 0.3, 0.5, 1],
+          values: (_, splits) => splits.map((split) => written(split, digits && 1, unit))
+        }
       ]
     }, [[], ...curves.map(() => [])], plot);
     new ResizeObserver(() => {

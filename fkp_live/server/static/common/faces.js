@@ -78,7 +78,7 @@ class Row {
     this.button.type = "button";
     this.button.title = "Draw the curves of this face";
     this.button.addEventListener("click", () => onChoose(this.id));
-    [this.dot, this.name, this.label, this.blink, this.confidence] = ["dot", "name", "label", "blink", "confidence"].map(span);
+    for (const name of ["dot", "name", "label", "blink", "confidence"]) this[name] = span(name);
     this.angles = ["yaw", "pitch", "roll"].map((name) => ({ name, value: span("value") }));
     this.bars = BARS.map(([name, key, full]) => ({ name, key, full, value: span("value"), level: span("level") }));
     const head = span("head"), pose = span("pose"), open = span("open");

@@ -1,8 +1,7 @@
 /**
  * The overlay: the layers of every face, painted on a canvas as `fkp_live/display` paints them.
  *
- * Nothing here keeps state between pictures. Strokes of a kind are one path, so that a face costs a fraction of a
- * millisecond.
+ * Nothing here keeps state between pictures, and strokes of a kind are one path.
  */
 
 import * as look from "./look.js";
@@ -45,7 +44,8 @@ export function drawFaces(context, faces, layers, scale, mirrored = false, ratio
     if (layers.has("ids") && each.id != null) {
       pen.text(`#${each.id}`, around[0], above(pen, around, face.size), pen.label(face.size / 10), colour);
     }
-    if (layers.has("expression") && each.expression?.label) paintExpression(pen, each.expression.label, around, face.size, colour);
+    const label = each.expression?.label;
+    if (layers.has("expression") && label) paintExpression(pen, label, around, face.size, colour);
     if (layers.has("measures") && each.measures) paintMeasures(pen, each.measures, around, face.size, colour);
   });
   context.restore();
@@ -61,8 +61,10 @@ function placed(face, scale, mirror) {
   const size = Math.max(right - left, bottom - top) * scale;
   if (!(size < look.LARGEST)) return null;
   const points = face.points.map((point) => [x(point[0]), y(point[1])]);
-  const box = mirror === null ? [x(left), y(top), x(right), y(bottom)] : [x(right), y(top), x(left), y(bottom)];
-  return { points, box, size, pose: turned(face.pose, mirror === null ? 1 : -1), confidence: face.confidence ?? points.map(() => 1) };
+  const sides = mirror === null ? [left, right] : [right, left];
+  const box = [x(sides[0]), y(top), x(sides[1]), y(bottom)];
+  const pose = turned(face.pose, mirror === null ? 1 : -1);
+  return { points, box, size, pose, confidence: face.confidence ?? points.map(() => 1) };
 }
 
 /** The pose in a picture that is turned left to right where `turn` is -1; null where numbers are missing. */

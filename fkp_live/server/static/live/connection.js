@@ -146,7 +146,7 @@ export class Connection {
     // Where the stream had ended it is no failure that its server is gone, too.
     this.onTrouble(this.ended && trouble === "lost" ? "ended" : trouble, said);
     // Not all pages at the same moment.
-    this.timer = setTimeout(() => this.connect(), this.pause * (0.8 + 0.4 * Math.random()));
+    this.timer = setTimeout(() => document.hidden || this.connect(), this.pause * (0.8 + 0.4 * Math.random()));
     this.pause = Math.min(2 * this.pause, LONGEST_PAUSE);
   }
 

@@ -50,7 +50,9 @@ export class Controls {
     const label = this.record.firstElementChild;
     if (label.textContent !== said) label.textContent = said;
     this.smoothing.parentElement.hidden = !levels.length;
-    if (this.smoothing.length !== levels.length) this.smoothing.replaceChildren(...levels.map((level) => new Option(level)));
+    if (this.smoothing.length !== levels.length) {
+      this.smoothing.replaceChildren(...levels.map((level) => new Option(level)));
+    }
     // Not while somebody chooses.
     if (document.activeElement !== this.smoothing) this.smoothing.value = smoothing;
   }

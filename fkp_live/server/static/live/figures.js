@@ -1,5 +1,6 @@
 /** The figures below the picture: frames per second, age, drops, faces, viewers. */
 
+const NAMES = ["Stream", "Shown here", "Age", "Dropped", "Faces", "Viewers"];
 /** Milliseconds between two changes: faster ones cannot be read. */
 const PACE = 250;
 /** Milliseconds over which frames shown here are counted. */
@@ -8,8 +9,8 @@ const SPAN = 2000;
 export class Figures {
   /** @param {HTMLDListElement} element is filled with the figures */
   constructor(element) {
-    this.values = Object.fromEntries(["Stream", "Shown here", "Age", "Dropped", "Faces", "Viewers"].map((name) => {
-      const row = document.createElement("div"), term = document.createElement("dt"), value = document.createElement("dd");
+    this.values = Object.fromEntries(NAMES.map((name) => {
+      const [row, term, value] = ["div", "dt", "dd"].map((tag) => document.createElement(tag));
       term.textContent = name;
       row.append(term, value);
       row.hidden = true;

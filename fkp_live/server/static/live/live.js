@@ -50,7 +50,8 @@ function onState(state) {
   const source = find("source");
   write(source, [width && `${width} × ${height}`, state.source].filter(Boolean).join(", "));
   source.title = source.textContent;
-  write(find("about"), [state.model, state.provider, state.version && `version ${state.version}`].filter(Boolean).join(", "));
+  const version = state.version && `version ${state.version}`;
+  write(find("about"), [state.model, state.provider, version].filter(Boolean).join(", "));
   const title = `${state.recording ? "● " : ""}${state.source ?? "Live"} – fkp-live`;
   if (document.title !== title) document.title = title;
 }
@@ -78,7 +79,8 @@ function write(element, text) {
 }
 
 function fullscreen() {
+  const refused = (error) => messages.said(`No full screen: ${error.message}`, false);
   if (document.fullscreenElement) document.exitFullscreen();
-  else if (view.requestFullscreen) view.requestFullscreen().catch((error) => messages.said(`No full screen: ${error.message}`, false));
-  else messages.said("This browser has no full screen for pages.", false);
+  else if (view.requestFullscreen) view.requestFullscreen().catch(refused);
+  else refused(new Error("this browser has none for pages."));
 }

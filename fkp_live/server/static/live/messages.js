@@ -33,7 +33,8 @@ export class Messages {
     if (kind === this.kind) return;
     this.kind = kind;
     this.trouble.className = kind && kind !== "ended" ? "message bad" : "message";
-    this.trouble.replaceChildren(...(kind ? [`${said || TROUBLES[kind]} The page connects again by itself. `, this.again] : []));
+    if (kind) this.trouble.replaceChildren(`${said || TROUBLES[kind]} The page connects again by itself. `, this.again);
+    else this.trouble.replaceChildren();
   }
 
   /** What the program says at the moment, except what it has just answered here. */
