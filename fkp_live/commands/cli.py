@@ -23,6 +23,7 @@ _COMMANDS = {
     "bench": "bench.command",
     "convert": "convert",
     "doctor": "doctor",
+    "models": "models",
     "plot": "plot",
     "replay": "replay",
     "report": "report",

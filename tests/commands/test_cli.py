@@ -570,7 +570,7 @@ def test_lines_for_a_closed_stdout_are_a_failure(here: Path, lines: str) -> None
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("words", ["--version", "--help", "bench --help", "doctor --help"])
+@pytest.mark.parametrize("words", ["--version", "--help", "bench --help", "doctor --help", "models --help"])
 def test_an_answer_that_cannot_be_delivered_is_a_failure(words: str, unbuffered: str) -> None:
     done = through_shell(words, ">/dev/full", PYTHONUNBUFFERED=unbuffered)
     assert done.returncode == 6
