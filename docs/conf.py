@@ -34,7 +34,9 @@ highlight_language = "none"
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_type_aliases = {name: name for name in ("AnyImage", "FloatArray", "Image", "Matrix", "Pictures", "Target")}
+autodoc_type_aliases = {
+    name: name for name in ("AnyImage", "FloatArray", "Image", "Matrix", "Pictures", "Target")
+}
 python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
 

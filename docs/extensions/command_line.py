@@ -91,9 +91,14 @@ def tables(command: str) -> str:
     parts = []
     for title, actions in groups(command):
         rows = [
-            f"| {_cell(_form(action))} | {_words(action)}<br>{_cell(shown[key(action)])} |" for action in actions
+            f"| {_cell(_form(action))} | {_words(action)}<br>{_cell(shown[key(action)])} |"
+            for action in actions
         ]
-        parts.append("\n".join([f"**{title[:1].upper()}{title[1:]}**", "", "| option | what it does |", "|---|---|", *rows]))
+        parts.append(
+            "\n".join(
+                [f"**{title[:1].upper()}{title[1:]}**", "", "| option | what it does |", "|---|---|", *rows]
+            )
+        )
     return "\n\n".join(parts)
 
 
