@@ -51,11 +51,10 @@ def check_example(command: str, line: str) -> None:
         getattr(import_module(f"fkp_live.commands.{module}"), parse)(arguments)
 
 
-def uses(command: str, line: str, option: str) -> bool:
-    """Whether an example uses an option; every example uses the arguments without dashes that it must."""
-    return not option.startswith("-") or any(
-        word == option or word.startswith(f"{option}=") for word in _arguments(command, line)
-    )
+def uses(command: str, line: str, action: argparse.Action) -> bool:
+    """Whether an example uses an option in one of its forms; arguments without dashes are in every example."""
+    words = _arguments(command, line)
+    return not action.option_strings or not {*action.option_strings}.isdisjoint(words)
 
 
 def _arguments(command: str, line: str) -> list[str]:
