@@ -89,6 +89,20 @@ def plot_timeline(folder: Path) -> None:
     write("plot_timeline.jpg", cv2.resize(drawn, (900, height), interpolation=cv2.INTER_AREA))
 
 
+def training_labels(folder: Path) -> None:
+    """training_labels.jpg: faces cut out of the clip, with their labels."""
+    run("--demo", "--headless", "--smooth", "off", "--jsonl", folder / "demo.jsonl")
+    run("convert", folder / "demo.jsonl", folder / "labels", "--video", DEMO, "--every", "0.1", "--crop")
+    view = [sys.executable, "-m", "train", "view", folder / "labels", "--out", folder / "sheet.png"]
+    subprocess.run(view, check=True, cwd=HERE.parent, capture_output=True)
+    sheet = cv2.imread(str(folder / "sheet.png"))
+    assert sheet is not None
+    write(
+        "training_labels.jpg",
+        cv2.resize(sheet[: len(sheet) // 2], None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA),
+    )
+
+
 def report(folder: Path) -> None:
     """report.jpg: what ``fkp-live report`` makes of the clip, in a browser."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
@@ -114,7 +128,7 @@ def report(folder: Path) -> None:
 
 
 PICTURES: dict[str, Callable[[Path], None]] = {
-    make.__name__: make for make in (demo, points, plot_timeline, report)
+    make.__name__: make for make in (demo, points, plot_timeline, report, training_labels)
 }
 
 if __name__ == "__main__":

@@ -102,7 +102,8 @@ def _as_noted(training: dict[str, Any]) -> str:
     lines = []
     for row in training["trained_on"]:
         about = ", labels given by a network" if row["name"] in training["guessed"] else ""
-        if row["name"] in training["sets"]:  # not another CSV file of that name
+        # Not another CSV file of that name, nor a folder of .pts files, whose name stands in both as it is.
+        if row["name"] in training["sets"] and row["name"] in KNOWN:
             about = f" ({KNOWN[row['name']].format(**_offset(training))})"
         lines.append(
             f"- {row['name']}: {row['faces']:,} faces{about}; SHA-256 of names and labels {row['sha256']}"

@@ -77,6 +77,12 @@ def test_of_other_faces_nothing_is_claimed(tmp_path: Path, noted: dict[str, Any]
         assert false not in message
 
 
+def test_a_folder_of_labels_is_listed_by_its_name(tmp_path: Path) -> None:
+    noted = {"trained_on": [row("labels", 60)], "init": None, "held_out": None}
+    _, text = facts_and_card(tmp_path, DataOptions(sets=(), csv=("mine/labels",)), **noted)
+    assert "- labels: 60 faces; SHA-256 of names and labels sum of labels" in text
+
+
 def test_older_checkpoints_of_our_own_sets_give_their_shipped_cards(tmp_path: Path) -> None:
     guessed = DataOptions(OURS, csv=("runs/sixth_training.csv",), guessed=("sixth_training",))
     facts, text = facts_and_card(tmp_path, guessed, name="fkp68-seventh")
