@@ -5,15 +5,16 @@
 # make test-newest  the product's tests on the newest versions, without constraints, in .venv-newest
 # make mutants      change central constants one by one; some test must fail for each
 # make fuzz         damaged files, odd values and signals for hours: make fuzz SEED=7 COUNT=3000
+# make docs         the documentation as a site, in site/; a broken link or docstring fails
 # make clean        remove what these made
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-SOURCES := fkp_live train export tests benchmarks examples
+SOURCES := fkp_live train export tests benchmarks examples docs
 
-.PHONY: demo test lint test-lowest test-newest mutants fuzz clean
+.PHONY: demo test lint docs test-lowest test-newest mutants fuzz clean
 
 demo: $(VENV)/product.stamp
 	$(BIN)/fkp-live --demo --headless --overwrite \
@@ -28,11 +29,15 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 
+docs: $(VENV)/docs.stamp
+	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet docs site
+	@echo "Open $(CURDIR)/site/index.html."
+
 # Run once, by `make test`: train/ and export/ need torch, whose lowest version is a download of gigabytes; the others ask
 # nothing of versions, but of processes, signals, windows and the system.
-ONCE := train export benchmarks fuzz mutants test_layout.py test_package.py test_privacy.py test_types.py \
+ONCE := train export benchmarks docs fuzz mutants test_layout.py test_package.py test_privacy.py test_types.py \
 	$(patsubst %,batch/test_%.py,claims cores processes work) \
-	$(patsubst %,commands/test_%.py,batch bench cameras numbers progress recorder send signals viewer)
+	$(patsubst %,commands/test_%.py,batch bench cameras models numbers progress recorder send signals viewer)
 test-lowest: RESOLUTION := lowest-direct
 test-newest: RESOLUTION := highest
 test-lowest test-newest: $(VENV)/uv.stamp
@@ -58,11 +63,15 @@ $(VENV)/dev.stamp: $(VENV)/product.stamp
 	$(PIP) install --quiet -c constraints.txt -e '.[train,dev]'
 	touch $@
 
+$(VENV)/docs.stamp: $(VENV)/product.stamp
+	$(PIP) install --quiet -c constraints.txt -e '.[docs]'
+	touch $@
+
 $(VENV)/uv.stamp: constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet -c constraints.txt uv
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-newest build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache demo_annotated.*
+	rm -rf $(VENV) .venv-lowest .venv-newest build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache demo_annotated.*
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -22,6 +22,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "house_docstrings",
     "filled_in",
+    "loads_nothing",
 ]
 exclude_patterns = ["extensions"]
 source_suffix = {".md": "markdown"}

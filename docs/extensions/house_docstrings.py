@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sphinx.util import logging
-
 SECTIONS = ("Attributes", "Parameters", "Returns", "Yields", "Raises", "Notes", "Example", "Examples")
 _UNDERLINE = re.compile("-{3,}")
 _ENTRY = re.compile(r"(?P<names>\*{0,2}[\w.]+(?:, \*{0,2}[\w.]+)*)(?: : (?P<text>.*))?$")
@@ -44,6 +42,9 @@ def rendered(lines: list[str]) -> list[str]:
 
 
 def setup(app: Any) -> dict[str, bool]:
+    # Not at the top: a test without Sphinx converts docstrings, too.
+    from sphinx.util import logging
+
     def convert(_app: Any, _what: str, name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
         try:
             lines[:] = rendered(lines)

@@ -71,6 +71,24 @@ def test_the_first_hour(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert list(names["table"].frame) == list(range(1, FRAMES + 1))
 
 
+def test_the_python_page(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    executed("python.md")
+    assert len(capsys.readouterr().out.splitlines()) == FRAMES
+    assert (folder / "painted.mp4").is_file()
+    assert len((folder / "loop.csv").read_text().splitlines()) == 1 + FRAMES
+
+
+def test_what_laboratories_compute() -> None:
+    pytest.importorskip("pandas")
+    assert main(["film.mp4", "--csv", "points.csv", "--headless", "--overwrite"]) == 0
+    names = executed("files.md")
+    assert dict(names["on_screen"]) == {1: 1.0}
+    assert dict(names["away"]) == {1: 0.0}
+    assert dict(names["blinks"]) == {1: 0.0}
+    assert 0.05 < names["mouth"][1] < 0.4
+    assert abs(names["pose"].loc[1, ("pose_Rz", "mean")]) < 0.2
+
+
 def test_coming_from_other_libraries(folder: Path) -> None:
     assert main(["film.mp4", "--expression", "--jsonl", "points.jsonl", "--headless", "--overwrite"]) == 0
     run("coming_from.md")
