@@ -13,7 +13,7 @@ sys.path[:0] = [str(ROOT), str(HERE / "extensions")]
 from fkp_live import __version__  # noqa: E402
 
 project = "fkp-live"
-author = "the authors of fkp-live"
+author = "the fkp-live authors"
 copyright = f"{author}, MIT licence"
 version = release = __version__
 
@@ -40,6 +40,8 @@ autodoc_type_aliases = {
 }
 python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
+
+smartquotes = False  # messages, options and code stand as they are typed
 
 html_theme = "furo"
 html_title = f"fkp-live {version}"

@@ -6,6 +6,7 @@ The site's tables and the test that every option has a working example both come
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import tomllib
 from collections.abc import Iterator
@@ -118,10 +119,14 @@ def _words(action: argparse.Action) -> str:
     text = " ".join((action.help or "").split())
     if action.default not in (None, argparse.SUPPRESS, False, [], ()) and "default" not in text:
         text += f" (default: {'on' if action.default is True else action.default})"
-    # Characters that Markdown would read as markup.
-    for letter in "\\|*_<>[]`~":
-        text = text.replace(letter, f"\\{letter}")
-    return text
+    # Every second part is the name of a page.
+    parts = re.split(r"docs/(\w+)\.md", text)
+    return "".join(f"[{_plain(part)}]({part}.md)" if i % 2 else _plain(part) for i, part in enumerate(parts))
+
+
+def _plain(text: str) -> str:
+    """Text without characters that Markdown would read as markup."""
+    return re.sub(r"[\\|*_<>\[\]`~]", r"\\\g<0>", text)
 
 
 def _cell(code: str) -> str:
