@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,26 +25,21 @@ def headings() -> Iterator[tuple[str, str]]:
             yield section, line.removeprefix("### ")
 
 
-def literals() -> Iterator[str]:
-    """Every text in the code of the product, … for what is filled in."""
-    for path in (ROOT / "fkp_live").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.JoinedStr):
-                yield "".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                yield node.value
+def code() -> str:
+    """The code of the product in small letters, each text in one piece, with … for what is filled in."""
+    sources = "\n\n".join(path.read_text("utf-8") for path in sorted((ROOT / "fkp_live").rglob("*.py")))
+    joined = re.sub(r'"\n\s*f?"', "", sources)
+    return re.sub(r"\{[^{}]*\}", "…", joined).casefold()
 
 
-def is_message(heading: str, texts: list[str]) -> bool:
-    """Whether a text of the program is, or holds, what a heading quotes."""
-    parts = [part for part in heading.casefold().split("…") if part]
-    longest = max(parts, key=len)
-    pattern = re.compile(".*?".join(map(re.escape, parts)), re.DOTALL)
-    return any(pattern.search(text) for text in texts if longest in text)
+def is_message(heading: str, texts: str) -> bool:
+    """Whether a line of the program holds what a heading quotes."""
+    begin, *others = (re.escape(part) for part in heading.casefold().split("…") if part)
+    return re.search(".*?".join([begin, *others]), texts) is not None
 
 
 def test_every_message_is_one_of_the_programs() -> None:
-    texts = [re.sub(r"\{\w+\}", "…", text).casefold() for text in literals()]
+    texts = code()
     unknown = [
         heading
         for section, heading in headings()
