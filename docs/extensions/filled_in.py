@@ -3,6 +3,7 @@
     <!-- file: models/fkp68.md -->          a page of the repository, with its links led to the pages of the site
     <!-- options: fkp-live batch -->        the options of a command, from its parser
     <!-- names: fkp_live.sinks -->          the public names of a package, from their docstrings
+    <!-- notebook: examples/x.ipynb -->     text and code of a notebook, without outputs
 
 Links from pages in docs/ to files of the repository (``../examples/webcam.py``) work on the site, too: a file that is a
 page here becomes that page, any other one a download.
@@ -11,6 +12,7 @@ page here becomes that page, any other one a download.
 from __future__ import annotations
 
 import inspect
+import json
 import posixpath
 import re
 from importlib import import_module
@@ -31,7 +33,7 @@ PAGES = {
     "train/recipes/README.md": "docs/recipes.md",
     **{f"models/{path.name}": f"docs/models/{path.name}" for path in (ROOT / "models").glob("*.md")},
 }
-_MARK = re.compile(r"^<!-- (file|options|names): (.+?) -->$", re.MULTILINE)
+_MARK = re.compile(r"^<!-- (file|options|names|notebook): (.+?) -->$", re.MULTILINE)
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?(?=\))")
 
 
@@ -43,6 +45,8 @@ def fill(text: str, page: str) -> str:
 def _filled(kind: str, what: str, page: str) -> str:
     if kind == "file":
         return relinked((ROOT / what).read_text("utf-8"), what, page)
+    if kind == "notebook":
+        return notebook(ROOT / what)
     return tables(what) if kind == "options" else public_names(what)
 
 
@@ -74,6 +78,13 @@ def public_names(package: str) -> str:
         else:
             lines += [f".. py:data:: {package}.{name}", f"   :value: {value!r}", ""]
     return "\n".join([*lines, "```"])
+
+
+def notebook(path: Path) -> str:
+    """Markdown of a notebook's cells."""
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    texts = (("".join(cell["source"]), cell["cell_type"] == "code") for cell in cells)
+    return "\n\n".join(f"```python\n{text}\n```" if is_code else text for text, is_code in texts)
 
 
 def setup(app: Any) -> dict[str, bool]:
