@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import tempfile
 from functools import cache
 from types import ModuleType
@@ -26,7 +27,9 @@ def pyplot() -> ModuleType:
         try:
             import matplotlib
 
-            matplotlib.use("Agg")
+            # Whoever has plotted already, as in a notebook, keeps the backend.
+            if "matplotlib.pyplot" not in sys.modules:
+                matplotlib.use("Agg")
             from matplotlib import pyplot as plt
             from matplotlib.font_manager import FontProperties, fontManager
 

@@ -12,7 +12,7 @@ import pytest
 from fkp_live.commands.cli import main
 from fkp_live.inference.models import models_dir
 
-SHIPPED = {"fkp68", "fkp68-int8", "fkp68-tiny", "fkp-expression", "yunet"}
+SHIPPED = {"fkp68", "fkp68-int8", "fkp68-tiny", "fkp-expression", "fkp-expression-large", "yunet"}
 
 
 def listed(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, dict]:
