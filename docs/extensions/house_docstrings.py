@@ -41,6 +41,10 @@ def rendered(lines: list[str]) -> list[str]:
     return out
 
 
+def _plain(text: str | None) -> str | None:
+    return text and re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", text)
+
+
 def setup(app: Any) -> dict[str, bool]:
     # Not at the top: a test without Sphinx converts docstrings, too.
     from sphinx.util import logging
@@ -51,5 +55,10 @@ def setup(app: Any) -> dict[str, bool]:
         except ValueError as error:
             logging.getLogger(__name__).warning("docstring of %s: %s", name, error)
 
+    def signature(*event: Any) -> tuple[str | None, str | None]:
+        # Sphinx shows "FloatArray | None" with its own name of an alias.
+        return _plain(event[-2]), _plain(event[-1])
+
     app.connect("autodoc-process-docstring", convert)
+    app.connect("autodoc-process-signature", signature)
     return {"parallel_read_safe": True}
