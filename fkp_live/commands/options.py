@@ -35,9 +35,11 @@ from fkp_live.choices import (
 from fkp_live.commands.event_arguments import EventOutputs, add_event_options, event_outputs
 from fkp_live.commands.picture_edits import EditOptions, add_edit_options, edit_options
 from fkp_live.commands.pipeline_options import add_face_options, add_inference_options
+from fkp_live.commands.serving import VIEWERS, add_serve_options
 from fkp_live.commands.window_options import add_window_options, check_window
 from fkp_live.display.keys import keys_table
 from fkp_live.errors import UsageError
+from fkp_live.server.address import Address
 from fkp_live.targets import Target, target
 
 _DESCRIPTION = "68 landmarks of every face of a camera or a video, frame by frame."
@@ -63,6 +65,7 @@ examples:
   fkp-live --demo --out annotated.mp4
   fkp-live 0 --jsonl - --headless | your-program
   fkp-live 0 --send osf://127.0.0.1 --send lsl://face
+  fkp-live 0 --serve
   fkp-live input.mp4 --background blur --out covered.mp4
   fkp-live 0 --on eyes_shut "notify-send 'Wake up'" --events events.csv
 
@@ -98,6 +101,8 @@ class Options:
     pipeline : how the stream is processed
     edits : how its pictures are changed
     events : where events of the faces go
+    serve : address at which browsers see the stream, None for none
+    viewers : at most this many of them
     """
 
     source: int | str | None
@@ -125,6 +130,8 @@ class Options:
     pipeline: PipelineOptions
     edits: EditOptions
     events: EventOutputs = field(default_factory=EventOutputs)
+    serve: Address | None = None
+    viewers: int = VIEWERS
 
     @property
     def outputs(self) -> dict[str, Path]:
@@ -140,7 +147,9 @@ class Options:
     @property
     def has_output(self) -> bool:
         """Whether anything comes out beside what a window shows."""
-        return bool(self.outputs or self.fills_stdout or self.send or self.events.commands)
+        return bool(
+            self.outputs or self.fills_stdout or self.send or self.events.commands or self.serve is not None
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """For the header of a JSONL file: the options that shape the result."""
@@ -208,7 +217,7 @@ def check(options: Options, *, camera: bool = False) -> None:
         )
     if options.headless and not options.has_output:
         raise UsageError(
-            "--headless without --out, --csv, --jsonl, --events, --on and --send: nothing would come out.",
+            "--headless without --out, --csv, --jsonl, --events, --on, --send and --serve: nothing would come out.",
             "Name a file to write, or omit --headless for a window. To measure speed: fkp-live bench.",
         )
 
@@ -279,12 +288,14 @@ def parser() -> argparse.ArgumentParser:
     group = made.add_argument_group("output")
     group.add_argument("--out", type=file_path, metavar="FILE", help="annotated video: .mp4, .mov or .mkv")
     _add_numbers(group)
+    add_serve_options(group)
     group.add_argument("--overwrite", action=flag, default=False, help="replace files that exist")
     group.add_argument(
         "--headless",
         action=flag,
         default=None,
-        help="no window; --no-headless insists on one (default: one for cameras, or if no file is written)",
+        help="no window; --no-headless insists on one (default: one for cameras, or if no file is written; none with "
+        "--serve)",
     )
     group.add_argument(
         "--hud", action=flag, default=True, help="fps, frame age, provider and faces in the corner"

@@ -17,6 +17,7 @@ from fkp_live.commands.signals import Stops
 from fkp_live.commands.viewer import Controls
 from fkp_live.errors import InputError, UsageError
 from fkp_live.faces.offline_smoothing import smoothed
+from fkp_live.pipeline import Pipeline
 from fkp_live.sinks import check_output
 from fkp_live.sources import Source, open_source
 from fkp_live.sources.recordings import Recording, open_recording
@@ -118,6 +119,7 @@ class _Recorded:
 
     provider = "replay"
     detect: Detect | None = None
+    pipeline: Pipeline | None = None
 
     def __init__(self, options: ReplayOptions, recording: Recording, film: str | None) -> None:
         self._options, self._recording, self._film = options, recording, film

@@ -23,6 +23,7 @@ from fkp_live.commands.painting import Painting
 from fkp_live.commands.picture_edits import edited, read_sticker
 from fkp_live.commands.progress import HudFigures, log, progress_of
 from fkp_live.commands.recorder import Recorder
+from fkp_live.commands.serving import Serving, sayers
 from fkp_live.commands.signals import INTERRUPTED, Stops
 from fkp_live.commands.viewer import Controls, Viewer
 from fkp_live.commands.window_controls import controls, mirrored_at_first
@@ -68,12 +69,14 @@ class Work(Protocol):
     provider : shown in the HUD
     options : of the pipeline
     detect : finds further heads for a cover; None: there is no network
+    pipeline : None where a recording has the results
     """
 
     note: str
     provider: str
     options: PipelineOptions
     detect: Detect | None
+    pipeline: Pipeline | None
 
     def open(self, spec: int | str, options: Options) -> Source:
         """The source of the run."""
@@ -95,7 +98,8 @@ class _Pipeline:
     """The `Work` of a pipeline."""
 
     def __init__(self, options: Options) -> None:
-        self._pipeline = Pipeline(options.pipeline)
+        self.pipeline: Pipeline | None
+        self.pipeline = self._pipeline = Pipeline(options.pipeline)
         engine = self._pipeline.engine
         self.note = f"{engine.note}; network {engine.model_name}"
         self.provider, self.options = engine.provider, options.pipeline
@@ -148,6 +152,9 @@ def run(options: Options, stops: Stops, work_of: Callable[[Options], Work] = _Pi
     sticker = read_sticker(options.edits)
     with ExitStack() as stack:
         stack.enter_context(_opencv_settings())
+        serving = None
+        if options.serve is not None:
+            serving = stack.enter_context(Serving(options, lambda text: _note(options, text)))
         work = work_of(options)
         _note(options, work.note)
         source = stack.enter_context(work.open(spec, options))
@@ -167,12 +174,24 @@ def run(options: Options, stops: Stops, work_of: Callable[[Options], Work] = _Pi
         look = Look(options.edits.layers(options.layers, hud=options.hud))
         viewer = _viewer(options, source.info, look, no_screen, alone=not records)
         recorder = None
-        pace = Pace() if senders and not records and viewer is None and not source.info.live else None
+        listeners = senders or serving is not None
+        pace = Pace() if listeners and not records and viewer is None and not source.info.live else None
         if viewer is not None:
             stack.enter_context(viewer)
-            recorder = Recorder(source.info, viewer.say)
+        if viewer is not None or serving is not None:
+            recorder = Recorder(source.info, sayers(viewer, serving))
             sinks.append(stack.enter_context(settled(recorder)))
-            viewer.controls = work.controls(source, recorder)
+            if viewer is not None:
+                viewer.controls = work.controls(source, recorder)
+            if serving is not None:
+                header, mirror = (
+                    work.header(options, source.info),
+                    mirrored_at_first(spec, mirror=options.mirror),
+                )
+                log(serving.begin(source, work.pipeline, recorder, look=look, header=header, mirror=mirror))
+        served_alone = serving is not None and pace is not None and not senders
+        if served_alone:
+            _note(options, "The file begins with the first viewer, and the run ends with the file.")
         if stops.own_process and options.out is not None and not source.info.live:
             _step_back_behind_the_encoder()
         progress = stack.enter_context(
@@ -184,6 +203,8 @@ def run(options: Options, stops: Stops, work_of: Callable[[Options], Work] = _Pi
             if viewer is not None:
                 with stats.stage("show"):
                     viewer.show(frame)
+            if serving is not None:
+                serving.show(frame, result)
             nonlocal current
             current = frame.time
             progress.advance(len(result.faces))
@@ -191,6 +212,8 @@ def run(options: Options, stops: Stops, work_of: Callable[[Options], Work] = _Pi
         def between() -> None:
             if viewer is not None:
                 viewer.wait(lambda: stops.asked)
+            if serving is not None:
+                serving.obey()
             if pace is not None:
                 pace.wait(current, lambda: stops.asked)
 
@@ -199,9 +222,12 @@ def run(options: Options, stops: Stops, work_of: Callable[[Options], Work] = _Pi
             return stops.asked or gone or (viewer is not None and viewer.done)
 
         painting = Painting(look, hud, sinks, viewer)
-        frames: Iterable[Frame] = source if viewer is None else viewer.frames(source, lambda: stops.asked)
+        pictures_needed = painting.needed or serving is not None
+        frames: Iterable[Frame] = source
+        if (screen := viewer or serving) is not None:
+            frames = screen.frames(source, lambda: stops.asked)
         frames, processor = work.processed(frames)
-        if painting.needed and options.edits.any:
+        if pictures_needed and options.edits.any:
             frames = processor = edited(
                 options.edits,
                 sticker,
@@ -211,6 +237,9 @@ def run(options: Options, stops: Stops, work_of: Callable[[Options], Work] = _Pi
                 detect=work.detect,
                 every=work.options.detect_every,
             )
+        if serving is not None and served_alone:
+            with stats.waiting():
+                serving.await_viewer(lambda: stops.asked)
         try:
             process_stream(
                 frames,
@@ -218,7 +247,7 @@ def run(options: Options, stops: Stops, work_of: Callable[[Options], Work] = _Pi
                 sinks,
                 on_frame=on_frame,
                 between=between,
-                paint=painting if painting.needed else None,
+                paint=painting if pictures_needed else None,
                 stop=stop,
                 max_frames=options.max_frames,
                 stats=stats,
@@ -236,7 +265,8 @@ def run(options: Options, stops: Stops, work_of: Callable[[Options], Work] = _Pi
             )
     if lost is None:
         progress.done()
-    made = [*(viewer.snapshots if viewer else []), *(recorder.files if recorder else [])]
+    snapshots = [name for screen in (viewer, serving) if screen is not None for name in screen.snapshots]
+    made = [*snapshots, *(recorder.files if recorder else [])]
     notes = [source.note, work.last_note(), *(sink.note for sink in sinks)]
     code = _finish(options, notes, source.dropped, sinks, senders, made, stats, stops, said=begins)
     if lost is not None:
@@ -248,9 +278,12 @@ def _viewer(
     options: Options, info: SourceInfo, look: Look, no_screen: str | None, *, alone: bool
 ) -> Viewer | None:
     """The window, where it was asked for or helps; ``alone``: no file is written."""
-    if options.headless or (options.headless is None and not info.live and not alone):
+    shown_elsewhere = options.serve is not None or (not info.live and not alone)
+    if options.headless or (options.headless is None and shown_elsewhere):
         if options.fullscreen or options.window_size is not None:
-            _note(options, "No window, because the results are written; --no-headless insists on one.")
+            _note(
+                options, "No window, because the results are written or served; --no-headless insists on one."
+            )
         return None
     if no_screen:
         _note(options, f"No window: {no_screen}.")
@@ -364,7 +397,7 @@ def _check_screen(options: Options) -> str | None:
     if problem and not options.has_output:
         raise UsageError(
             f"Nothing would come out: no file to write, and no window, for {problem}.",
-            "Give --out, --csv, --jsonl, --events or --send, or run it where there is a screen.",
+            "Give --out, --csv, --jsonl, --events, --send or --serve, or run it where there is a screen.",
         )
     return problem
 
