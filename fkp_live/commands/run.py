@@ -184,13 +184,11 @@ def run(options: Options, stops: Stops, work_of: Callable[[Options], Work] = _Pi
             if viewer is not None:
                 viewer.controls = work.controls(source, recorder)
             if serving is not None:
-                header, mirror = (
-                    work.header(options, source.info),
-                    mirrored_at_first(spec, mirror=options.mirror),
-                )
+                header = work.header(options, source.info)
+                mirror = mirrored_at_first(spec, mirror=options.mirror)
                 log(serving.begin(source, work.pipeline, recorder, look=look, header=header, mirror=mirror))
-        served_alone = serving is not None and pace is not None and not senders
-        if served_alone:
+        served_alone = serving if pace is not None and not senders else None
+        if served_alone is not None:
             _note(options, "The file begins with the first viewer, and the run ends with the file.")
         if stops.own_process and options.out is not None and not source.info.live:
             _step_back_behind_the_encoder()
@@ -237,9 +235,9 @@ def run(options: Options, stops: Stops, work_of: Callable[[Options], Work] = _Pi
                 detect=work.detect,
                 every=work.options.detect_every,
             )
-        if serving is not None and served_alone:
+        if served_alone is not None:
             with stats.waiting():
-                serving.await_viewer(lambda: stops.asked)
+                served_alone.await_viewer(lambda: stops.asked)
         try:
             process_stream(
                 frames,

@@ -10,10 +10,11 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import secrets
 import socket
 from collections.abc import Iterable
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
@@ -23,6 +24,8 @@ from fkp_live.server.controls import RefusedError
 
 MOST_BODY = 4096  # bytes
 MOST_URL, MOST_HEADERS = 2048, 16_384  # bytes
+# [IPv6] or a name, then perhaps a port.
+_HOST = re.compile(r"(?:\[(?P<six>[0-9a-f:.]+)\]|(?P<host>[a-z0-9._-]+))(?::[0-9]{0,5})?")
 _LOCAL = frozenset(("localhost", "127.0.0.1", "::1"))
 _POLICY = (
     "default-src 'self'; script-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
@@ -130,10 +133,8 @@ def own_names() -> frozenset[str]:
 
 def _host_of(given: str) -> str:
     """The host of HOST:PORT, in lower case; empty where it is none."""
-    try:
-        return (urlsplit(f"//{given}").hostname or "").rstrip(".") if "@" not in given else ""
-    except ValueError:
-        return ""
+    found = _HOST.fullmatch(given.lower())
+    return (found["six"] or found["host"].rstrip(".")) if found else ""
 
 
 def _is_address(host: str) -> bool:
