@@ -14,7 +14,7 @@ import orjson
 
 from fkp_live import __version__
 from fkp_live.choices import SMOOTHING
-from fkp_live.display.look import Look
+from fkp_live.display.look import LAYERS, Look
 from fkp_live.display.overlay import Hud
 from fkp_live.engine import recording_header
 from fkp_live.pipeline import Pipeline
@@ -97,9 +97,10 @@ class Live:
         with self._saying:
             self._words, self._words_until = text, time.perf_counter() + _SAID_SECONDS
 
-    def state(self) -> dict[str, Any]:
-        """What goes on, for JSON: see docs/serve.md."""
-        shown, now = self.newest.shown, time.perf_counter()
+    def state(self, shown: Shown | None = None) -> dict[str, Any]:
+        """What goes on, for JSON: see docs/serve.md. Its size is that of this frame, by default of the newest."""
+        now, newest = time.perf_counter(), self.newest.shown
+        shown = shown or newest
         pipeline = self._pipeline
         with self._saying:
             words = self._words if now < self._words_until else ""
@@ -113,13 +114,14 @@ class Live:
             "smoothing": pipeline.options.smooth if pipeline else "",
             "smoothing_levels": [*SMOOTHING] if pipeline else [],
             "mirror": self._mirror,
+            "layers": [name for name in LAYERS if name in self._look.layers],
             "recording": self._controls.recording(),
             "viewers": self.seats.taken,
             "ended": self.newest.ended,
             "fps": round(self._fps, 2) if now - self._at < _STILL else 0.0,
             "age_ms": None if self._age is None else round(self._age, 1),
             "dropped": self._dropped(),
-            "frames": shown.number if shown else 0,
+            "frames": newest.number if newest else 0,
             "said": self._controls.trouble() or words,
         }
 
@@ -166,7 +168,7 @@ class Live:
 
     def _page(self, shown: Shown) -> bytes:
         """The message of /view: four bytes, that many bytes of JSON, and the JPEG."""
-        state = orjson.dumps({"state": self.state(), "size": page_size(shown.picture.size)})
+        state = orjson.dumps({"state": self.state(shown), "size": page_size(shown.picture.size)})
         # The frame object is JSON already.
         head = b'{"frame":' + shown.line.text.encode() + b"," + state[1:]
         return len(head).to_bytes(4, "big") + head + page_jpeg(shown.picture)

@@ -32,7 +32,23 @@ def test_spellings(text: str, address: Address) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "9000", "0", ":", "x:", ":65536", ":-1", ":１", "::1", "[::1", "[x]:1", "http://x", "a b:1", "u@h:1"],
+    [
+        "",
+        " ",
+        "9000",
+        "0",
+        ":",
+        "x:",
+        ":65536",
+        ":-1",
+        ":１",
+        "::1",
+        "[::1",
+        "[x]:1",
+        "http://x",
+        "a b:1",
+        "u@h:1",
+    ],
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="such as 127.0.0.1:8068"):

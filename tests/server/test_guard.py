@@ -28,7 +28,9 @@ class Asked:
     def status(
         self, method: str = "GET", path: str = "/", query: str = "", kind: str = "http", **headers: str
     ) -> int:
-        given = {"host": f"127.0.0.1:{PORT}"} | {name.replace("_", "-"): text for name, text in headers.items()}
+        given = {"host": f"127.0.0.1:{PORT}"} | {
+            name.replace("_", "-"): text for name, text in headers.items()
+        }
         return self.status_of([(a.encode(), b.encode()) for a, b in given.items()], method, path, query, kind)
 
     def status_of(
@@ -73,7 +75,13 @@ def test_names_of_this_machine(host: str) -> None:
 @pytest.mark.parametrize(
     "host",
     [
-        *("evil.example", "evil.example:8068", "127.0.0.1.evil.example", "127.0.0.1@evil.example", "192.168.1.5"),
+        *(
+            "evil.example",
+            "evil.example:8068",
+            "127.0.0.1.evil.example",
+            "127.0.0.1@evil.example",
+            "192.168.1.5",
+        ),
         *("", "[::1", "localhost:8068, evil.example", "evil.example#localhost", "2130706433", "x" * 3000),
     ],
 )
@@ -90,7 +98,13 @@ def test_only_the_own_page_opens_sockets_and_posts() -> None:
     for kind in ({"kind": "websocket", "path": "/view"}, {"method": "POST", "path": "/control"}):
         assert asked.status(**kind) == 200  # a program that is no browser
         assert asked.status(**kind, origin=f"http://127.0.0.1:{PORT}") == 200
-        for origin in ("http://evil.example", "null", f"http://localhost:{PORT}", "http://127.0.0.1:3000", ""):
+        for origin in (
+            "http://evil.example",
+            "null",
+            f"http://localhost:{PORT}",
+            "http://127.0.0.1:3000",
+            "",
+        ):
             assert asked.status(**kind, origin=origin) == 403, origin
             assert not asked.let_through
     # A picture may stand in any page.

@@ -162,7 +162,17 @@ def test_buttons_reach_the_thread_of_the_stream() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        *(b"", b"{", b"[]", b"null", b"[" * 4000, b'{"do": []}', b'{"do": "rm"}', b"\xff\xfe", b'{"do": NaN}'),
+        *(
+            b"",
+            b"{",
+            b"[]",
+            b"null",
+            b"[" * 4000,
+            b'{"do": []}',
+            b'{"do": "rm"}',
+            b"\xff\xfe",
+            b'{"do": NaN}',
+        ),
         *(b'{"do": "mirror"}', b'{"do": "mirror", "on": 1}', b'{"do": "smoothing", "level": "x"}'),
     ],
 )
@@ -182,7 +192,14 @@ def idle() -> Any:
 
 
 def test_paths_reach_no_file(idle: Stream) -> None:
-    for path in ("/../setup.cfg", "/%2e%2e/setup.cfg", "/live/../../app.py", "//etc/passwd", "/common/", "/a%00b"):
+    for path in (
+        "/../setup.cfg",
+        "/%2e%2e/setup.cfg",
+        "/live/../../app.py",
+        "//etc/passwd",
+        "/common/",
+        "/a%00b",
+    ):
         status, _, body = idle.get(path)
         assert status == 404, path
         assert json.loads(body)["ok"] is False

@@ -1,0 +1,188 @@
+"""``--serve`` through the command: what viewers get, and what is refused before anything is opened."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from conftest import until
+
+pytest.importorskip("uvicorn", reason="needs the extra server")
+pytest.importorskip("websockets", reason="needs the extra server")
+
+from served import message
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from fkp_live.commands.cli import main
+from fkp_live.commands.options import parse
+from fkp_live.server.address import Address
+
+pytestmark = [pytest.mark.usefixtures("no_thread_left"), pytest.mark.timeout(120)]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, without a screen."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    return tmp_path
+
+
+class Run:
+    """A run of the command in a thread.
+
+    Attributes
+    ----------
+    address : host and port that it printed
+    code : exit code, None while it goes on
+    out, err : what it printed so far
+    """
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+        self.code: int | None = None
+        self.out = self.err = ""
+        self._capsys = capsys
+        self._thread = threading.Thread(target=self._run, args=(words,))
+        self._thread.start()
+        until(lambda: self._read() and ("serving: " in self.err or self.code is not None))
+        found = re.search(r"serving: http://([\w.:\[\]]+)/\n", self.err)
+        assert found, self.err
+        self.address = found[1]
+
+    def join(self) -> int | None:
+        self._thread.join()
+        self._read()
+        return self.code
+
+    def _run(self, words: list[str]) -> None:
+        self.code = main(words)
+
+    def _read(self) -> bool:
+        out, err = self._capsys.readouterr()
+        self.out += out
+        self.err += err
+        return True
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Starts the command: ``run("--demo", "--serve", ":0")``."""
+    return lambda *words: Run(capsys, [*words])
+
+
+@contextmanager
+def page(run: Run) -> Iterator[Any]:
+    """A viewer of the page; `ask` of it is the next frame: head and JPEG, None at the end."""
+    with connect(f"ws://{run.address}/view") as socket:
+
+        def ask() -> tuple[dict[str, Any], bytes] | None:
+            try:
+                socket.send("next")
+            except ConnectionClosed:
+                return None
+            data = socket.recv(60)
+            return None if isinstance(data, str) else message(data)
+
+        yield ask
+
+
+def test_a_film_that_is_only_served_begins_with_the_first_viewer_and_ends_for_all(run: Any) -> None:
+    going = run("--demo", "--max-frames", "12", "--serve", ":0", "--progress", "off")
+    assert going.code is None
+    with page(going) as ask:
+        heads = []
+        while (found := ask()) is not None:
+            heads.append(found[0])
+    assert going.join() == 0
+    assert heads[0]["frame"]["frame"] == 0
+    assert heads[-1]["frame"]["frame"] == 11
+    nose = heads[0]["frame"]["faces"][0]["points"][30]
+    assert 0 < nose[0] < heads[0]["size"][0]
+    assert heads[0]["state"]["source"] == "demo.mp4"
+    assert "The file begins with the first viewer" in going.err
+    assert "12 frames in" in going.out
+    assert "serving" not in going.out
+
+
+def test_numbers_on_standard_output_stay_alone(run: Any) -> None:
+    going = run("--demo", "--max-frames", "3", "--serve", "localhost:0", "--jsonl", "-")
+    assert going.join() == 0  # written, so it waits for nobody
+    assert [json.loads(line).get("frame") for line in going.out.splitlines()] == [None, 0, 1, 2]
+
+
+def test_viewers_get_covered_faces_and_record_what_they_see(run: Any, here: Path) -> None:
+    words = ["--demo", "--max-frames", "40", "--background", "black"]
+    going = run(*words, "--serve", ":0", "--progress", "off")
+    with page(going) as ask:
+        head, jpeg = ask()
+        post(going, {"do": "record"})
+        post(going, {"do": "snapshot"})
+        while ask() is not None:
+            pass
+    assert going.join() == 0
+    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    x, y = np.array(head["frame"]["faces"][0]["points"][30], int)
+    assert image[y - 20 : y + 20, x - 20 : x + 20].max() < 10
+    assert image[:40, :40].max() > 50
+    saved = sorted(path.suffix for path in here.iterdir())
+    assert saved == [".csv", ".mp4", ".png", ".png"]
+    clean = cv2.imread(str(next(here.glob("*-clean.png"))))
+    assert clean[y - 20 : y + 20, x - 20 : x + 20].max() < 10
+    assert going.out.count("written: ") == 4
+
+
+def post(run: Run, asked: dict[str, str]) -> None:
+    body = json.dumps(asked).encode()
+    host, _, port = run.address.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        head = f"POST /control HTTP/1.1\r\nHost: {run.address}\r\nContent-Length: {len(body)}\r\n\r\n"
+        connection.sendall(head.encode() + body)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+
+
+def test_a_port_in_use_ends_the_run_before_anything_is_opened(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert main(["--demo", "--serve", f":{port}", "--csv", "a.csv"]) == 6
+    assert f"Port {port} of 127.0.0.1 is in use" in capsys.readouterr().err
+    assert list(here.iterdir()) == []
+
+
+def test_a_missing_package_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [*sys.modules]:
+        if name.startswith("fkp_live.server."):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert main(["--demo", "--serve", ":0"]) == 6
+    assert "pip install 'fkp-live[server]'" in capsys.readouterr().err
+
+
+def test_options() -> None:
+    assert parse(["0", "--serve"]).serve == Address()
+    assert parse(["0", "--serve", "[::1]:9", "--viewers", "3"]).viewers == 3
+    assert parse(["0"]).serve is None
+    assert parse(["0", "--headless", "--serve"]).has_output
+
+
+@pytest.mark.parametrize(
+    "words", [["--serve", "film.mp4:x"], ["--serve", "0"], ["--serve", ""], ["--viewers", "0"]]
+)
+def test_addresses_that_are_none(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--demo", *words]) == 2
+    assert words[0] in capsys.readouterr().err
