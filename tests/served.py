@@ -22,8 +22,8 @@ INFO = SourceInfo("film.mp4", 160, 96, fps=30.0)
 
 def face(x: float = 60.0, y: float = 40.0) -> Face:
     """A face whose points lie on a grid."""
-    grid = np.stack(np.meshgrid(np.arange(17) * 2.0, np.arange(4) * 8.0), -1).reshape(68, 2) + (x, y)
-    points = grid.astype(np.float32)
+    columns, rows = np.meshgrid(x + np.arange(17) * 2.0, y + np.arange(4) * 8.0)
+    points = np.stack([columns.ravel(), rows.ravel()], -1).astype(np.float32)
     box = np.array([*points.min(0), *points.max(0)], np.float32)
     return Face(points, np.ones(68, np.float32), box, 0.9, id=1, raw=points)
 

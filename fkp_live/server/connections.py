@@ -47,6 +47,7 @@ class Http(H11Protocol):
     """
 
     most: int
+    _upgraded = False
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -67,8 +68,8 @@ class Http(H11Protocol):
         self._await_request()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        self._asked.clear()
         super().handle_websocket_upgrade(event)
+        self._upgraded = True
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -89,7 +90,9 @@ class Http(H11Protocol):
 
     def _await_request(self) -> None:
         """While no request is being answered, the next one must come in time."""
-        if self.transport.is_closing():
+        if self._upgraded:
+            self._asked.clear()  # another protocol has the connection
+        elif self.transport.is_closing():
             # It stays until what was written is taken.
             self._taken.set(TAKE_SECONDS)
         elif self.cycle is None or self.cycle.response_complete:

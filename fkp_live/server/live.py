@@ -72,7 +72,7 @@ class Live:
         if header is None and pipeline is not None:
             header = recording_header(info, pipeline.engine, {})
         form = JsonlFormat(header or {}, info.pictures)
-        self.header = form.header.rstrip("\n")
+        self.header = _text(form.header.rstrip("\n"))
         self.newest = Newest(lambda result: next(form.lines(result)).rstrip("\n"))
         self.page = Encoder(self.newest, self._page, pool)
         self.painted_jpeg = Encoder(self.newest, lambda shown: painted_jpeg(self._painted(shown)), pool)
@@ -105,7 +105,7 @@ class Live:
         with self._saying:
             words = self._words if now < self._words_until else ""
         return {
-            "source": self._info.name.encode("utf-8", "backslashreplace").decode(),
+            "source": _text(self._info.name),
             "size": [*(shown.result.size if shown else (self._info.width, self._info.height))],
             "live": self._info.live,
             "model": pipeline.engine.model_name if pipeline else "",
@@ -122,7 +122,7 @@ class Live:
             "age_ms": None if self._age is None else round(self._age, 1),
             "dropped": self._dropped(),
             "frames": newest.number if newest else 0,
-            "said": self._controls.trouble() or words,
+            "said": _text(self._controls.trouble() or words),
         }
 
     def control(self, asked: dict[str, Any]) -> str | Future[str]:
@@ -172,3 +172,8 @@ class Live:
         # The frame object is JSON already.
         head = b'{"frame":' + shown.line.text.encode() + b"," + state[1:]
         return len(head).to_bytes(4, "big") + head + page_jpeg(shown.picture)
+
+
+def _text(text: str) -> str:
+    """Text that can be sent: names of files may hold what is no Unicode."""
+    return text.encode("utf-8", "backslashreplace").decode()

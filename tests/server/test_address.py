@@ -41,7 +41,7 @@ def test_spellings(text: str, address: Address) -> None:
         "x:",
         ":65536",
         ":-1",
-        ":１",
+        ":\uff11",
         "::1",
         "[::1",
         "[x]:1",
@@ -51,7 +51,7 @@ def test_spellings(text: str, address: Address) -> None:
     ],
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="such as 127.0.0.1:8068"):
+    with pytest.raises(UsageError, match=r"such as 127\.0\.0\.1:8068"):
         parse_address(text)
 
 

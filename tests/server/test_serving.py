@@ -27,24 +27,23 @@ pytestmark = pytest.mark.usefixtures("no_thread_left")
 
 
 def test_view_gives_the_newest_frame_with_its_numbers_when_asked() -> None:
-    with serving() as stream:
-        with connect(f"{stream.sockets}/view") as page:
+    with serving() as stream, connect(f"{stream.sockets}/view") as page:
+        stream.show()
+        page.send("next")
+        head, jpeg = message(page.recv(20))
+        assert head["frame"]["frame"] == 0
+        assert head["frame"]["faces"][0]["points"][0] == [60.0, 40.0]
+        assert head["size"] == [160, 96]
+        assert head["state"]["viewers"] == 1
+        assert number_of(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)) == 0
+        for _ in range(5):
             stream.show()
-            page.send("next")
-            head, jpeg = message(page.recv(20))
-            assert head["frame"]["frame"] == 0
-            assert head["frame"]["faces"][0]["points"][0] == [60.0, 40.0]
-            assert head["size"] == [160, 96]
-            assert head["state"]["viewers"] == 1
-            assert number_of(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)) == 0
-            for _ in range(5):
-                stream.show()
-            page.send("next")
-            assert message(page.recv(20))[0]["frame"]["frame"] == 5
-            stream.server.close()
-            assert json.loads(page.recv(20)) == {"ended": True}
-            with pytest.raises(ConnectionClosedOK):
-                page.recv(20)
+        page.send("next")
+        assert message(page.recv(20))[0]["frame"]["frame"] == 5
+        stream.server.close()
+        assert json.loads(page.recv(20)) == {"ended": True}
+        with pytest.raises(ConnectionClosedOK):
+            page.recv(20)
 
 
 def test_points_are_the_lines_of_a_recording() -> None:
