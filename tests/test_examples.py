@@ -113,6 +113,25 @@ def test_several_cameras(tmp_path: Path, film: Path) -> None:
     assert printed[1:] == [f"film.mp4: {FRAMES} frames, {FRAMES} faces"] * 2
 
 
+def test_in_a_browser(tmp_path: Path, film: Path) -> None:
+    pytest.importorskip("uvicorn", reason="needs the extra server")
+    client = pytest.importorskip("websockets.sync.client", reason="needs the extra server")
+    command = [sys.executable, EXAMPLES / "in_a_browser.py", film, film]
+    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with subprocess.Popen(
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, text=True
+    ) as going:
+        assert going.stdout is not None
+        urls = [going.stdout.readline().split(": ")[1].strip() for _ in range(2)]
+        assert len({*urls}) == 2
+        for url in urls:
+            with client.connect(url.replace("http", "ws") + "points") as program:
+                assert "schema" in program.recv(60)
+                assert '"frame":0,' in program.recv(60)
+        assert going.stdout.read() == f"film.mp4: {FRAMES} frames shown\n" * 2
+        assert going.wait(60) == 0
+
+
 def test_other_library(tmp_path: Path, film: Path) -> None:
     printed = run(tmp_path, "other_library.py", film).splitlines()
     assert len(printed) == FRAMES

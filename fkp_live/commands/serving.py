@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -142,9 +141,7 @@ class Serving:
 
     def await_viewer(self, stopped: Callable[[], bool]) -> None:
         """Wait until somebody looks."""
-        while not (self._server.was_seen or stopped()):
-            self.obey()
-            time.sleep(_NAP)
+        self._server.await_viewer(stopped)
 
     def _save(self, info: SourceInfo, painted: Image, clean: Image) -> str:
         from fkp_live.commands.snapshots import save_pictures

@@ -92,11 +92,6 @@ class Server:
         """How many look now."""
         return self._seats.taken
 
-    @property
-    def was_seen(self) -> bool:
-        """Whether anybody has looked."""
-        return self._seats.served > 0
-
     def begin(
         self,
         info: SourceInfo,
@@ -143,6 +138,12 @@ class Server:
     def obey(self) -> None:
         """Carry out what pages have asked for: ``between`` of `process_stream`."""
         self._begun.waiting.obey()
+
+    def await_viewer(self, stopped: Callable[[], bool] = lambda: False) -> None:
+        """Wait until somebody looks or ``stopped`` returns true, and carry out what pages ask for meanwhile."""
+        while not (self._seats.served or stopped()):
+            self.obey()
+            time.sleep(_NAP)
 
     def say(self, text: str) -> None:
         """Let pages show words for some seconds. May be called from any thread."""

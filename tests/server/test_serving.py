@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -248,3 +249,17 @@ def test_a_server_that_never_began_or_is_closed() -> None:
     with pytest.raises(ValueError, match="closed"):
         server.begin(INFO)
     server.close()
+
+
+def test_the_program_of_the_manual(capsys: pytest.CaptureFixture[str]) -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "serve.md").read_text("utf-8")
+    program = manual.split("```python\n")[1].split("```")[0]
+    with serving() as stream:
+        stream.show()
+        stream.show()
+        program = program.replace("127.0.0.1:8068", f"127.0.0.1:{stream.address[1]}")
+        reading = threading.Thread(target=exec, args=(program, {}))
+        reading.start()
+        until(lambda: stream.server.viewers == 1)
+    reading.join()
+    assert capsys.readouterr().out == "0.0 1 [86.0, 48.0]\n0.033333 1 [86.0, 48.0]\n"
