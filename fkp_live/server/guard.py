@@ -31,6 +31,8 @@ _POLICY = (
     "default-src 'self'; script-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
+# Headers that uvicorn adds itself where a WebSocket is refused.
+_OF_UVICORN = frozenset((b"connection", b"content-length", b"content-type"))
 # Pictures may stand in pages of others, which cannot read them; nothing else may.
 _SHARED = frozenset(("/stream.mjpg", "/snapshot.png"))
 
@@ -157,6 +159,9 @@ def _with_headers(scope: Scope, send: Send, cookie: str = "") -> Send:
     async def sent(message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.http.response.start"):
             headers = dict(message.get("headers", []))
+            if message["type"].startswith("websocket"):
+                # Versions before 0.54 would send them twice.
+                headers = {name: value for name, value in headers.items() if name not in _OF_UVICORN}
             shared = scope["path"] in _SHARED
             more = {
                 "content-security-policy": _POLICY,
