@@ -3,15 +3,20 @@
     python -m benchmarks.serving [--seconds S] [--json FILE]
 
 The demo clip comes again and again at 30 frames a second, as from a camera: a frame that is due while the one before it
-is still being worked on is dropped. Stretches of ten seconds without anybody and with ten viewers take turns, until ten
-viewers have looked for S seconds. They are programs in a process of their own: four pages, two players of the painted
-stream, two readers of numbers, and two that never read, one of which asks for frames without end. On a small machine
-that process takes time from the stream as well, as a browser on the same machine would.
+is still being worked on is dropped. Stretches of ten seconds take turns until ten viewers have looked for S seconds:
 
-- median age of a frame at the end of its walk with viewers over that without (at most 1.1), and that of 95 % (at most
-  1.5); the median of all pairs of stretches, as below
-- seconds from frame to frame with viewers over those without (at most 1.03)
-- resident memory after the last stretch over that after the first one with viewers (at most 1.05)
+- without: nobody looks
+- with: ten viewers, programs in a process of their own: four pages, two players of the painted stream, two readers of
+  numbers, and two that never read, one of which asks for frames without end
+- beside: nobody looks, and two other processes are busy for as long a frame as the server's threads and the viewers
+  were: what any work costs on this machine
+
+Each ratio is the median of those of neighbouring stretches:
+
+- median age of a frame at the end of its walk, with over without (at most 1.1) and with over beside (at most 1.1)
+- the age that 95 % of the frames do not exceed, with over beside (at most 1.2)
+- seconds from frame to frame, with over without (at most 1.03) and with over beside (at most 1.03)
+- resident memory after the last stretch with viewers over that after the first one (at most 1.05)
 - the worst of the eight that read: frames of the stream over frames that it got (at most 1.25)
 """
 
@@ -19,13 +24,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -98,14 +104,30 @@ def viewers(port: int) -> Iterator[subprocess.Popen[str]]:
         process.wait()
 
 
-def told(process: subprocess.Popen[str], word: str) -> dict[str, list[int]]:
-    """Let the viewers come or go; when they go, how many frames each of them got."""
+@contextmanager
+def busy(seconds: float) -> Iterator[None]:
+    """Another process that is busy for this long in each frame's time."""
+    rest = max(1 / RATE - seconds, 1e-4)
+    code = (
+        f"import time\nwhile True:\n end = time.perf_counter() + {seconds}\n"
+        f" while time.perf_counter() < end: pass\n time.sleep({rest})"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def told(process: subprocess.Popen[str], word: str) -> tuple[list[int], float]:
+    """Let the viewers come or go; how many frames each reader got, and processor seconds since they came."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(word + "\n")
     process.stdin.flush()
-    answer: dict[str, list[int]] = json.loads(process.stdout.readline())
-    return answer
+    got, spent = json.loads(process.stdout.readline())
+    return got, spent
 
 
 def resident() -> int:
@@ -119,7 +141,6 @@ class Stretch:
 
     Attributes
     ----------
-    looking : whether the viewers are there
     since : when counting begins, on the clock of `time.perf_counter`
     processor : seconds of all threads of this process, at first when it began, in the end those that it took
     ages : seconds from the arrival of each frame to the end of its walk
@@ -128,7 +149,6 @@ class Stretch:
     memory : resident bytes at its end
     """
 
-    looking: bool
     since: float = field(default_factory=lambda: time.perf_counter() + _SETTLED)
     processor: float = field(default_factory=time.process_time)
     ages: list[float] = field(default_factory=list)
@@ -146,32 +166,36 @@ class Stretch:
         return 1e3 * float(np.quantile(self.ages, share))
 
     @property
-    def fps(self) -> float:
-        return len(self.ages) / self.seconds
+    def period(self) -> float:
+        """Milliseconds from frame to frame."""
+        return 1e3 * self.seconds / max(len(self.ages), 1)
 
     @property
     def cost(self) -> float:
-        """Processor milliseconds a frame."""
-        return 1e3 * self.processor / max(self.frames, 1)
+        """Processor seconds a frame."""
+        return self.processor / max(self.frames, 1)
 
 
 class Turns:
-    """Stretches without and with viewers in turn, driven by the stream itself.
+    """The kinds of stretches in turn, driven by the stream itself.
 
     Attributes
     ----------
-    done : stretches that are over
+    done : stretches that are over, by kind
     worst : frames of the stream over those that a viewer who reads got, in the worst case
+    viewing : processor seconds a frame of the viewers' process
     """
 
     def __init__(
         self, server: Server, camera: Camera, process: subprocess.Popen[str], seconds: float
     ) -> None:
-        self.done: list[Stretch] = []
-        self.worst = 1.0
+        self.done: dict[str, list[Stretch]] = {"without": [], "with": [], "beside": []}
+        self.worst, self.viewing = 1.0, 0.0
         self._server, self._camera, self._process = server, camera, process
-        self._most = 2 * max(1, round(seconds / STRETCH))
-        self._stretch = Stretch(looking=False)
+        self._most = max(1, round(seconds / STRETCH))
+        self._kinds = itertools.cycle(self.done)
+        self._kind, self._stretch = next(self._kinds), Stretch()
+        self._busy = ExitStack()
 
     def frame(self, frame: Frame, result: FrameResult, painted: object) -> None:
         """``on_frame`` of the stream."""
@@ -188,17 +212,24 @@ class Turns:
         if time.perf_counter() < stretch.since + STRETCH - _SETTLED:
             return
         stretch.end()
-        self.done.append(stretch)
-        got = told(self._process, "off" if stretch.looking else "on")
-        if stretch.looking:
-            least = min(each for some in got.values() for each in some)
-            self.worst = max(self.worst, stretch.frames / max(least, 1))
-        self._camera.stop = len(self.done) == self._most
-        self._stretch = Stretch(looking=not stretch.looking)
+        self.done[self._kind].append(stretch)
+        self._busy.close()
+        if self._kind == "with":
+            got, spent = told(self._process, "off")
+            self.worst = max(self.worst, stretch.frames / max(min(got), 1))
+            self.viewing = spent / stretch.frames
+        self._camera.stop = len(self.done["beside"]) == self._most
+        self._kind = next(self._kinds)
+        if self._kind == "with":
+            told(self._process, "on")
+        elif self._kind == "beside" and not self._camera.stop:
+            for share in (stretch.cost - self.done["without"][-1].cost, self.viewing):
+                self._busy.enter_context(busy(max(share, 1e-4)))
+        self._stretch = Stretch()
 
 
 def looked_at(seconds: float) -> list[Promise]:
-    """A stream without and with ten viewers."""
+    """A stream without and with ten viewers, and beside other work."""
     camera = Camera()
     pipeline = Pipeline(PipelineOptions(provider="cpu", threads=1))
     with Server(":0") as server, viewers(int(server.url.split(":")[2].strip("/"))) as process:
@@ -206,25 +237,28 @@ def looked_at(seconds: float) -> list[Promise]:
         told(process, "ready")
         turns = Turns(server, camera, process, seconds)
         process_stream(camera, pipeline, on_frame=turns.frame, between=turns.between)
-    without, with_ten = turns.done[::2], turns.done[1::2]
+    looking = turns.done["with"]
 
-    def compared(name: str, bar: float, of: Callable[[Stretch], float], unit: str) -> Promise:
-        """Median over the pairs of stretches, with over without, whatever else the machine did meanwhile."""
-        ratio = median(of(some) / of(none) for none, some in zip(without, with_ten, strict=True))
-        detail = {f"{unit} without": median(map(of, without)), f"{unit} with": median(map(of, with_ten))}
-        return Promise(name, ratio, bar, detail)
+    def compared(name: str, other: str, bar: float, of: Callable[[Stretch], float]) -> Promise:
+        others = turns.done[other]
+        ratio = median(of(one) / of(two) for one, two in zip(looking, others, strict=True))
+        detail = {f"ms {kind}": median(map(of, some)) for kind, some in (("with", looking), (other, others))}
+        return Promise(f"{name}, with / {other}", ratio, bar, detail)
 
-    first, last = with_ten[0].memory, with_ten[-1].memory
-    looked = {"seconds with": sum(each.seconds for each in with_ten)}
+    first, last = looking[0].memory, looking[-1].memory
     cost = {
-        f"processor ms a frame {word}": median(each.cost for each in some)
-        for word, some in (("without", without), ("with", with_ten))
+        f"processor ms a frame {kind}": 1e3 * median(e.cost for e in some)
+        for kind, some in turns.done.items()
     }
+    cost["processor ms a frame of the viewers"] = 1e3 * turns.viewing
+    looked = {"MB at the end": last / 1e6, "seconds with viewers": sum(each.seconds for each in looking)}
     return [
-        compared("age p50 with ten viewers / without", 1.1, lambda each: each.age(0.5), "p50 ms"),
-        compared("age p95 with ten viewers / without", 1.5, lambda each: each.age(0.95), "p95 ms"),
-        compared("seconds a frame with / without", 1.03, lambda each: 1 / each.fps, "s"),
-        Promise("memory at the end / in the beginning", last / first, 1.05, {"MB last": last / 1e6} | looked),
+        compared("age p50", "without", 1.1, lambda each: each.age(0.5)),
+        compared("age p50", "beside", 1.1, lambda each: each.age(0.5)),
+        compared("age p95", "beside", 1.2, lambda each: each.age(0.95)),
+        compared("frame to frame", "without", 1.03, lambda each: each.period),
+        compared("frame to frame", "beside", 1.03, lambda each: each.period),
+        Promise("memory at the end / in the beginning", last / first, 1.05, looked),
         Promise("frames of the stream / of a reader", turns.worst, 1.25, cost),
     ]
 
@@ -234,6 +268,7 @@ async def look(port: int) -> None:
     from websockets.asyncio.client import connect
 
     got: dict[str, list[int]] = {}
+    begun = 0.0
 
     async def page(count: list[int], place: int) -> None:
         async with connect(f"ws://127.0.0.1:{port}/view", max_size=None) as socket:
@@ -278,6 +313,7 @@ async def look(port: int) -> None:
     readers = {"page": page, "player": player, "numbers": numbers}
     while word := (await asyncio.to_thread(sys.stdin.readline)).strip():
         if word == "on":
+            begun = time.process_time()
             got = {kind: [0] * most for kind, most in READERS.items()}
             works = [
                 readers[kind](got[kind], place) for kind, most in READERS.items() for place in range(most)
@@ -287,7 +323,8 @@ async def look(port: int) -> None:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        print(json.dumps(got), flush=True)
+        counts = [each for some in got.values() for each in some]
+        print(json.dumps([counts, time.process_time() - begun]), flush=True)
 
 
 def main() -> int:

@@ -123,7 +123,7 @@ def test_numbers_on_standard_output_stay_alone(run: Any) -> None:
 
 
 def test_viewers_get_covered_faces_and_record_what_they_see(run: Any, here: Path) -> None:
-    words = ["--demo", "--max-frames", "40", "--background", "black"]
+    words = ["--demo", "--max-frames", "16", "--background", "black"]
     going = run(*words, "--serve", ":0", "--progress", "off")
     with page(going) as ask:
         head, jpeg = ask()
