@@ -30,7 +30,7 @@ _BOUNDARY = "fkp-live-frame"
 _MULTIPART = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
 _SEPARATOR = f"--{_BOUNDARY}\r\n".encode()
 _CHUNK = 65_536  # bytes of a picture that are written at a time, so that a slow receiver holds no more
-_BODY_SECONDS, _CONTROL_SECONDS, _FIRST_SECONDS = 10.0, 5.0, 10.0
+_BODY_SECONDS, _CONTROL_SECONDS, _FIRST_SECONDS, _LAST_SECONDS = 10.0, 5.0, 10.0, 0.5
 _MOST_ASKED = 4  # frames that a page may ask for ahead
 
 Page = Callable[[Request], Awaitable[Response]]
@@ -161,9 +161,10 @@ class App:
 
     async def _view(self, socket: WebSocket) -> None:
         asked: asyncio.Queue[bool] = asyncio.Queue(_MOST_ASKED)
+        number = 0  # of the frame that the page has
 
         async def frames() -> None:
-            number = 0
+            nonlocal number
             while await asked.get() and (found := await self._live.page.after(number)) is not None:
                 number = found.number
                 await socket.send_bytes(found.data)
@@ -175,8 +176,11 @@ class App:
                     asked.put_nowait(True)
 
         async def over() -> None:
-            # Also who does not ask for the next frame learns that there is none.
-            await self._live.newest.over.wait()
+            newest = self._live.newest
+            await newest.over.wait()
+            if newest.shown is not None and newest.shown.number > number:
+                await asyncio.sleep(_LAST_SECONDS)  # the page may be about to ask for the last frame
+            # Also who does not ask learns that there is no other.
             await asked.put(False)
             await asyncio.Event().wait()
 

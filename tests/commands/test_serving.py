@@ -122,13 +122,19 @@ def test_numbers_on_standard_output_stay_alone(run: Any) -> None:
     assert [json.loads(line).get("frame") for line in going.out.splitlines()] == [None, 0, 1, 2]
 
 
-def test_viewers_get_covered_faces_and_record_what_they_see(run: Any, here: Path) -> None:
-    words = ["--demo", "--max-frames", "16", "--background", "black"]
+def test_viewers_get_covered_faces_and_record_what_they_see(
+    run: Any, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = threading.Event()
+    # The film goes on slowly until all was asked for.
+    monkeypatch.setattr("fkp_live.commands.run.Pace.wait", lambda self, time, stopped: asked.wait(0.5))
+    words = ["--demo", "--max-frames", "30", "--background", "black"]
     going = run(*words, "--serve", ":0", "--progress", "off")
     with page(going) as ask:
         head, jpeg = ask()
         post(going, {"do": "record"})
         post(going, {"do": "snapshot"})
+        asked.set()
         while ask() is not None:
             pass
     assert going.join() == 0

@@ -263,3 +263,21 @@ def test_the_program_of_the_manual(capsys: pytest.CaptureFixture[str]) -> None:
         until(lambda: stream.server.viewers == 1)
     reading.join()
     assert capsys.readouterr().out == "0.0 1 [86.0, 48.0]\n0.033333 1 [86.0, 48.0]\n"
+
+
+def test_a_page_that_is_about_to_ask_gets_the_last_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fkp_live.server.app._LAST_SECONDS", 20.0)
+    monkeypatch.setattr("fkp_live.server.serving._END_SECONDS", 20.0)
+    with serving() as stream, connect(f"{stream.sockets}/view") as page:
+        stream.show()
+        page.send("next")
+        page.recv(20)
+        stream.show()
+        closing = threading.Thread(target=stream.server.close)
+        closing.start()
+        until(lambda: json.loads(stream.get("/state")[2])["ended"])
+        page.send("next")
+        assert message(page.recv(20))[0]["frame"]["frame"] == 1
+        page.send("next")
+        assert json.loads(page.recv(20)) == {"ended": True}
+        closing.join()
