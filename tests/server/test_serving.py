@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import posixpath
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -281,3 +283,21 @@ def test_a_page_that_is_about_to_ask_gets_the_last_frame(monkeypatch: pytest.Mon
         page.send("next")
         assert json.loads(page.recv(20)) == {"ended": True}
         closing.join()
+
+
+def test_the_page_and_all_that_it_names(idle: Stream) -> None:
+    status, headers, body = idle.get("/")
+    assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    kinds = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8", "svg": "image/svg+xml"}
+    named, seen = re.findall(r'(?:src|href)="([\w./-]+\.(?:js|css|svg))"', body.decode()), set()
+    assert named
+    while named:
+        path = posixpath.normpath(f"/{named.pop()}")
+        if path in seen:
+            continue
+        seen.add(path)
+        status, headers, body = idle.get(path)
+        assert (status, headers["Content-Type"]) == (200, kinds[path.rpartition(".")[2]]), path
+        folder = posixpath.dirname(path)
+        named += [f"{folder[1:]}/{module}" for module in re.findall(r'from "(\.[\w./-]+)"', body.decode())]
+    assert {"/live/live.js", "/common/overlay.js", "/uplot/uPlot.iife.min.js"} <= seen
