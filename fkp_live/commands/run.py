@@ -7,17 +7,17 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from importlib import resources
-from pathlib import Path
 from typing import Any, Protocol
 
 # Before anything that imports av, or cv2.imshow hangs on Linux.
 import cv2
 
-from fkp_live.arguments import STDOUT
 from fkp_live.choices import PipelineOptions
 from fkp_live.commands.cameras import drivers_silenced
 from fkp_live.commands.options import Options
+from fkp_live.commands.outputs import check_outputs, note, open_senders, open_sinks
 from fkp_live.commands.pace import Pace
 from fkp_live.commands.painting import Painting
 from fkp_live.commands.picture_edits import edited, read_sticker
@@ -27,30 +27,20 @@ from fkp_live.commands.serving import Serving, sayers
 from fkp_live.commands.signals import INTERRUPTED, Stops
 from fkp_live.commands.viewer import Controls, Viewer
 from fkp_live.commands.window_controls import controls, mirrored_at_first
-from fkp_live.console import say, silence, was_closed
+from fkp_live.console import say, silence
 from fkp_live.display.look import Look
 from fkp_live.display.screen import screen_problem
 from fkp_live.engine import recording_header
-from fkp_live.errors import ExitCode, InputError, OutputError, SourceLostError, UsageError
+from fkp_live.errors import ExitCode, InputError, SourceLostError, UsageError
 from fkp_live.faces.shared_detector import SharedDetector
-from fkp_live.inference.models import resolve_model
 from fkp_live.pipeline import Pipeline
 from fkp_live.sinks import (
-    VIDEO_FORMATS,
-    CsvFormat,
-    JsonlFormat,
     Sender,
     Sink,
     StreamSink,
-    VideoSink,
-    check_output,
-    check_target,
-    open_sender,
 )
-from fkp_live.sinks.text import LineFormat, TextSink
 from fkp_live.sources import Source, open_source
 from fkp_live.sources.opening import check_asked, is_camera
-from fkp_live.sources.spec import local_files
 from fkp_live.stats import RunStats
 from fkp_live.stream import Processor, process_stream, settled
 from fkp_live.types import FaceBox, Frame, FrameResult, Picture, SourceInfo
@@ -118,7 +108,7 @@ class _Pipeline:
             size=options.size,
             fps=options.fps,
             retry=options.retry,
-            report=lambda line: _note(options, line),
+            report=lambda line: note(options, line),
         )
 
     def processed(self, frames: Iterable[Frame]) -> tuple[Iterable[Frame], Processor[FrameResult]]:
@@ -144,9 +134,7 @@ def run(options: Options, stops: Stops, work_of: Callable[[Options], Work] = _Pi
     """
     spec = _demo_clip() if options.source is None else options.source
     check_asked(spec, options.size, options.fps, options.retry)
-    _check_outputs(options, spec)
-    for to in options.send:
-        check_target(to)
+    check_outputs(options, spec)
     lost: SourceLostError | None = None
     no_screen = _check_screen(options)
     sticker = read_sticker(options.edits)
@@ -154,22 +142,25 @@ def run(options: Options, stops: Stops, work_of: Callable[[Options], Work] = _Pi
         stack.enter_context(_opencv_settings())
         serving = None
         if options.serve is not None:
-            serving = stack.enter_context(Serving(options, lambda text: _note(options, text)))
+            serving = stack.enter_context(Serving(options, lambda text: note(options, text)))
         work = work_of(options)
-        _note(options, work.note)
+        note(options, work.note)
         source = stack.enter_context(work.open(spec, options))
         if begins := source.note:  # what a camera delivers instead of what was asked for
-            _note(options, begins)
+            note(options, begins)
         stops.finish_files(source)
         if is_camera(spec):
             stack.enter_context(drivers_silenced())
         stats = RunStats()
         hud = HudFigures(stats, work.provider, live=source.info.live, dropped=lambda: source.dropped)
         senders: list[Sender] = []
-        for sender in _senders(options, source.info, work):
+        for sender in open_senders(options, source.info, work.options):
             stack.enter_context(settled(sender))
             senders.append(sender)
-        records = [stack.enter_context(settled(sink)) for sink in _sinks(options, source.info, work, stops)]
+        header = partial(work.header, options, source.info)
+        records = [
+            stack.enter_context(settled(sink)) for sink in open_sinks(options, source.info, header, stops)
+        ]
         sinks: list[Sink] = [*records, *senders]
         look = Look(options.edits.layers(options.layers, hud=options.hud))
         viewer = _viewer(options, source.info, look, no_screen, alone=not records)
@@ -184,12 +175,11 @@ def run(options: Options, stops: Stops, work_of: Callable[[Options], Work] = _Pi
             if viewer is not None:
                 viewer.controls = work.controls(source, recorder)
             if serving is not None:
-                header = work.header(options, source.info)
                 mirror = mirrored_at_first(spec, mirror=options.mirror)
-                log(serving.begin(source, work.pipeline, recorder, look=look, header=header, mirror=mirror))
+                log(serving.begin(source, work.pipeline, recorder, look=look, header=header(), mirror=mirror))
         served_alone = serving if pace is not None and not senders else None
         if served_alone is not None:
-            _note(options, "The file begins with the first viewer, and the run ends with the file.")
+            note(options, "The file begins with the first viewer, and the run ends with the file.")
         if stops.own_process and options.out is not None and not source.info.live:
             _step_back_behind_the_encoder()
         progress = stack.enter_context(
@@ -279,12 +269,12 @@ def _viewer(
     shown_elsewhere = options.serve is not None or (not info.live and not alone)
     if options.headless or (options.headless is None and shown_elsewhere):
         if options.fullscreen or options.window_size is not None:
-            _note(
+            note(
                 options, "No window, because the results are written or served; --no-headless insists on one."
             )
         return None
     if no_screen:
-        _note(options, f"No window: {no_screen}.")
+        note(options, f"No window: {no_screen}.")
         return None
     # A file that is only looked at plays at its own pace; one that is written, as fast as it can.
     return Viewer(
@@ -313,9 +303,9 @@ def _finish(
     if any(isinstance(sink, StreamSink) and sink.gone for sink in sinks):
         # What is left in the buffer cannot be delivered, and the interpreter's end would fail on it.
         silence(sys.stdout)
-    for note in notes:
-        if later := note.removeprefix(said).removeprefix("; "):
-            _note(options, later)
+    for text in notes:
+        if later := text.removeprefix(said).removeprefix("; "):
+            note(options, later)
     # Stopped before the first frame: a video without a picture is not kept, a table without a row is.
     written = [str(path) for option, path in options.outputs.items() if stats.frames or option != "--out"]
     summary = stats.summary(
@@ -329,14 +319,9 @@ def _finish(
         for name in summary.outputs:
             say(f"written: {name}", stream)
     if stops.asked:
-        _note(options, "Stopped on request; every file is complete up to there.")
+        note(options, "Stopped on request; every file is complete up to there.")
         return INTERRUPTED
     return int(ExitCode.OK)
-
-
-def _note(options: Options, text: str) -> None:
-    if not options.quiet:
-        log(text)
 
 
 @contextmanager
@@ -365,26 +350,6 @@ def _step_back_behind_the_encoder() -> None:
             os.setpriority(os.PRIO_PROCESS, thread, min(before + _NICENESS, 19))
 
 
-def _check_outputs(options: Options, spec: int | str) -> None:
-    if options.fills_stdout and was_closed(sys.stdout):
-        raise OutputError(
-            "Standard output is closed, and --csv -, --jsonl - or --events - writes to it.", "Name a file."
-        )
-    if options.fills_stdout and not hasattr(sys.stdout, "buffer"):
-        raise OutputError(
-            "Standard output takes text only here, and --csv -, --jsonl - or --events - writes bytes.",
-            "Name a file.",
-        )
-    inputs = local_files(spec)
-    if options.pipeline.model is not None:
-        inputs.append(resolve_model(options.pipeline.model))
-    checked: list[Path] = []
-    for option, path in options.outputs.items():
-        suffixes = VIDEO_FORMATS if option == "--out" else ()
-        check_output(path, overwrite=options.overwrite, inputs=inputs, others=checked, suffixes=suffixes)
-        checked.append(path)
-
-
 def _check_screen(options: Options) -> str | None:
     """Why there can be no window, None if there can. An error where the run needs one."""
     if options.headless:
@@ -402,43 +367,3 @@ def _check_screen(options: Options) -> str | None:
 
 def _demo_clip() -> str:
     return str(resources.files("fkp_live") / "assets" / "demo.mp4")
-
-
-def _sinks(options: Options, info: SourceInfo, work: Work, stops: Stops) -> Iterator[Sink]:
-    if options.out is not None:
-        audio = info.path if info.has_audio else None
-        yield VideoSink(options.out, info, audio_from=audio, overwrite=options.overwrite)
-    if options.csv is not None:
-        yield _table(options, options.csv, CsvFormat(options.csv_columns, info.pictures), stops)
-    if options.jsonl is not None:
-        yield _table(options, options.jsonl, JsonlFormat(work.header(options, info), info.pictures), stops)
-    yield from _event_sinks(options, stops)
-
-
-def _table(options: Options, path: Path | str, form: LineFormat, stops: Stops) -> Sink:
-    if path == STDOUT:
-        return StreamSink(sys.stdout.buffer, form, "Standard output", stopped=lambda: stops.asked)
-    return TextSink(path, form, options.overwrite)
-
-
-def _event_sinks(options: Options, stops: Stops) -> Iterator[Sink]:
-    events = options.events
-    if events.table is None and not events.commands:
-        return
-    # Not above: they would delay the first picture of every run.
-    from fkp_live.faces.events import EventFinder
-    from fkp_live.sinks import EventsSink, EventsStreamSink, ProgramsSink
-
-    if events.table == STDOUT:
-        finder = EventFinder(events.limits)
-        yield EventsStreamSink(sys.stdout.buffer, finder, "Standard output", stopped=lambda: stops.asked)
-    elif events.table is not None:
-        yield EventsSink(events.table, EventFinder(events.limits), overwrite=options.overwrite)
-    if events.commands:
-        finder = EventFinder(events.limits)
-        yield ProgramsSink(events.commands, finder, report=lambda text: _note(options, text))
-
-
-def _senders(options: Options, info: SourceInfo, work: Work) -> Iterator[Sender]:
-    for to in options.send:
-        yield open_sender(to, info, options=work.options, report=lambda text: _note(options, text))
