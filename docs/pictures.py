@@ -57,6 +57,24 @@ def demo(folder: Path) -> None:
     )
 
 
+def moving(folder: Path) -> None:
+    """demo.webp: the annotated clip, smaller and at ten pictures a second, for the README."""
+    from PIL import Image as Pillow  # matplotlib brings it
+
+    words = ("--expression", "--layers", "points,contours,boxes,ids,pose", "--no-hud")
+    run("--demo", "--headless", *words, "--out", folder / "demo.mp4")
+    with open_source(folder / "demo.mp4") as source:
+        shown = [
+            Pillow.fromarray(cv2.resize(frame.image, (480, 360), interpolation=cv2.INTER_AREA)[..., ::-1])
+            for frame in source
+            if frame.index % 3 == 0
+        ]
+    shown[0].save(
+        HERE / "demo.webp", save_all=True, append_images=shown[1:], duration=100, loop=0, quality=60, method=4
+    )
+    print(HERE / "demo.webp")
+
+
 def points(_: Path) -> None:
     """points.jpg: the 68 points with their numbers."""
     with open_source(DEMO) as source:
@@ -128,7 +146,7 @@ def report(folder: Path) -> None:
 
 
 PICTURES: dict[str, Callable[[Path], None]] = {
-    make.__name__: make for make in (demo, points, plot_timeline, report, training_labels)
+    make.__name__: make for make in (demo, moving, points, plot_timeline, report, training_labels)
 }
 
 if __name__ == "__main__":
