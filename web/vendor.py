@@ -30,7 +30,9 @@ def main() -> None:
     """
     found = importlib.util.find_spec("onnxruntime")
     if found is None or found.origin is None:
-        sys.exit("web/vendor.py takes the licences from the Python package onnxruntime, which is not installed.")
+        sys.exit(
+            "web/vendor.py takes the licences from the Python package onnxruntime, which is not installed."
+        )
     sources = [BUILT / MODULE, BUILT / BINARY, *(Path(found.origin).parent / name for name in LICENCES)]
     if missing := [path for path in sources if not path.is_file()]:
         sys.exit(f"{missing[0]} is missing. Remove web/node_modules and run make web again.")

@@ -31,7 +31,7 @@ LANDMARKS = ("fkp68-int8", "fkp68", "fkp68-tiny")
 _OTHERS = ("yunet", "fkp-expression")
 # What the page must know of Python's side; also how a folder is known to hold a site of ours.
 FACTS = "web/facts.json"
-# The mimetypes of the system may lack the last ones, and without the right type browsers refuse modules and WebAssembly.
+# The system may not know the last ones, and without the right type browsers refuse modules and WebAssembly.
 _KINDS = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -154,7 +154,8 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
         if not os.path.lexists(folder):
             if not folder.absolute().parent.is_dir():
                 raise OutputError(
-                    f"There is no folder {folder.absolute().parent} to write {folder.name} to.", "Create it first."
+                    f"There is no folder {folder.absolute().parent} to write {folder.name} to.",
+                    "Create it first.",
                 )
             return
         if not folder.is_dir():

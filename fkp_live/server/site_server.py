@@ -31,8 +31,6 @@ _HEADERS = {
 }
 # Seconds after which a connection that says nothing is closed.
 _PATIENCE = 30
-# In bytes: what is read of a body that nothing asked for, so that the answer arrives; more ends the connection.
-_LARGEST_BODY = 1 << 16
 
 
 class SiteServer(ThreadingHTTPServer):
@@ -105,9 +103,12 @@ def _cannot_listen(host: str, port: int, error: OSError) -> OutputError:
             f"{where} is in use by another program.", "Choose another one: --port 0 takes a free one."
         )
     if error.errno == errno.EACCES:
-        return OutputError(f"{where} may not be taken.", "Ports below 1024 are the system's: choose a higher --port.")
+        return OutputError(
+            f"{where} may not be taken.", "Ports below 1024 are the system's: choose a higher --port."
+        )
     return OutputError(
-        f"{where} cannot be listened on: {error.strerror}.", "Give --host an address of this machine, or omit it."
+        f"{where} cannot be listened on: {error.strerror}.",
+        "Give --host an address of this machine, or omit it.",
     )
 
 
@@ -155,7 +156,9 @@ class _Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """A line of text, and the end of the connection: what else the client sent is not read."""
         status = HTTPStatus(code)
-        content = f"{status.value} {status.phrase}: {message or status.description}\n".encode("utf-8", "replace")
+        content = f"{status.value} {status.phrase}: {message or status.description}\n".encode(
+            "utf-8", "replace"
+        )
         self.close_connection = True
         self.send_response(status)
         self._send_common()

@@ -1,0 +1,65 @@
+/** The picture on the page: a frame is held until its faces are known, so that both are painted together. */
+
+import { drawFaces } from "../common/overlay.js";
+
+/** Pixels of the longer side of what is painted; larger pictures are shown reduced. */
+const LARGEST = 1920;
+
+export class Stage {
+  /** @param {HTMLCanvasElement} canvas */
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.context = canvas.getContext("2d", { alpha: false });
+    this.held = document.createElement("canvas");
+    this.heldContext = this.held.getContext("2d", { alpha: false });
+    this.scale = 1;
+    this.faces = [];
+    /** Names of the layers that are painted, and whether the picture is turned left to right, as in a mirror. */
+    this.layers = new Set();
+    this.mirrored = false;
+    /** Whether a picture is held. */
+    this.filled = false;
+  }
+
+  /**
+   * Keep a copy of a picture that goes to the networks.
+   * @param {VideoFrame|ImageBitmap} picture
+   */
+  hold(picture) {
+    const [width, height] = sizeOf(picture);
+    this.scale = Math.min(1, LARGEST / Math.max(width, height));
+    resize(this.held, Math.round(width * this.scale), Math.round(height * this.scale));
+    this.heldContext.drawImage(picture, 0, 0, this.held.width, this.held.height);
+    this.filled = true;
+  }
+
+  /** Paint the picture that is held, with these faces; omitted: those that were painted last. */
+  paint(faces = this.faces) {
+    if (!this.filled) return;
+    this.faces = faces;
+    const { canvas, context, held, layers, mirrored } = this;
+    resize(canvas, held.width, held.height);
+    context.save();
+    if (mirrored) context.setTransform(-1, 0, 0, 1, canvas.width, 0);
+    context.drawImage(held, 0, 0);
+    context.restore();
+    const ratio = canvas.clientWidth ? canvas.width / canvas.clientWidth : 1;
+    drawFaces(context, faces, layers, this.scale, mirrored, ratio);
+  }
+
+  /** What is painted, as PNG. */
+  picture() {
+    return new Promise((resolve) => this.canvas.toBlob(resolve, "image/png"));
+  }
+}
+
+/** Width and height in pixels as a person sees them. */
+export function sizeOf(picture) {
+  return [picture.displayWidth ?? picture.width, picture.displayHeight ?? picture.height];
+}
+
+/** Setting the size empties a canvas, so only where it changes. */
+function resize(canvas, width, height) {
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+}
