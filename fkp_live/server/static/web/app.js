@@ -122,8 +122,8 @@ async function openNetworks() {
   renew();
   const { ms } = await opening;
   find("opening").textContent = `The networks are ready (${Math.round(ms)} ms).`;
-  const { licence } = facts.models[find("model").value];
-  find("about").textContent = `fkp-live ${facts.version}, ${find("model").value}. ${licence ?? ""}`;
+  const model = find("model").value, { licence } = facts.models[model];
+  find("about").textContent = `fkp-live ${facts.version}. Licence of ${model}: ${licence ?? "not stated"}.`;
   feed.ready = true;
   feed.next();
 }

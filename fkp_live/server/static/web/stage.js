@@ -19,6 +19,9 @@ export class Stage {
     this.mirrored = false;
     /** Whether a picture is held. */
     this.filled = false;
+    /** Width and height that the page gives the canvas. Asked for at each frame they would cost a layout. */
+    this.room = [canvas.clientWidth, canvas.clientHeight];
+    new ResizeObserver(() => { this.room = [canvas.clientWidth, canvas.clientHeight]; }).observe(canvas);
   }
 
   /**
@@ -43,7 +46,7 @@ export class Stage {
     if (mirrored) context.setTransform(-1, 0, 0, 1, canvas.width, 0);
     context.drawImage(held, 0, 0);
     context.restore();
-    const ratio = canvas.clientWidth ? canvas.width / canvas.clientWidth : 1;
+    const ratio = Math.max(canvas.width / (this.room[0] || canvas.width), canvas.height / (this.room[1] || canvas.height));
     drawFaces(context, faces, layers, this.scale, mirrored, ratio);
   }
 
