@@ -56,9 +56,13 @@ const ACTIONS = {
   jsonl: () => save(recorded.jsonl(), timedName(".jsonl"))
 };
 
-start().catch(say);
+start().catch((error) => {
+  find("opening").textContent = "The networks are not loaded.";
+  say(error);
+});
 
 async function start() {
+  document.documentElement.dataset.started = "";
   listen();
   const failure = missing();
   if (failure) throw failure;
@@ -161,8 +165,12 @@ async function toggleCamera() {
 async function startCamera() {
   say("");
   begin();
-  await ready();
-  if (await source.openCamera(find("cameras").value)) show(source.name);
+  try {
+    await ready();
+    if (await source.openCamera(find("cameras").value)) show(source.name);
+  } finally {
+    if (!source.kind) show("");
+  }
   await showCameras();
 }
 
@@ -286,7 +294,8 @@ function offer(made, result = null) {
   if (result) made.add(result);
   recorded = made;
   find("downloads").hidden = false;
-  find("recorded").textContent = `Numbers of ${made.frames} ${made.frames === 1 ? "picture" : "frames"}`;
+  const frames = made.frames === 1 ? "" : `, ${made.frames} frames`;
+  find("recorded").textContent = `Numbers of ${made.name}${frames}`;
 }
 
 async function showCameras() {

@@ -12,6 +12,7 @@ export class Recording {
    */
   constructor(header, facts) {
     this.facts = facts;
+    this.name = header.source.name;
     this.frames = 0;
     /** @type {Blob[]} parts of whole lines, without the header */
     this.parts = [];
