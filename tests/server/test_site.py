@@ -45,6 +45,8 @@ def test_the_site_has_everything_that_its_page_names() -> None:
     # The page loads nothing that is not here, and says nothing of this machine.
     assert not any("://" in asset.plain.decode() for name, asset in files.items() if name.endswith(".html"))
 
+    assert "".join(f"<option>{name}</option>" for name in module.LANDMARKS) in page
+
     facts = json.loads(files[FACTS].plain)
     assert facts["csv_columns"] == list(CSV_COLUMNS)
     assert facts["files"] == sorted(files)

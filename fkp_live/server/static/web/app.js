@@ -66,12 +66,6 @@ async function start() {
   listen();
   const failure = missing();
   if (failure) throw failure;
-  const answer = await fetch(new URL("facts.json", import.meta.url)).catch(() => null);
-  if (!answer?.ok) throw missingFile("web/facts.json");
-  facts = await answer.json();
-  const landmarks = Object.entries(facts.models).filter(([, model]) => model.schema.startsWith("fkp-landmarks"));
-  find("model").append(...landmarks.map(([name]) => new Option(name)));
-  find("model").value = landmarks[0][0];
   // Not at the click: loading takes longer than anything else on the way to the first face.
   await openNetworks();
   navigator.mediaDevices?.addEventListener?.("devicechange", showCameras);
@@ -124,7 +118,8 @@ async function openNetworks() {
   const opening = networks.open(find("model").value, options());
   // A recording is of one network.
   renew();
-  const { ms } = await opening;
+  const [{ ms }, known] = await Promise.all([opening, facts ?? openFacts()]);
+  facts = known;
   find("opening").textContent = `The networks are ready (${Math.round(ms)} ms).`;
   const model = find("model").value, { licence } = facts.models[model];
   find("about").textContent = `fkp-live ${facts.version}. Licence of ${model}: ${licence ?? "not stated"}.`;
@@ -150,6 +145,13 @@ async function changeOptions() {
 async function changeNetworks() {
   await openNetworks();
   if (source.kind === "picture") await openFiles([source.file]);
+}
+
+/** What the page must know of Python's side: columns and header of recordings, licences. */
+async function openFacts() {
+  const answer = await fetch(new URL("facts.json", import.meta.url)).catch(() => null);
+  if (!answer?.ok) throw missingFile("web/facts.json");
+  return answer.json();
 }
 
 function options() {
@@ -194,7 +196,7 @@ async function openFiles([file, ...others]) {
 async function ready() {
   const failure = missing();
   if (failure) throw failure;
-  if (!networks.ready && facts) await openNetworks();
+  if (!networks.ready) await openNetworks();
 }
 
 /** Everything of the last stream ends. */
