@@ -23,7 +23,7 @@ const buttons = (name) => document.querySelectorAll(`[data-do=${name}]`);
 const video = document.createElement("video");
 video.muted = video.playsInline = true;
 const stage = new Stage(find("picture"));
-const faces = new FacesList(find("faces"));
+let faces = new FacesList(find("faces"));
 const curves = new Curves(find("curves"));
 const meters = new Meters(Object.fromEntries(["size", "fps", "ms", "frames", "dropped"].map((name) => [name, find(`fact-${name}`)])));
 const switches = new LayerSwitches(find("layers"), () => stage.paint());
@@ -131,7 +131,14 @@ async function openNetworks() {
 function renew() {
   if (recording) toggleRecord();
   feed.renew();
+  forget();
+}
+
+/** Ids of before mean nothing any more. */
+function forget() {
   curves.clear();
+  find("faces").replaceChildren();
+  faces = new FacesList(find("faces"));
 }
 
 async function changeOptions() {
@@ -204,9 +211,8 @@ function begin() {
   if (recording) toggleRecord();
   source.close();
   feed.begin();
-  curves.clear();
+  forget();
   meters.clear();
-  faces.show([]);
 }
 
 /** The page of a source, or of none. */
@@ -240,7 +246,7 @@ function onEnd(failure) {
 function onJump() {
   if (recording) toggleRecord();
   feed.begin();
-  curves.clear();
+  forget();
 }
 
 function onNetworksLost(failure) {
@@ -287,7 +293,7 @@ function newRecording() {
     source: { name: source.name, width, height, fps: null, origin: 0 },
     model: { name: model, sha256, licence },
     provider: "wasm",
-    options: { smooth, expression, detect_every: DETECT_EVERY, max_faces: null, mirror: false }
+    options: { smooth, expression, detect_every: DETECT_EVERY, max_faces: null, any_roll: false, mirror: false }
   }, facts);
 }
 
