@@ -44,7 +44,7 @@ const ACTIONS = {
   camera: toggleCamera,
   open: () => find("file").click(),
   record: toggleRecord,
-  snapshot: async () => stage.filled && save(await stage.picture(), timedName(".png")),
+  snapshot: async () => save(await stage.picture(), timedName(".png")),
   mirror() {
     mirrorWanted = !mirrorWanted;
     press("mirror", mirrorWanted);
@@ -211,6 +211,7 @@ function begin() {
   if (recording) toggleRecord();
   source.close();
   feed.begin();
+  stage.release();
   forget();
   meters.clear();
 }

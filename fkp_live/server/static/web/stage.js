@@ -10,41 +10,53 @@ export class Stage {
   constructor(canvas) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d", { alpha: false });
-    this.held = document.createElement("canvas");
-    this.heldContext = this.held.getContext("2d", { alpha: false });
+    /** The picture that is painted next: a frame of a camera, or a copy of a bitmap. @type {VideoFrame|HTMLCanvasElement|null} */
+    this.held = null;
+    this.copy = document.createElement("canvas");
+    this.size = [0, 0];
     this.scale = 1;
     this.faces = [];
     /** Names of the layers that are painted, and whether the picture is turned left to right, as in a mirror. */
     this.layers = new Set();
     this.mirrored = false;
-    /** Whether a picture is held. */
-    this.filled = false;
     /** Width and height that the page gives the canvas. Asked for at each frame they would cost a layout. */
     this.room = [canvas.clientWidth, canvas.clientHeight];
     new ResizeObserver(() => { this.room = [canvas.clientWidth, canvas.clientHeight]; }).observe(canvas);
   }
 
   /**
-   * Keep a copy of a picture that goes to the networks.
+   * Keep a picture that goes to the networks.
    * @param {VideoFrame|ImageBitmap} picture
    */
   hold(picture) {
     const [width, height] = sizeOf(picture);
     this.scale = Math.min(1, LARGEST / Math.max(width, height));
-    resize(this.held, Math.round(width * this.scale), Math.round(height * this.scale));
-    this.heldContext.drawImage(picture, 0, 0, this.held.width, this.held.height);
-    this.filled = true;
+    this.size = [Math.max(1, Math.round(width * this.scale)), Math.max(1, Math.round(height * this.scale))];
+    this.release();
+    if (picture.clone) {
+      this.held = picture.clone(); // the same pixels, at no cost
+      return;
+    }
+    resize(this.copy, this.size);
+    this.copy.getContext("2d", { alpha: false }).drawImage(picture, 0, 0, ...this.size);
+    this.held = this.copy;
+  }
+
+  /** Give a frame back to the camera, which has few. What is painted stays. */
+  release() {
+    this.held?.close?.();
+    this.held = null;
   }
 
   /** Paint the picture that is held, with these faces; omitted: those that were painted last. */
   paint(faces = this.faces) {
-    if (!this.filled) return;
+    if (!this.held) return;
     this.faces = faces;
-    const { canvas, context, held, layers, mirrored } = this;
-    resize(canvas, held.width, held.height);
+    const { canvas, context, held, layers, mirrored, size } = this;
+    resize(canvas, size);
     context.save();
     if (mirrored) context.setTransform(-1, 0, 0, 1, canvas.width, 0);
-    context.drawImage(held, 0, 0);
+    context.drawImage(held, 0, 0, ...size);
     context.restore();
     const ratio = Math.max(canvas.width / (this.room[0] || canvas.width), canvas.height / (this.room[1] || canvas.height));
     drawFaces(context, faces, layers, this.scale, mirrored, ratio);
@@ -62,7 +74,7 @@ export function sizeOf(picture) {
 }
 
 /** Setting the size empties a canvas, so only where it changes. */
-function resize(canvas, width, height) {
+function resize(canvas, [width, height]) {
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;
 }
