@@ -14,7 +14,7 @@ from fkp_live.errors import ExitCode, UsageError
 # --serve, the live view of a run, has 8068.
 _HOST, _PORT = "127.0.0.1", 8069
 _EPILOG = """\
-The page finds faces in the visitor's own browser, on the visitor's webcam, pictures and films, and sends nothing
+The page finds faces in the visitor's own browser, on the visitor's webcam, pictures and videos, and sends nothing
 anywhere. Browsers give pages a webcam only from this machine (localhost, 127.0.0.1) and from https addresses.
 
 examples:
@@ -58,8 +58,8 @@ def main(words: Sequence[str], stops: Stops | None = None) -> int:
         say(server.url)
         if not server.is_local:
             say(
-                "fkp-live web: browsers on other machines give this address no webcam, only pictures and films; "
-                "for a webcam there it needs https (docs/browser.md).",
+                "fkp-live web: other machines reach it by this machine's name and the same port, for pictures and "
+                "videos; browsers give them no webcam without https (docs/browser.md).",
                 sys.stderr,
             )
         say("fkp-live web: Ctrl-C ends it.", sys.stderr)

@@ -14,7 +14,7 @@ from typing import Any
 from fkp_live.errors import InputError, OutputError
 from fkp_live.server.site import Asset
 
-# WebAssembly may be compiled, scripts and workers are the site's own, pictures and films may also be those that the
+# WebAssembly may be compiled, scripts and workers are the site's own, pictures and videos may also be those that the
 # visitor gave. Nothing may be loaded from or sent to anywhere else.
 POLICY = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; "
@@ -44,7 +44,8 @@ class SiteServer(ThreadingHTTPServer):
 
     Attributes
     ----------
-    url : where the page is
+    url : where the page is, for a browser on this machine
+    is_local : whether no other machine can reach it
 
     Raises
     ------
@@ -68,11 +69,14 @@ class SiteServer(ThreadingHTTPServer):
                 f"There is no host {host!r}: {getattr(error, 'strerror', None) or error}.",
                 "Give --host a name or address of this machine.",
             ) from error
-        self.is_local = ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback
+        found = ipaddress.ip_address(str(address[0]).partition("%")[0])
+        self.is_local = found.is_loopback
         try:
             super().__init__((str(address[0]), port), _Handler)
         except OSError as error:
             raise _cannot_listen(host, port, error) from error
+        if found.is_unspecified:
+            host = "127.0.0.1"  # one of the many that it listens on, and one that gets a webcam
         name = f"[{host}]" if ":" in host else host
         self.url = f"http://{name}:{self.server_port}/"
 

@@ -16,6 +16,8 @@ import { Source } from "./source.js";
 import { sizeOf, Stage } from "./stage.js";
 
 const DETECT_EVERY = 15;
+/** Said while a picture of more pixels than this is looked at: it takes seconds. */
+const LOOKING = "Looking for faces …", MANY_PIXELS = 8e6;
 const KEYS = { c: "camera", o: "open", r: "record", s: "snapshot", m: "mirror", " ": "pause" };
 const find = (id) => document.getElementById(id);
 const buttons = (name) => document.querySelectorAll(`[data-do=${name}]`);
@@ -194,6 +196,7 @@ async function openFiles([file, ...others]) {
     show(source.name);
     if (opened === true) return;
     size = sizeOf(opened);
+    if (size[0] * size[1] > MANY_PIXELS) say(LOOKING);
     feed.add(opened, null);
   });
   if (!source.kind) show("");
@@ -270,6 +273,7 @@ function onResult({ result, timings }) {
     recording?.add(result);
     meters.add({ size, ms: timings.total, frames: feed.count, dropped: feed.dropped });
     if (source.kind === "picture") offer(newRecording(), result);
+    if (find("message").textContent === LOOKING) say("");
     document.dispatchEvent(new CustomEvent("fkp-result", { detail: result }));
   }
   feed.next();
