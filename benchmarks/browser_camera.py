@@ -67,11 +67,12 @@ document.addEventListener("fkp-result", ({ detail }) => {
 });
 """
 _READY = "document.getElementById('opening').textContent.includes('ready')"
+# Width and height in pixels, dark, phone.
 _SCREENS = {
-    "desktop-light": {"width": 1280, "height": 900},
-    "desktop-dark": {"width": 1280, "height": 900, "dark": True},
-    "phone-light": {"width": 390, "height": 844, "phone": True},
-    "phone-dark": {"width": 390, "height": 844, "phone": True, "dark": True},
+    "desktop-light": (1280, 900, False, False),
+    "desktop-dark": (1280, 900, True, False),
+    "phone-light": (390, 844, False, True),
+    "phone-dark": (390, 844, True, True),
 }
 
 
@@ -194,8 +195,8 @@ def rates(watched: dict[str, list[Any]], begin: float, end: float) -> dict[str, 
 
 def take_screenshots(page: Page, folder: Path) -> None:
     """The page on a desk and on a phone, light and dark."""
-    for name, screen in _SCREENS.items():
-        page.look_as(**screen)
+    for name, (width, height, dark, phone) in _SCREENS.items():
+        page.look_as(width, height, dark=dark, phone=phone)
         page.evaluate("new Promise((resolve) => setTimeout(resolve, 700))")
         page.save_screenshot(folder / f"{name}.png")
 

@@ -245,6 +245,7 @@ class Page:
             deviceScaleFactor=scale,
             mobile=phone,
         )
+        self.call("Emulation.setScrollbarsHidden", hidden=True)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
 
