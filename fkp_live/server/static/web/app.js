@@ -22,8 +22,8 @@ const KEYS = { c: "camera", o: "open", r: "record", s: "snapshot", m: "mirror", 
 const find = (id) => document.getElementById(id);
 const buttons = (name) => document.querySelectorAll(`[data-do=${name}]`);
 
-const video = document.createElement("video");
-video.muted = video.playsInline = true;
+// In the page, although nobody sees it: phones give a video that is nowhere no frames.
+const video = find("video");
 const stage = new Stage(find("picture"));
 let faces = new FacesList(find("faces"));
 const curves = new Curves(find("curves"));
@@ -229,6 +229,7 @@ function show(name) {
   player.show(kind === "video");
   for (const button of buttons("record")) button.disabled = kind !== "camera" && kind !== "video";
   for (const button of buttons("snapshot")) button.disabled = !kind;
+  if (!kind) stage.release();
   if (!kind && recording) toggleRecord();
   mirror();
 }
