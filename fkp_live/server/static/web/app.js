@@ -18,7 +18,7 @@ import { sizeOf, Stage } from "./stage.js";
 const DETECT_EVERY = 15;
 /** Said while a picture of more pixels than this is looked at: it takes seconds. */
 const LOOKING = "Looking for faces …", MANY_PIXELS = 8e6;
-const KEYS = { c: "camera", o: "open", r: "record", s: "snapshot", m: "mirror", " ": "pause" };
+const KEYS = { w: "camera", c: "neutral", o: "open", r: "record", s: "snapshot", m: "mirror", " ": "pause" };
 const find = (id) => document.getElementById(id);
 const buttons = (name) => document.querySelectorAll(`[data-do=${name}]`);
 
@@ -53,6 +53,7 @@ const ACTIONS = {
     mirror();
     stage.paint();
   },
+  neutral: () => networks.neutral(),
   pause: () => source.kind === "video" && press("pause", source.pause()),
   csv: async () => save(await recorded.csv(), timedName(".csv")),
   jsonl: () => save(recorded.jsonl(), timedName(".jsonl"))
@@ -79,7 +80,7 @@ function listen() {
     for (const button of buttons(name)) button.addEventListener("click", () => attempt(act));
   }
   document.addEventListener("keydown", (event) => {
-    const name = KEYS[event.key];
+    const name = KEYS[event.key.toLowerCase()];
     // On a button the space bar presses it.
     if (!name || !isShortcut(event) || (event.key === " " && event.target.closest("button"))) return;
     event.preventDefault();
@@ -227,7 +228,7 @@ function show(name) {
   press("camera", kind === "camera");
   press("pause", false);
   player.show(kind === "video");
-  for (const button of buttons("record")) button.disabled = kind !== "camera" && kind !== "video";
+  for (const button of [...buttons("record"), ...buttons("neutral")]) button.disabled = kind !== "camera" && kind !== "video";
   for (const button of buttons("snapshot")) button.disabled = !kind;
   if (!kind) stage.release();
   if (!kind && recording) toggleRecord();

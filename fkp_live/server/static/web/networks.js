@@ -74,6 +74,11 @@ export class Networks {
     this.worker?.postMessage({ kind: "reset" });
   }
 
+  /** What the faces show now is their neutral face, from which measures and expressions are counted. */
+  neutral() {
+    this.worker?.postMessage({ kind: "neutral" });
+  }
+
   /** Change options of what comes. */
   options(options) {
     this.worker?.postMessage({ kind: "options", options });
