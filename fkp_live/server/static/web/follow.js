@@ -1,7 +1,11 @@
 /** Frames of a playing video element, each once, with its time on the stream's own clock. */
 
-/** Frames of cameras cost nothing as VideoFrame. Those of videos come as bitmaps, which are upright whatever the file says. */
+/**
+ * A VideoFrame costs nothing, and its pixels are read in a third of the time. Files may be turned: where browsers do not
+ * say so of a frame, a bitmap is taken, which is upright.
+ */
 const hasVideoFrame = typeof VideoFrame === "function";
+const knowsTurned = hasVideoFrame && "rotation" in VideoFrame.prototype;
 
 export class Follower {
   /**
@@ -47,7 +51,7 @@ export class Follower {
 
   async picture() {
     try {
-      if (this.isCamera && hasVideoFrame) return new VideoFrame(this.video);
+      if (this.isCamera ? hasVideoFrame : knowsTurned) return new VideoFrame(this.video);
       return await createImageBitmap(this.video);
     } catch {
       return null; // the frame was gone already; the next one comes
