@@ -264,21 +264,19 @@ function onNetworksLost(failure) {
 }
 
 function onResult({ result, timings }) {
-  const isOurs = feed.answered();
-  if (isOurs) {
-    stage.paint(result.faces);
-    faces.show(result.faces);
-    if (source.kind !== "picture") {
-      curves.push(result.time, faces.main);
-      size = [video.videoWidth, video.videoHeight];
-    }
-    recording?.add(result);
-    meters.add({ size, ms: timings.total, frames: feed.count, dropped: feed.dropped });
-    if (source.kind === "picture") offer(newRecording(), result);
-    if (find("message").textContent === LOOKING) say("");
-    document.dispatchEvent(new CustomEvent("fkp-result", { detail: result }));
+  const { count, dropped } = feed;
+  if (!feed.answered()) return;
+  stage.paint(result.faces);
+  faces.show(result.faces);
+  if (source.kind !== "picture") {
+    curves.push(result.time, faces.main);
+    size = [video.videoWidth, video.videoHeight];
   }
-  feed.next();
+  recording?.add(result);
+  meters.add({ size, ms: timings.total, frames: count, dropped });
+  if (source.kind === "picture") offer(newRecording(), result);
+  if (find("message").textContent === LOOKING) say("");
+  document.dispatchEvent(new CustomEvent("fkp-result", { detail: result }));
 }
 
 function toggleRecord() {

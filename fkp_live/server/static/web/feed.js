@@ -49,6 +49,7 @@ export class Feed {
     if (!this.ready) {
       // People see themselves while the networks load.
       this.stage.hold(this.waiting.picture);
+      this.stage.advance();
       this.stage.paint([]);
       return;
     }
@@ -61,10 +62,16 @@ export class Feed {
     this.count += 1;
   }
 
-  /** An answer came. @returns {boolean} whether it is of this stream */
+  /**
+   * An answer came: its picture can be painted, and before that the next one goes to the networks, which then work while
+   * the page paints.
+   * @returns {boolean} whether it is of this stream
+   */
   answered() {
     const isOurs = !this.isStale;
     this.isStale = false;
+    if (isOurs) this.stage.advance();
+    this.next();
     return isOurs;
   }
 }

@@ -10,11 +10,13 @@ export class Stage {
   constructor(canvas) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d", { alpha: false });
-    /** The picture that is painted next: a frame of a camera, or a copy of a bitmap. @type {VideoFrame|HTMLCanvasElement|null} */
-    this.held = null;
-    this.copy = document.createElement("canvas");
-    this.size = [0, 0];
-    this.scale = 1;
+    /**
+     * The picture that is with the networks, and the one that is painted: a frame, or a copy of a bitmap on one of two
+     * canvases, with the size that it is painted in and pixels of it per pixel of the picture.
+     * @type {{image: VideoFrame|HTMLCanvasElement, size: number[], scale: number}|null}
+     */
+    this.held = this.shown = null;
+    this.copies = [document.createElement("canvas"), document.createElement("canvas")];
     this.faces = [];
     /** Names of the layers that are painted, and whether the picture is turned left to right, as in a mirror. */
     this.layers = new Set();
@@ -30,42 +32,57 @@ export class Stage {
    */
   hold(picture) {
     const [width, height] = sizeOf(picture);
-    this.scale = Math.min(1, LARGEST / Math.max(width, height));
-    this.size = [Math.max(1, Math.round(width * this.scale)), Math.max(1, Math.round(height * this.scale))];
-    this.release();
-    if (picture.clone) {
-      this.held = picture.clone(); // the same pixels, at no cost
-      return;
-    }
-    resize(this.copy, this.size);
-    this.copy.getContext("2d", { alpha: false }).drawImage(picture, 0, 0, ...this.size);
-    this.held = this.copy;
+    const scale = Math.min(1, LARGEST / Math.max(width, height));
+    const size = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
+    close(this.held);
+    // A clone has the same pixels, at no cost.
+    this.held = { image: picture.clone?.() ?? this.copy(picture, size), size, scale };
   }
 
-  /** Give a frame back to the camera, which has few. What is painted stays. */
-  release() {
-    this.held?.close?.();
-    this.held = null;
+  copy(picture, size) {
+    const canvas = this.copies.find((each) => each !== this.shown?.image);
+    resize(canvas, size);
+    canvas.getContext("2d", { alpha: false }).drawImage(picture, 0, 0, ...size);
+    return canvas;
   }
 
-  /** Paint the picture that is held, with these faces; omitted: those that were painted last. */
-  paint(faces = this.faces) {
+  /** From now on the picture that was held is painted, and another one can be held. */
+  advance() {
     if (!this.held) return;
+    close(this.shown);
+    [this.shown, this.held] = [this.held, null];
+  }
+
+  /** Give frames back to the camera, which has few. What is painted stays. */
+  release() {
+    close(this.held);
+    close(this.shown);
+    this.held = this.shown = null;
+  }
+
+  /** Paint the picture with these faces; omitted: those that were painted last. */
+  paint(faces = this.faces) {
+    if (!this.shown) return;
     this.faces = faces;
-    const { canvas, context, held, layers, mirrored, size } = this;
+    const { canvas, context, layers, mirrored } = this;
+    const { image, size, scale } = this.shown;
     resize(canvas, size);
     context.save();
     if (mirrored) context.setTransform(-1, 0, 0, 1, canvas.width, 0);
-    context.drawImage(held, 0, 0, ...size);
+    context.drawImage(image, 0, 0, ...size);
     context.restore();
     const ratio = Math.max(canvas.width / (this.room[0] || canvas.width), canvas.height / (this.room[1] || canvas.height));
-    drawFaces(context, faces, layers, this.scale, mirrored, ratio);
+    drawFaces(context, faces, layers, scale, mirrored, ratio);
   }
 
   /** What is painted, as PNG. */
   picture() {
     return new Promise((resolve) => this.canvas.toBlob(resolve, "image/png"));
   }
+}
+
+function close(picture) {
+  picture?.image.close?.();
 }
 
 /** Width and height in pixels as a person sees them. */
