@@ -1,5 +1,6 @@
 # make demo         install the product into .venv and annotate the clip that it carries
 # make test         lint, type-check and test
+# make web          fetch what the page of fkp-live web needs (npm) into fkp_live/server/static/vendor
 # make lint         style and types only
 # make test-lowest  the product's tests on the lowest versions that setup.cfg allows, in .venv-lowest
 # make test-newest  the product's tests on the newest versions, without constraints, in .venv-newest
@@ -12,9 +13,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-SOURCES := fkp_live train export tests benchmarks examples docs
+SOURCES := fkp_live train export tests benchmarks examples docs web/vendor.py
 
-.PHONY: demo test lint docs test-lowest test-newest mutants fuzz clean
+.PHONY: demo test web lint docs test-lowest test-newest mutants fuzz clean
 
 demo: $(VENV)/product.stamp
 	$(BIN)/fkp-live --demo --headless --overwrite \
@@ -23,6 +24,13 @@ demo: $(VENV)/product.stamp
 
 test: lint
 	$(BIN)/python -m pytest -n auto
+
+VENDORED := fkp_live/server/static/vendor/ort.wasm.bundle.min.mjs
+web: $(VENDORED)
+$(VENDORED): web/package-lock.json web/vendor.py | $(VENV)/product.stamp
+	@command -v npm >/dev/null || { echo "make web needs npm, the package manager of node.js: apt-get install npm, or https://nodejs.org" >&2; exit 1; }
+	npm ci --prefix web --ignore-scripts --no-audit --no-fund
+	$(BIN)/python web/vendor.py
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check $(SOURCES)
@@ -74,4 +82,5 @@ $(VENV)/uv.stamp: constraints.txt
 
 clean:
 	rm -rf $(VENV) .venv-lowest .venv-newest build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache demo_annotated.*
+	rm -rf web/node_modules fkp_live/server/static/vendor
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +

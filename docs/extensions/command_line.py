@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str, str | None]] = {
     "fkp-live plot": ("plot", "_parser", None),
     "fkp-live report": ("report", "_parser", None),
     "fkp-live models": ("models", "_parser", None),
+    "fkp-live web": ("web", "_parser", None),
     "fkp-live bench": ("bench.options", "parser", "parse"),
 }
 

@@ -28,6 +28,7 @@ _COMMANDS = {
     "replay": "replay",
     "report": "report",
     "summary": "summary",
+    "web": "web",
 }
 
 

@@ -1,0 +1,106 @@
+/** The worker in which the networks run: one picture at a time goes in, and its result comes out. */
+
+import { asFailure, Failure, missingFile, workerCrashed } from "./messages.js";
+
+const BASE = new URL("../", import.meta.url);
+const WASM = {
+  module: address("vendor/ort.wasm.bundle.min.mjs"),
+  binary: address("vendor/ort-wasm-simd-threaded.wasm")
+};
+
+export class Networks {
+  /**
+   * @param {(answer: {result: object, timings: object, kind: string}) => void} onResult
+   * @param {(failure: Failure) => void} onFailure the worker is gone; `open` starts another one
+   */
+  constructor(onResult, onFailure) {
+    this.onResult = onResult;
+    this.onFailure = onFailure;
+    this.worker = null;
+    /** Whether a picture is being looked at. */
+    this.busy = false;
+    /** Resolves once the networks can be used; null where no worker is open. */
+    this.ready = null;
+  }
+
+  /**
+   * Start the worker and load the networks; an open worker is ended first.
+   * @param {string} model name of the landmark network
+   * @param {object} options smooth, detectEvery, maxFaces, expression
+   */
+  open(model, options) {
+    this.close();
+    const worker = new Worker(address("engine/worker.js"), { type: "module" });
+    this.worker = worker;
+    this.ready = new Promise((resolve, reject) => {
+      worker.onmessage = ({ data }) => {
+        if (data.kind === "ready") resolve(data);
+        else if (data.kind === "failed") this.fail(new Failure(data.message, data.cure || "Reload the page."), reject);
+        else if (data.kind === "result") this.answer(data);
+      };
+      // Without a message it is a script that was not found or could not be read.
+      worker.onerror = (event) => {
+        event.preventDefault();
+        this.fail(event.message ? workerCrashed(event.message) : missingFile("A script of the page"), reject);
+      };
+      worker.onmessageerror = () => this.fail(workerCrashed("an answer could not be read"), reject);
+    });
+    this.ready.catch(() => {}); // said by onFailure
+    // The one of expressions is loaded once it is asked for.
+    const [detector, landmarks, expression] = ["yunet", model, "fkp-expression"].map((name) => address(`models/${name}.onnx`));
+    const models = { detector, landmarks, expression };
+    worker.postMessage({ kind: "open", base: BASE.href, models, wasm: WASM, options });
+    return this.ready;
+  }
+
+  close() {
+    this.worker?.terminate();
+    this.worker = this.ready = null;
+    this.busy = false;
+  }
+
+  /** Look at a frame of a stream; the picture is handed over and closed there. */
+  frame(picture, frame, time) {
+    this.send({ kind: "frame", frame, time, bitmap: picture }, picture);
+  }
+
+  /** Look at a single picture, without memory of others. */
+  picture(picture) {
+    this.send({ kind: "picture", frame: 0, time: 0, bitmap: picture }, picture);
+  }
+
+  /** Forget the faces: another stream begins. */
+  reset() {
+    this.worker?.postMessage({ kind: "reset" });
+  }
+
+  /** What the faces show now is their neutral face, from which measures and expressions are counted. */
+  neutral() {
+    this.worker?.postMessage({ kind: "neutral" });
+  }
+
+  /** Change options of what comes. */
+  options(options) {
+    this.worker?.postMessage({ kind: "options", options });
+  }
+
+  send(message, picture) {
+    this.busy = true;
+    this.worker.postMessage(message, [picture]);
+  }
+
+  answer(data) {
+    this.busy = false;
+    this.onResult(data);
+  }
+
+  fail(failure, reject) {
+    this.close();
+    reject(failure);
+    this.onFailure(asFailure(failure));
+  }
+}
+
+function address(path) {
+  return new URL(path, BASE).href;
+}

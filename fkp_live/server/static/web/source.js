@@ -1,0 +1,114 @@
+/** What is looked at: a camera, a video or a picture. One at a time; each is closed before the next opens. */
+
+import { closeCamera, openCamera } from "./camera.js";
+import { kindOf, openVideo, openPicture } from "./files.js";
+import { Follower } from "./follow.js";
+import { cameraLost, notAVideo } from "./messages.js";
+
+export class Source {
+  /**
+   * @param {HTMLVideoElement} video is not shown
+   * @param {{onFrame: Function, onEnd: (failure: Error|null) => void}} hooks
+   */
+  constructor(video, { onFrame, onEnd }) {
+    this.video = video;
+    this.onFrame = onFrame;
+    this.onEnd = onEnd;
+    this.opened = 0;
+    this.close();
+  }
+
+  /** End what is open. */
+  close() {
+    this.opened += 1;
+    this.follower?.stop();
+    if (this.stream) closeCamera(this.stream);
+    this.video.onended = this.video.onerror = null;
+    this.video.pause();
+    this.video.srcObject = null;
+    if (this.address) {
+      this.video.removeAttribute("src");
+      this.video.load();
+      URL.revokeObjectURL(this.address);
+    }
+    this.follower = this.stream = this.address = null;
+    /** "camera", "video", "picture", or "" while nothing is open. */
+    this.kind = "";
+    this.name = "";
+    this.file = null;
+  }
+
+  /**
+   * @param {string} id of the camera
+   * @returns {Promise<boolean>} false where something else was opened meanwhile
+   * @throws {Failure}
+   */
+  async openCamera(id) {
+    this.close();
+    const turn = this.opened;
+    const stream = await openCamera(id);
+    if (turn !== this.opened) {
+      closeCamera(stream);
+      return false;
+    }
+    const [track] = stream.getVideoTracks();
+    this.stream = stream;
+    track.onended = () => this.end(turn, cameraLost());
+    this.video.srcObject = stream;
+    this.start("camera", track.label || "camera");
+    await this.video.play().catch(() => {}); // interrupted by `close`
+    return turn === this.opened;
+  }
+
+  /**
+   * @param {File} file
+   * @returns {Promise<ImageBitmap|boolean>} a picture; of a video true, or false where something else was opened meanwhile
+   * @throws {Failure}
+   */
+  async openFile(file) {
+    this.close();
+    this.file = file;
+    const turn = this.opened;
+    if (kindOf(file) === "picture") {
+      const picture = await openPicture(file);
+      if (turn !== this.opened) {
+        picture.close();
+        return false;
+      }
+      [this.kind, this.name] = ["picture", file.name];
+      return picture;
+    }
+    this.address = URL.createObjectURL(file);
+    try {
+      await openVideo(this.video, this.address, file.name);
+    } catch (failure) {
+      if (turn === this.opened) this.close();
+      throw failure;
+    }
+    if (turn !== this.opened) return false;
+    this.video.onended = () => this.end(turn, null);
+    this.video.onerror = () => this.end(turn, notAVideo(file.name));
+    this.start("video", file.name);
+    await this.video.play().catch(() => {});
+    return turn === this.opened;
+  }
+
+  start(kind, name) {
+    [this.kind, this.name] = [kind, name];
+    this.follower = new Follower(this.video, kind === "camera", this.onFrame);
+  }
+
+  /** The stream is over by itself. A video stays open, to be played again. */
+  end(turn, failure) {
+    if (turn !== this.opened) return;
+    if (failure) this.close();
+    this.onEnd(failure);
+  }
+
+  /** Stop or go on. @returns {boolean} whether it rests now */
+  pause() {
+    if (this.video.paused) this.video.play().catch(() => {});
+    else this.video.pause();
+    return this.video.paused;
+  }
+}

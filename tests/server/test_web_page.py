@@ -1,0 +1,123 @@
+"""The page of ``fkp-live web`` in a browser: faces where Python finds them, and nothing asked for after loading."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fkp_live import FaceLandmarker
+from fkp_live.recorded import CSV_COLUMNS
+from fkp_live.server import site as module
+from fkp_live.server.site import site
+from fkp_live.server.site_server import SiteServer
+from fkp_live.sources.recordings import open_recording
+from fkp_live.topology import N_POINTS
+
+if sys.platform == "win32":
+    pytest.skip("needs POSIX", allow_module_level=True)
+
+from benchmarks.chromium import Chromium, Page, chromium_path
+
+ROOT = Path(__file__).parents[2]
+STATIC = Path(module.__file__).parent / "static"
+PHOTO = ROOT / "tests" / "photos" / "hopper.jpg"
+DEMO = ROOT / "fkp_live" / "assets" / "demo.mp4"
+# Kept in the page, so that no result is missed between two looks.
+KEEP = "window.seen = []; document.addEventListener('fkp-result', (event) => seen.push(event.detail));"
+pytestmark = [
+    pytest.mark.skipif(chromium_path() is None, reason="needs chromium"),
+    pytest.mark.skipif(
+        not all((STATIC / folder).is_dir() for folder in ("vendor", "common", "engine")),
+        reason="needs make web",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with SiteServer(site(), "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield server.url
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def page(url: str) -> Iterator[Page]:
+    with Chromium() as browser:
+        page = browser.open(url, before=KEEP)
+        page.until("document.getElementById('opening').textContent.includes('ready')")
+        yield page
+
+
+def download(page: Page, kind: str, folder: Path) -> Path:
+    """The file that a button of the page makes."""
+    page.browser.call(
+        "Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder), eventsEnabled=True
+    )
+    seen = len(page.browser.events)
+    page.evaluate(f"document.querySelector('[data-do={kind}]').click()")
+
+    def done(event: dict[str, object]) -> bool:
+        said = event.get("params", {})
+        return (
+            event in page.browser.events[seen:]
+            and isinstance(said, dict)
+            and said.get("state") == "completed"
+        )
+
+    page.browser.wait_event(done, f"download of {kind}")
+    (path,) = folder.glob(f"*.{kind}")
+    return path
+
+
+def test_a_picture_has_its_points_and_nothing_is_asked_for(page: Page, tmp_path: Path) -> None:
+    asked = page.requests
+    assert any(url.endswith("/models/fkp68-int8.onnx") for url in asked)
+    page.give_files("#file", PHOTO)
+    page.until("seen.length")
+    result = page.evaluate("seen[0]")
+    (face,) = result["faces"]
+    (ours,) = FaceLandmarker(model="fkp68-int8", provider="cpu")(cv2.imread(str(PHOTO)))
+    points = np.array(face["points"])
+    assert points.shape == (N_POINTS, 2)
+    eyes = np.linalg.norm(ours.points[36] - ours.points[45])
+    assert np.linalg.norm(points - ours.points, axis=1).mean() < 0.01 * eyes
+
+    # A file that is no picture is said to be none, and the page goes on.
+    (tmp_path / "no picture ü\n<b>.png").write_bytes(b"x")
+    page.give_files("#file", tmp_path / "no picture ü\n<b>.png")
+    page.until("document.getElementById('message').textContent.includes('<b>.png is not a picture')")
+
+    assert page.requests == asked
+    assert page.complaints == []
+
+
+def test_a_video_is_recorded_as_python_records_it(page: Page, tmp_path: Path) -> None:
+    asked = page.requests
+    page.evaluate("seen.length = 0")
+    page.give_files("#file", DEMO)
+    page.until("seen.length")
+    page.evaluate("document.querySelector('[data-do=record]').click(); seen.length = 0")
+    page.until("seen.length >= 5")
+    recorded = page.evaluate("document.querySelector('[data-do=record]').click(); seen.length")
+    assert page.requests == asked
+
+    for kind in ("jsonl", "csv"):
+        path = download(page, kind, tmp_path)
+        with open_recording(path) as recording:
+            results = list(recording)
+        assert len(results) >= recorded
+        assert {face.id for result in results for face in result.faces} == {1}
+        assert all(face.pose is not None and face.measures is not None for face in results[-1].faces)
+        if kind == "csv":
+            assert path.read_text().partition("\n")[0].split(",") == list(CSV_COLUMNS)
+        else:
+            assert recording.header["model"]["name"] == "fkp68-int8"
+            assert recording.header["source"]["name"] == DEMO.name
+    assert page.complaints == []
