@@ -30,7 +30,7 @@ def test_a_foreign_model_is_refused_with_the_expected_schemas(tmp_path: Path) ->
     onnx.save(model, str(tmp_path / "foreign.onnx"))
     with pytest.raises(
         ModelError,
-        match=r"no metadata fkp\.schema; expected fkp-landmarks/1, fkp-detector/1 or fkp-expression/1",
+        match=r"no metadata fkp\.schema; expected fkp-landmarks/1, fkp-detector/1, fkp-expression/1 or fkp-eyes/1",
     ):
         open_session(tmp_path / "foreign.onnx", "cpu")
 
