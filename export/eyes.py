@@ -192,8 +192,8 @@ def card(name: str, path: Path, net: EyeNet, training: dict[str, Any], figures: 
         f"By `python -m export eyes CHECKPOINT --name {name} --data DIR`, on held-out faces; 'points' is the openness",
         "that fkp68's points give. The line is the least-squares one of what was found against the labels. An eye is",
         f"labelled as shut below an openness of {SHUT}. Found are the shut eyes below the limit under which",
-        f"{FALSE:.0%} of those that are not shut lie (in brackets: of those beyond {OPEN}). Labels of `unseen` are whole",
-        "pixels, of eyes 13 px wide, and hardly any of them is shut: its figures say little.\n",
+        f"{FALSE:.0%} of those that are not shut lie (in brackets: of those beyond {OPEN}). Labels of `unseen` are",
+        "whole pixels, of eyes 13 px wide, and hardly any of them is shut: its figures say little.\n",
         report(figures),
     ]
     return "\n".join(parts) + "\n"
