@@ -5,6 +5,8 @@
 `python -m export renew MODEL`: the figures of a shipped network, measured again.
 
 `python -m export expression CHECKPOINT`: a trained expression network.
+
+`python -m export eyes CHECKPOINT`: a trained eye network.
 """
 
 from __future__ import annotations
@@ -102,6 +104,27 @@ def build_expression_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def build_eyes_parser() -> argparse.ArgumentParser:
+    """Options of `python -m export eyes CHECKPOINT`."""
+    parser = Parser(
+        prog="python -m export eyes",
+        description="A trained eye network as a checked ONNX file with card and figures.",
+    )
+    parser.add_argument("checkpoint", type=Path, help="last.pt of a run of `python -m train eyes`")
+    parser.add_argument("--name", default="fkp-eyes", help="name of the model (default: %(default)s)")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parents[1] / "models", help="folder (default: models/)"
+    )
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder that holds wild/, hard/ and udacity/"
+    )
+    parser.add_argument(
+        "--kept", type=Path, help="eyes.npz of that data (default: the checkpoint's; made if it is not there)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing model")
+    return parser
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     return run_command(lambda: _run(list(sys.argv[1:] if argv is None else argv)))
@@ -115,6 +138,8 @@ def _run(arguments: list[str]) -> int:
         return _renew(build_renew_parser().parse_args(arguments[1:]))
     if arguments[:1] == ["expression"]:
         return _expression(build_expression_parser().parse_args(arguments[1:]))
+    if arguments[:1] == ["eyes"]:
+        return _eyes(build_eyes_parser().parse_args(arguments[1:]))
     return _ship(build_parser().parse_args(arguments))
 
 
@@ -140,6 +165,14 @@ def _expression(args: argparse.Namespace) -> int:
     ship_expression(
         args.checkpoint, args.name, args.out, args.data, args.clips, kept, overwrite=args.overwrite
     )
+    return int(ExitCode.OK)
+
+
+def _eyes(args: argparse.Namespace) -> int:
+    from export.eyes import ship_eyes
+
+    kept = args.kept or args.checkpoint.parent / "eyes.npz"
+    ship_eyes(args.checkpoint, args.name, args.out, args.data, kept, overwrite=args.overwrite)
     return int(ExitCode.OK)
 
 

@@ -13,6 +13,7 @@ from fkp_live import __version__
 from fkp_live.choices import PipelineOptions
 from fkp_live.faces.detector import USUAL_FACE, USUAL_SIZE, FaceDetector, YuNet
 from fkp_live.faces.expression import ExpressionNetwork
+from fkp_live.faces.eyes import EyeNetwork
 from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.geometry import CropSpec, Matrix
 from fkp_live.inference.models import models_dir, resolve_model, stream_model
@@ -100,6 +101,7 @@ class Engine:
         self.detector: FaceDetector = detector
         self.network: Network = network
         self._expressions: dict[str, ExpressionNetwork] = {}
+        self._eyes: EyeNetwork | None = None
         self._for_expressions = (provider, threads)
         self._first = threading.Lock()
 
@@ -159,6 +161,21 @@ class Engine:
                 session = open_session(resolve_model(name), *self._for_expressions)
                 self._expressions[name] = ExpressionNetwork(session)
             return self._expressions[name]
+
+    @property
+    def eyes(self) -> EyeNetwork:
+        """The eye network; opened when it is asked for the first time.
+
+        Raises
+        ------
+        ModelError
+            See `open_session`.
+        """
+        with self._first:
+            if self._eyes is None:
+                # On the CPU, whatever runs the others: the way to another device takes longer than the network.
+                self._eyes = EyeNetwork(open_session(resolve_model("fkp-eyes"), "cpu"))
+            return self._eyes
 
     @property
     def provider(self) -> str:

@@ -55,7 +55,7 @@ class EventOptions:
     """
 
     slow_blink: float = 0.2
-    blink_depth: float = 0.18
+    blink_depth: float = 0.35
     eyes_shut: float = 1.0
     eye_width: float = 15.0
     turned: float = 25.0

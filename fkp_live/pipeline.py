@@ -25,6 +25,7 @@ from fkp_live.engine import Engine
 from fkp_live.faces.detector import USUAL_FACE, candidates_of
 from fkp_live.faces.expression import shown_by
 from fkp_live.faces.followed_expressions import FollowedExpressions
+from fkp_live.faces.followed_eyes import FollowedEyes
 from fkp_live.faces.followed_measures import FollowedMeasures, shape_measures
 from fkp_live.faces.head_pose import head_pose
 from fkp_live.faces.hidden_points import seen_confidence
@@ -138,8 +139,10 @@ class FaceLandmarker:
         finds = candidates_of(engine.detector, picture)
         turned = engine.turned_detector(TURNED_SIZE)
         usual = AVERAGE if neutral is None or neutral.pose is None else parts(neutral.points, neutral.pose)
+        found = faces_of_any_roll(picture, finds, engine.network, MIN_CONFIDENCE, turned)
+        eyes = engine.eyes(picture, [seen.points for seen in found]) if found else ()
         faces = []
-        for seen in faces_of_any_roll(picture, finds, engine.network, MIN_CONFIDENCE, turned):
+        for seen, look in zip(found, eyes, strict=True):
             points, pose = seen.points, head_pose(seen.points)
             faces.append(
                 MeasuredFace(
@@ -149,7 +152,7 @@ class FaceLandmarker:
                     seen.find.score,
                     raw=points,
                     pose=pose,
-                    measures=measures(points, shape_measures(points, pose, usual)),
+                    measures=measures(points, shape_measures(points, pose, usual), look),
                 )
             )
         faces.sort(key=_area, reverse=True)
@@ -216,6 +219,7 @@ class Pipeline:
         self._low_light, self._turned_search = LowLight(), TurnedSearch()
         self._smoother = LandmarkSmoother(self.options.smooth)
         self._blinks, self._measures = Blinks(), FollowedMeasures()
+        self._eyes = FollowedEyes(self.engine.eyes)
         self._expressions = FollowedExpressions(self.engine.expressions) if self.options.expression else None
         self._places = LeftToRight() if self.options.id_order == "left-right" else None
         self._images = self._connection = 0
@@ -229,6 +233,7 @@ class Pipeline:
         self._turned_search.reset()
         self._smoother.reset()
         self._blinks.reset()
+        self._eyes.reset()
         self._measures.reset()
         if self._expressions is not None:
             self._expressions.reset()
@@ -352,18 +357,19 @@ class Pipeline:
         for number in self._tracker.ended:
             self._smoother.forget(number)
             self._blinks.forget(number)
+            self._eyes.forget(number)
             self._measures.forget(number)
             if self._expressions is not None:
                 self._expressions.forget(number)
         tracked = perf_counter()
         smooth = [self._smoother(track.id, track.points, time) for track in tracks]
         smoothed = perf_counter()
+        eyes = self._eyes(seen, [track.id for track in tracks], [track.points for track in tracks], time)
         faces = []
-        for points, track in zip(smooth, tracks, strict=True):
+        for points, track, look in zip(smooth, tracks, eyes, strict=True):
             pose, box = head_pose(points), geometry.box_of(points)
-            smoothly = measures(points, self._measures(track.id, points, pose, time))
-            raw = smoothly if points is track.points else measures(track.points)
-            measured = self._blinks(track.id, smoothly, pose.yaw, time, raw.eyes_open)
+            measured = measures(points, self._measures(track.id, points, pose, time), look)
+            measured = self._blinks(track.id, measured, pose.yaw, time)
             faces.append(
                 TrackedFace(
                     points,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -93,7 +94,7 @@ def as_recorded(face: Face) -> Face:
         right, left, mouth = (
             round(float(value), SHARE_DECIMALS) for value in (m.right_eye_open, m.left_eye_open, m.mouth_open)
         )
-        m = Measures(right, left, mouth, m.blink, m.eyes_open, m.shape)
+        m = Measures(right, left, mouth, m.blink, m.eyes_open, m.shape, m.eyes_by_points)
     # Not with dataclasses.replace, which takes longer than the rounding.
     return Face(
         rounded(face.points, PIXEL_DECIMALS),
@@ -159,6 +160,18 @@ def expression_of_cells(cells: NDArray[np.float64]) -> Expression | None:
     if not (label.is_integer() and 0 <= label < len(EXPRESSIONS)):
         raise ValueError(f"expression is {label:g}, expected a whole number from 0 to {len(EXPRESSIONS) - 1}")
     return Expression(cells[1:].astype(np.float32), EXPRESSIONS[int(label)])
+
+
+def eyes_by_points(right: float, left: float, shape: ShapeMeasures | None) -> bool:
+    """Whether recorded openness of the eyes is that of the points, as it was before eyes were looked at.
+
+    It is then the eye aspect ratio once more, to the decimals that a recording has.
+    """
+    if shape is None:
+        return True
+    values = shape.values
+    apart = max(abs(values.get("ear_right", math.nan) - right), abs(values.get("ear_left", math.nan) - left))
+    return not apart > 1.5 * 10.0**-SHARE_DECIMALS
 
 
 def shape_of_cells(cells: NDArray[np.float64]) -> ShapeMeasures | None:

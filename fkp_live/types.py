@@ -134,7 +134,7 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """Openness of eyes and mouth, and measures of the face's shape, from the points.
+    """Openness of eyes and mouth, and measures of the face's shape.
 
     "Left" and "right" are the person's own. Ratios have no unit: height of the opening over its width. Each number in
     words: docs/measures.md.
@@ -142,10 +142,12 @@ class Measures:
     Attributes
     ----------
     blink : whether the eyes are shut: in a stream by what is usual for this face (see `faces.openness.Blinks`), in a
-        single picture by `eyes_open` alone, which misses most
+        single picture by the probability that the eye network gives
     eyes_open : of both eyes together, the wider one counting for more, as in a turned head the near one does
     shape : the other measures, computed once they are asked for; None where they are not known, as in recordings of
         old versions. `values`, `relative` and `arkit` read them
+    eyes_by_points : whether the openness of the eyes is that of the points, as in recordings of old versions and of
+        other programs, in which a blink is half as deep; otherwise the eye network saw them
 
     >>> face.measures.relative["smile_left"], face.measures.arkit["JawOpen"]
     """
@@ -156,16 +158,17 @@ class Measures:
     blink: bool
     eyes_open: float
     shape: ShapeMeasures | None = field(default=None, compare=False, repr=False)
+    eyes_by_points: bool = field(default=True, compare=False, repr=False)
 
     @property
     def ear_left(self) -> float:
-        """Eye aspect ratio of the left eye: another name of `left_eye_open`."""
-        return self.left_eye_open
+        """Eye aspect ratio of the left eye by the points, however `left_eye_open` was measured; NaN if not known."""
+        return self.left_eye_open if self.eyes_by_points else self.values.get("ear_left", math.nan)
 
     @property
     def ear_right(self) -> float:
-        """Eye aspect ratio of the right eye: another name of `right_eye_open`."""
-        return self.right_eye_open
+        """Eye aspect ratio of the right eye by the points, however `right_eye_open` was measured; NaN if not known."""
+        return self.right_eye_open if self.eyes_by_points else self.values.get("ear_right", math.nan)
 
     @property
     def mar(self) -> float:

@@ -20,6 +20,7 @@ COMMANDS = {
     "label": ("train.evaluate.label", "a trained network's points as a CSV data set"),
     "original-table": ("train.evaluate.original_table", "the original project's table on its own terms"),
     "expression": ("train.expression.command", "train the expression network, or measure one"),
+    "eyes": ("train.eyes.command", "train the eye network, or measure one"),
     "own-neutral": ("train.expression.own_neutral", "what the own neutral face adds to expressions"),
     "features": ("train.evaluate.features", "filters, feature maps and saliency as pictures"),
 }

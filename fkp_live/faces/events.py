@@ -19,6 +19,8 @@ from fkp_live.types import EXPRESSIONS, Event, Face, FloatArray, FrameResult, Me
 
 _EYE_CORNERS = (RIGHT_EYE_OUTER, RIGHT_EYE_INNER, LEFT_EYE_INNER, LEFT_EYE_OUTER)
 _HAPPY = EXPRESSIONS.index("happy")
+# Share of the depth of a blink that the points show, whose lids do not meet.
+_OF_POINTS = 0.51
 # Seconds between two looks at the mouth for a smile: the blend shapes are most of the cost.
 _SMILE_EVERY = 0.25
 
@@ -74,11 +76,14 @@ class EventFinder:
     def _seen(self, number: int, face: Face) -> Iterator[Event]:
         watched = self._faces.get(number)
         if watched is None:
-            watched = self._faces[number] = _Watched(self.options, self._time)
+            by_points = face.measures is None or face.measures.eyes_by_points
+            watched = self._faces[number] = _Watched(self.options, self._time, by_points=by_points)
             yield self._event("appear", number, self._time)
         pose = head_pose(face.points) if face.pose is None else face.pose
-        raw = face.points if face.raw is None or not _is_finite(face.raw) else face.raw
-        seen = measures(raw)
+        seen = face.measures
+        if seen is None or seen.eyes_by_points or math.isnan(seen.eyes_open):
+            raw = face.points if face.raw is None or not _is_finite(face.raw) else face.raw
+            seen = measures(raw)
         shut = (face.measures or self._blinks(number, seen, pose.yaw, self._time)).blink
         yield from self._events(number, watched.step(face, pose, seen, self._time, shut=shut))
 
@@ -95,10 +100,10 @@ class EventFinder:
 class _Watched:
     """One face, and what goes on for it."""
 
-    def __init__(self, options: EventOptions, time: float) -> None:
+    def __init__(self, options: EventOptions, time: float, *, by_points: bool) -> None:
         self.appeared = self.time = time
         self._options = o = options
-        self._lids = Lids(o.blink_depth)
+        self._lids = Lids(o.blink_depth * (_OF_POINTS if by_points else 1.0))
         self._share = ShutShare(o.perclos_window)
         self._smiled = math.nan, math.nan  # last time that it was looked for, and how much
         self._spans = {

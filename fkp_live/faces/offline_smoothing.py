@@ -19,7 +19,7 @@ from fkp_live.choices import SMOOTHING
 from fkp_live.errors import InputError
 from fkp_live.faces.followed_measures import FollowedMeasures, shape_measures
 from fkp_live.faces.head_pose import head_pose
-from fkp_live.faces.openness import Blinks, measures
+from fkp_live.faces.openness import Blinks, eyes_of, measures
 from fkp_live.faces.smoothing import LEAST_STEP, LONGEST_STEP, FaceFilter, LandmarkSmoother
 from fkp_live.faces.steady_time import SteadyTime
 from fkp_live.geometry import box_of
@@ -82,10 +82,10 @@ def _measured(stream: Iterable[_Smoothed]) -> Iterator[FrameResult]:
                 faces.append(face)
                 continue
             pose = head_pose(new)
-            if face.id is None:
-                found = measures(new, shape_measures(new, pose))
-            else:
-                found = measures(new, shapes(face.id, new, pose, time))
+            shape = shape_measures(new, pose) if face.id is None else shapes(face.id, new, pose, time)
+            eyes = None if face.measures is None else eyes_of(face.measures)
+            found = measures(new, shape, eyes)
+            if eyes is None and face.id is not None:
                 found = blinks(face.id, found, pose.yaw, time, measures(_raw(face, result)).eyes_open)
             faces.append(replace(face, points=new, box=box_of(new), pose=pose, measures=found))
         faces.sort(key=_area, reverse=True)

@@ -13,7 +13,8 @@ from fkp_live.topology import N_POINTS
 from fkp_live.types import EXPRESSIONS
 
 LANDMARKS, DETECTOR, EXPRESSION = "fkp-landmarks/1", "fkp-detector/1", "fkp-expression/1"
-SCHEMAS = (LANDMARKS, DETECTOR, EXPRESSION)
+EYES = "fkp-eyes/1"
+SCHEMAS = (LANDMARKS, DETECTOR, EXPRESSION, EYES)
 METADATA_PREFIX = "fkp."
 # Crops beyond these are a damaged file: at 9,000 px a batch of two takes 2 GB.
 _MAX_SIZE, _MAX_MARGIN = 1024, 10
@@ -69,6 +70,8 @@ def _expectations(
     as_fed = {"layout": "NCHW", "dtype": "float32", "color": "BGR", "mean": [0, 0, 0], "std": [1, 1, 1]}
     name = metadata.get("name", "unnamed")
     is_name = isinstance(name, str) and len(name) <= _LONGEST_NAME and name.isprintable()
+    if metadata["schema"] == EYES:
+        as_fed |= {"color": "GRAY", "mean": [0], "std": [1]}
     checks = [
         # Printed to terminals and drawn on pictures.
         ("name", is_name, f"at most {_LONGEST_NAME} printable characters"),
@@ -84,6 +87,21 @@ def _expectations(
     if metadata["schema"] == EXPRESSION:
         names: tuple[str, ...] = ("logits",)
         checks += _expression_checks(metadata, image, crop, output)
+    elif metadata["schema"] == EYES:
+        names = ("openness", "shut")
+        sides = [image.get("width"), image.get("height")]
+        checks += [
+            (
+                "input.width",
+                all(isinstance(side, int) and is_number(side, 8, _MAX_SIZE) for side in sides),
+                f"with input.height sides of the patch in pixels, at least 8, at most {_MAX_SIZE}",
+            ),
+            (
+                "crop",
+                crop.get("kind") == "eye corners" and is_number(crop.get("eye"), 4, _MAX_SIZE),
+                f"kind eye corners, and the width of the eye, eye, of 4 to {_MAX_SIZE} pixels",
+            ),
+        ]
     elif metadata["schema"] == LANDMARKS:
         names = ("points", "confidence")
         size = image.get("size")

@@ -9,7 +9,7 @@ from fkp_live.errors import ModelError
 from fkp_live.inference.providers import AUTO_ORDER, available_providers, has_vnni, listed_providers
 
 # Shipped models that are no landmark networks.
-_OTHERS = ("yunet", "fkp-expression", "fkp-expression-large")
+_OTHERS = ("yunet", "fkp-expression", "fkp-expression-large", "fkp-eyes")
 
 
 def models_dir() -> Path:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fkp_live.choices import PROVIDERS
 from fkp_live.errors import FkpError, ModelError, ProviderError
-from fkp_live.inference.metadata import DETECTOR, EXPRESSION, LANDMARKS, read_metadata
+from fkp_live.inference.metadata import DETECTOR, EXPRESSION, EYES, LANDMARKS, read_metadata
 from fkp_live.inference.providers import (
     AUTO_ORDER,
     CURES,
@@ -103,6 +103,7 @@ class Session:
                 LANDMARKS: "a landmark network",
                 DETECTOR: "a face detector",
                 EXPRESSION: "an expression network",
+                EYES: "an eye network",
             }
             raise ModelError(
                 f"{self.path} is {kinds[found]} ({found}), expected {kinds[schema]} ({schema}).",

@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fkp_live.inference.metadata import EXPRESSION, LANDMARKS
+from fkp_live.inference.metadata import EXPRESSION, EYES, LANDMARKS
 from fkp_live.topology import N_POINTS
 from fkp_live.types import EXPRESSIONS
 
 Shape = tuple[int, ...]
 # (height, width) in pixels of the trial pictures of a detector: two, because the sizes of pictures differ.
 _PICTURES = ((64, 96), (96, 64))
+# What the second output is where it lies between 0 and 1.
+_SHARES = {LANDMARKS: "confidence", EYES: "probability of shut eyes"}
 
 
 def trial_complaint(ort: Any, metadata: Mapping[str, Any]) -> str:
@@ -44,11 +46,12 @@ def trial_complaint(ort: Any, metadata: Mapping[str, Any]) -> str:
         for (name, as_claimed), values in zip(expected, outputs, strict=True):
             if complaint := _output_complaint(values, as_claimed):
                 return f"for an input of shape {shape} the output {name!r} is {complaint}"
-        if metadata["schema"] == LANDMARKS:
-            confidence = outputs[1]
+        if metadata["schema"] in _SHARES:
+            share = outputs[1]
             # A little beyond, because kernels round.
-            if confidence.min() < -1e-3 or confidence.max() > 1 + 1e-3:
-                return f"the confidence reaches {np.abs(confidence).max():g}, expected values between 0 and 1"
+            if share.min() < -1e-3 or share.max() > 1 + 1e-3:
+                what = _SHARES[metadata["schema"]]
+                return f"the {what} reaches {np.abs(share).max():g}, expected values between 0 and 1"
     return ""
 
 
@@ -63,6 +66,11 @@ def _trials(metadata: Mapping[str, Any]) -> Iterator[tuple[Shape, list[tuple[str
             else:
                 named = [(output["logits"], (faces, len(EXPRESSIONS)))]
             yield (faces, 3, size, size), named
+    elif metadata["schema"] == EYES:
+        image = metadata["input"]
+        for eyes in (1, 2):
+            named = [(output["openness"], (eyes,)), (output["shut"], (eyes,))]
+            yield (eyes, 1, image["height"], image["width"]), named
     else:
         for height, width in _PICTURES:
             anchors = sum((height // stride) * (width // stride) for stride in output["strides"])
@@ -84,6 +92,8 @@ def _input_complaint(image: Any, metadata: Mapping[str, Any]) -> str:
     if metadata["schema"] in (LANDMARKS, EXPRESSION):
         size = metadata["input"]["size"]
         expected = ["faces", 3, size, size]
+    elif metadata["schema"] == EYES:
+        expected = ["eyes", 1, metadata["input"]["height"], metadata["input"]["width"]]
     # A side that the graph leaves open is a name or None, and takes any number.
     fits = len(image.shape) == len(expected) and all(
         not isinstance(side, int) or side == wanted

@@ -13,6 +13,7 @@ import orjson
 
 from fkp_live.errors import InputError
 from fkp_live.measured import ARKIT, MEASURES, ShapeMeasures
+from fkp_live.recorded import eyes_by_points
 from fkp_live.sources.recording import Recording, check_header
 from fkp_live.topology import N_POINTS
 from fkp_live.types import EXPRESSIONS, Expression, Face, FloatArray, FrameResult, Measures, Pose
@@ -115,7 +116,9 @@ def _expression(one: dict[str, Any] | None) -> Expression | None:
 def _measures(one: dict[str, Any]) -> Measures:
     right, left, mouth = (_number(one[name]) for name in ("right_eye_open", "left_eye_open", "mouth_open"))
     eyes_open = _number(one.get("eyes_open"))
-    return Measures(right, left, mouth, bool(one["blink"]), eyes_open, _shape(one))
+    shape = _shape(one)
+    by_points = eyes_by_points(right, left, shape)
+    return Measures(right, left, mouth, bool(one["blink"]), eyes_open, shape, by_points)
 
 
 def _shape(one: dict[str, Any]) -> ShapeMeasures | None:

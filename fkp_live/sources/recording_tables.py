@@ -25,6 +25,7 @@ from fkp_live.recorded import (
     SCORE,
     SHAPE,
     expression_of_cells,
+    eyes_by_points,
     is_own_table,
     shape_of_cells,
 )
@@ -154,7 +155,8 @@ def _found(values: Rows, number: float) -> Face:
     if not math.isnan(values[MEASURES][0]):
         right, left, mouth, blink = values[MEASURES].tolist()
         shape = shape_of_cells(values[SHAPE])
-        measured = Measures(right, left, mouth, blink == 1, float(values[EYES_OPEN]), shape)
+        both, by_points = float(values[EYES_OPEN]), eyes_by_points(right, left, shape)
+        measured = Measures(right, left, mouth, blink == 1, both, shape, by_points)
     raw = values[RAW]
     return Face(
         points,

@@ -12,7 +12,7 @@ import pytest
 from fkp_live.commands.cli import main
 from fkp_live.inference.models import models_dir
 
-SHIPPED = {"fkp68", "fkp68-int8", "fkp68-tiny", "fkp-expression", "fkp-expression-large", "yunet"}
+SHIPPED = {"fkp68", "fkp68-int8", "fkp68-tiny", "fkp-expression", "fkp-expression-large", "fkp-eyes", "yunet"}
 
 
 def listed(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, dict]:
@@ -55,6 +55,16 @@ def test_one_model_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert "300-W, held out: NME 3.54 %" in " ".join(shown.split())
     assert "never trained on" in shown
     assert "non-commercial" in shown
+
+
+def test_the_eye_network_in_words_and_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    figures = listed(capsys, "fkp-eyes")["fkp-eyes"]["figures"]
+    assert figures["wild_val"]["slope"] > 0.8
+    assert figures["hard, held out"]["shut_found"] > 80
+    assert main(["models", "fkp-eyes"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert shown.startswith("fkp-eyes: openness of eyes, 0.1 MB, input 32x24 ")
+    assert "300-W, held out: openness with slope 0.87 of 283 faces (shut eyes: 24, 96 % found)" in shown
 
 
 def test_a_file_of_ones_own_has_no_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from shapes import face_at
 
 from fkp_live.event_options import EVENTS, EventOptions
 from fkp_live.faces.events import EventFinder
-from fkp_live.types import EXPRESSIONS, Event, Expression, Face, FrameResult, Pose
+from fkp_live.types import EXPRESSIONS, Event, Expression, Face, FrameResult, Measures, Pose
 
 RATE = 30
 
@@ -73,6 +73,24 @@ def test_a_quick_dip_is_a_blink_though_the_eyes_never_look_shut() -> None:
     assert not _events(_blinking(3, eyes=0.29, before=0.34))
     # Eyes that look down for a second are just as low, but do not come back at once.
     assert not _events(_blinking(30, eyes=0.26, before=0.34))
+
+
+def _looked(openness: float) -> Face:
+    """A face whose eyes were looked at: its points stay as they are."""
+    shut = openness < 0.1
+    seen = Measures(openness, openness, 0.0, shut, openness, eyes_by_points=False)
+    return replace(_face(0.3), measures=seen)
+
+
+def test_eyes_that_were_looked_at_blink_by_what_was_seen_and_not_by_the_points() -> None:
+    opened = [_looked(0.3)] * RATE
+    (blink,) = _events([*opened, *[_looked(0.06)] * 4, *opened])
+    assert blink.name == "blink"
+    assert blink.value == pytest.approx(0.8)
+    # A fall of 35 % at least: eyes that look down fall by less.
+    assert _names(_events([*opened, *[_looked(0.2)] * 4, *opened])) == []
+    assert _names(_events([*opened, *[_looked(0.19)] * 4, *opened])) == ["blink"]
+    assert _names(_events([*opened, *[_looked(0.05)] * 60, *opened])) == ["eyes_shut", "eyes_shut_end"]
 
 
 def test_a_blink_counts_alike_at_any_frame_rate() -> None:

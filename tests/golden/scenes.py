@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 from skimage import data
 
 from fkp_live.choices import PipelineOptions
 from fkp_live.commands.bench.scenes import demo_clip
 from fkp_live.engine import Engine
 from fkp_live.faces.detector import YuNet
+from fkp_live.images.picture import BgrPicture
 from fkp_live.pipeline import FaceLandmarker, Pipeline
 from fkp_live.sources import open_source
 from fkp_live.types import FloatArray, Frame, Image
@@ -41,6 +44,14 @@ def detect(picture: Image, frames: list[Frame], detector: YuNet) -> Boxes:
     for number in DEMO_FRAMES:
         boxes[f"demo {number}"] = [face.box for face in detector(frames[number].picture)]
     return {name: np.stack(found) for name, found in boxes.items()}
+
+
+def look(picture: Image, frames: list[Frame], engine: Engine, points: Mapping[str, ArrayLike]) -> Points:
+    """Openness and probability of shut of both eyes (2, 2) of each scene, at given points of single pictures."""
+    pictures = {"astronaut": BgrPicture(picture)} | {f"demo {n}": frames[n].picture for n in DEMO_FRAMES}
+    return {
+        name: engine.eyes(each, [np.asarray(points[name], np.float32)])[0] for name, each in pictures.items()
+    }
 
 
 def locate(picture: Image, frames: list[Frame], engine: Engine) -> Points:

@@ -19,6 +19,8 @@ from fkp_live.types import Frame
 # Pixels. Measured without graph optimisation, which changes the order of the sums: float networks moved by 0.08 at
 # most, int8 by 0.42 (its roundings flip, as they do between processors with and without VNNI) and 0.13 in the mean.
 POINT, MEAN = 0.75, 0.3
+# Openness and probability of eyes.
+EYE = 0.02
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def test_the_record_covers_every_shipped_network() -> None:
     shipped = {path.stem for path in (Path(__file__).parents[2] / "models").glob("*.onnx")}
     assert (
         shipped - {"fkp-expression", "fkp-expression-large"}
-        == {*scenes.NETWORKS, "yunet"}
+        == {*scenes.NETWORKS, "yunet", "fkp-eyes"}
         == set(json.loads(scenes.RECORD.read_text()))
     )
 
@@ -47,6 +49,14 @@ def test_the_record_covers_every_shipped_network() -> None:
 def test_boxes_of_the_detector(frames: list[Frame]) -> None:
     recorded = json.loads(scenes.RECORD.read_text())["yunet"]
     check(scenes.detect(scenes.astronaut(), frames, Engine("cpu").detector), recorded)
+
+
+def test_eyes_at_the_recorded_points(frames: list[Frame]) -> None:
+    recorded = json.loads(scenes.RECORD.read_text())
+    found = scenes.look(scenes.astronaut(), frames, Engine("cpu"), recorded["fkp68"])
+    assert set(found) == set(recorded["fkp-eyes"])
+    for scene, values in found.items():
+        assert np.abs(values - np.array(recorded["fkp-eyes"][scene])).max() <= EYE, scene
 
 
 @pytest.mark.parametrize("name", scenes.NETWORKS)

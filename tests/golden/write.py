@@ -1,6 +1,7 @@
 """Write the golden boxes and points anew, after a network was replaced: ``python -m tests.golden.write``.
 
-Prints how far each scene moved, in pixels. Look at the overlay of the new points before committing them.
+Prints how far each scene moved, in pixels; eyes in openness and probability. Look at the overlay of the new points
+before committing them.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ def main() -> None:
     measured: dict[str, dict[str, Any]] = {"yunet": scenes.detect(picture, frames, Engine("cpu").detector)}
     for name in scenes.NETWORKS:
         measured[name] = scenes.locate(picture, frames, Engine("cpu", name))
+    measured["fkp-eyes"] = scenes.look(picture, frames, Engine("cpu"), measured["fkp68"])
     for network, found in measured.items():
         for scene, values in found.items():
             _print_change(f"{network}, {scene}", values, old.get(network, {}).get(scene))
@@ -41,11 +43,12 @@ def _print_change(label: str, new: ArrayLike, old: ArrayLike | None) -> None:
 
 
 def _write(path: Path, measured: dict[str, dict[str, Any]]) -> None:
-    """One line a scene, two decimals, so that a difference can be read."""
+    """One line a scene, two decimals, three of eyes, so that a difference can be read."""
     blocks = []
     for network, found in measured.items():
+        decimals = 3 if network == "fkp-eyes" else 2
         lines = [
-            f'  "{scene}": {json.dumps(np.round(np.asarray(v, float), 2).tolist())}'
+            f'  "{scene}": {json.dumps(np.round(np.asarray(v, float), decimals).tolist())}'
             for scene, v in found.items()
         ]
         blocks.append(f'"{network}": {{\n' + ",\n".join(lines) + "\n}")

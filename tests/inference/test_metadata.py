@@ -30,7 +30,7 @@ def test_a_foreign_model_is_refused_with_the_expected_schemas(tmp_path: Path) ->
     onnx.save(model, str(tmp_path / "foreign.onnx"))
     with pytest.raises(
         ModelError,
-        match=r"no metadata fkp\.schema; expected fkp-landmarks/1, fkp-detector/1 or fkp-expression/1",
+        match=r"no metadata fkp\.schema; expected fkp-landmarks/1, fkp-detector/1, fkp-expression/1 or fkp-eyes/1",
     ):
         open_session(tmp_path / "foreign.onnx", "cpu")
 
@@ -61,6 +61,34 @@ def test_metadata_is_checked(tmp_path: Path, changes: dict[str, Any], message: s
     with pytest.raises(ModelError, match=r"model\.onnx") as caught:
         open_session(path, "cpu")
     assert message in caught.value.message
+
+
+def eye_model(path: Path, key: str, **changes: Any) -> Path:
+    """The shipped eye network with one entry of its metadata changed."""
+    model = onnx.load(str(models_dir() / "fkp-eyes.onnx"))
+    (prop,) = (prop for prop in model.metadata_props if prop.key == f"fkp.{key}")
+    prop.value = json.dumps({**json.loads(prop.value), **changes})
+    onnx.save(model, str(path))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("key", "changes", "message"),
+    [
+        ("input", {"color": "BGR"}, r"fkp\.input is not as expected.*GRAY"),
+        ("input", {"width": "32"}, r"fkp\.input\.width is not as expected"),
+        ("input", {"height": None}, r"fkp\.input\.width is not as expected"),
+        ("input", {"height": 32}, r"has shape .*expected \['eyes', 1, 32, 32\]"),
+        ("crop", {"kind": "square"}, r"fkp\.crop is not as expected: kind eye corners"),
+        ("crop", {"eye": 0}, r"fkp\.crop is not as expected"),
+        ("output", {"shut": "none"}, r"fkp\.output\.shut is not as expected"),
+    ],
+)
+def test_metadata_of_an_eye_network_is_checked(
+    tmp_path: Path, key: str, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ModelError, match=message):
+        open_session(eye_model(tmp_path / "model.onnx", key, **changes), "cpu")
 
 
 @pytest.mark.parametrize(

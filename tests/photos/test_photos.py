@@ -74,8 +74,7 @@ def stream(engine: Engine, name: str, closing: list[float]) -> list[Measures]:
     return [measured for measured in found if measured is not None]
 
 
-# fkp68-tiny does not follow lids closely enough for blinks.
-@pytest.mark.parametrize("model", ["fkp68", "fkp68-int8"])
+@pytest.mark.parametrize("model", ["fkp68", "fkp68-int8", "fkp68-tiny"])
 def test_a_blink_is_seen_when_the_eyes_shut_and_only_then(model: str) -> None:
     found = stream(Engine("cpu", model), "astronaut", [0.0] * 20 + [0.5] + [1.0] * 4 + [0.5] + [0.0] * 10)
     assert {21, 22, 23, 24} <= {i for i, measured in enumerate(found) if measured.blink} <= {*range(20, 26)}

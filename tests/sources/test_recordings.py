@@ -15,6 +15,7 @@ import pytest
 from written import face, result_of, result_with_face, shape_measures
 
 from fkp_live.errors import InputError
+from fkp_live.measured import MEASURES, ShapeMeasures
 from fkp_live.recorded import CSV_COLUMNS, OPENFACE_COLUMNS, as_recorded
 from fkp_live.sinks import CsvSink, JsonlSink, ParquetSink
 from fkp_live.sinks.sink import FileSink
@@ -126,6 +127,24 @@ def test_a_written_recording_read_and_written_again_is_the_same_file(tmp_path: P
         assert parquet.read_table(first).equals(parquet.read_table(second))
     else:
         assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize("right", [0.2684, 0.1])
+def test_eyes_are_those_of_the_points_where_both_openings_are_the_aspect_ratios(
+    tmp_path: Path, form: str, right: float
+) -> None:
+    """So it was before eyes were looked at; and of a recording without shapes."""
+    ears = shape_measures().numbers.copy()
+    ears[[MEASURES.index("ear_right"), MEASURES.index("ear_left")]] = 0.2684, 0.31
+    seen = Measures(right, 0.31, 0.1, False, 0.3, ShapeMeasures.known(ears), eyes_by_points=right != 0.1)
+    made = [seen, replace(seen, shape=None, eyes_by_points=True)]
+    frames = [result_of(i, face(measures=each)) for i, each in enumerate(made)]
+    for measured, result in zip(made, read(written(tmp_path / form, frames)), strict=True):
+        (found,) = result.faces
+        if form != "short.csv":
+            assert found.measures is not None
+            assert found.measures.eyes_by_points == measured.eyes_by_points
+            assert found.measures.ear_right == pytest.approx(0.2684 if measured.shape else right, abs=0.001)
 
 
 def test_info_is_that_of_the_source(tmp_path: Path, form: str) -> None:

@@ -1,0 +1,199 @@
+"""`python -m export eyes CHECKPOINT`: the eye network as a checked ONNX file with card and figures."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from export.landmark import CHECKED_BATCHES, git_commit, sha256_of
+from export.ship import SHIPPED, staging_folder, write_sums
+from export.written import write_checked
+from fkp_live.errors import UsageError
+from fkp_live.inference.metadata import EYES
+from fkp_live.inference.session import open_session
+from fkp_live.sinks.files import check_output
+from train.arguments import is_plain_name, make_folder
+from train.eyes.data import EYE, OPEN, SHUT, SIZE, load
+from train.eyes.evaluation import evaluate
+from train.eyes.figures import FALSE, report
+from train.eyes.network import EyeNet, network_of, read_eye_checkpoint
+from train.network.norms import fold_batch_norms
+
+# Largest difference between the outputs of torch and of onnxruntime.
+TOLERANCE = 0.001
+_RECIPE = "train/recipes/eyes.toml"
+_LICENCE = "research and non-commercial use, as the labelled faces of 300-W and AFLW; the code is MIT"
+_SPLIT = """
+The labels are the lids and corners that people marked. Held out are `wild_val`, Udacity's unseen persons and a fifth
+of the hard faces, chosen by a seed; fkp68, whose corners cut the patches, has seen none of these either, and of the
+hard faces none at all. The openness of Udacity's faces counts for less, because their labels are whole pixels; so does
+that of eyes whose points a labeller guessed (behind sunglasses, hair, hands). Some open eyes are shut in training by a
+warp that draws the upper lid down.
+"""
+_LIMITS = """\
+- Narrow eyes, laughing, and eyes that look far down look like shut ones, to people as well: one picture does not show
+  which they are.
+- Behind dark glasses, hair or hands the answer is a guess.
+- Eyes of less than 8 pixels, and the far eye beyond 45 degrees of yaw, are guesses too.
+- Shut eyes are rare in the data, a few hundred: the figures below rest on some dozens.
+- It judges each frame by itself; `fkp_live.faces.openness.Blinks` knows what is usual for a face.
+- It is not for safety: whoever watches drivers needs more than this.
+"""
+
+
+def ship_eyes(checkpoint: Path, name: str, folder: Path, data: Path, kept: Path, *, overwrite: bool) -> None:
+    """Write ``name``.onnx, .md and .json into ``folder`` and bring SHA256SUMS up to date.
+
+    Parameters
+    ----------
+    data : root of the data, to measure the figures
+    kept : file of the labelled eyes, see `train.eyes.data`
+
+    Raises
+    ------
+    UsageError, OutputError, InputError, ModelError
+    """
+    if not is_plain_name(name):
+        raise UsageError(f"--name '{name}' is not a file name", "Use letters, digits, dots, - and _.")
+    make_folder(folder)
+    for suffix in SHIPPED:
+        check_output(folder / f"{name}{suffix}", overwrite=overwrite, inputs=[checkpoint])
+    content = read_eye_checkpoint(checkpoint)
+    net = network_of(content)
+    figures = evaluate(net, load(data, kept))
+    training = {key: content[key] for key in ("recipe", "epoch", "trained_on")}
+    keys = ("slope", "shut_found")
+    headline = {name: {key: row["ways"]["network"][key] for key in keys} for name, row in figures.items()}
+    with staging_folder(folder) as staging:
+        target = staging / f"{name}.onnx"
+        apart = export_onnx(net, target, metadata(name, training, headline))
+        facts = {"name": name, "sha256": sha256_of(target), "training": training, "figures": figures}
+        target.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n")
+        target.with_suffix(".md").write_text(card(name, target, net, training, figures))
+        write_sums(folder, staging)
+    print(f"outputs differ from torch's by {apart:.6f} at most", file=sys.stderr)
+    print(folder / f"{name}.onnx")
+
+
+def metadata(name: str, training: dict[str, Any], figures: dict[str, Any]) -> dict[str, Any]:
+    """Metadata of the file, by key without the ``fkp.`` prefix."""
+    return {
+        "schema": EYES,
+        "name": name,
+        "input": {
+            "name": "image",
+            "layout": "NCHW",
+            "dtype": "float32",
+            "color": "GRAY",
+            "width": SIZE[0],
+            "height": SIZE[1],
+            "mean": [0.0],
+            "std": [1.0],
+        },
+        "crop": {"kind": "eye corners", "eye": EYE},
+        "output": {"openness": "openness", "shut": "shut"},
+        "training": training,
+        "figures": figures,
+        "licence": _LICENCE,
+        "git_commit": git_commit(),
+    }
+
+
+class Shipped(nn.Module):
+    """The network as it ships: without batch norms, with the probability of shut in place of its logit."""
+
+    def __init__(self, net: EyeNet) -> None:
+        super().__init__()
+        self.net = fold_batch_norms(net)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        openness, shut = self.net(image)
+        return openness, torch.sigmoid(shut)
+
+
+def export_onnx(net: EyeNet, path: Path, meta: dict[str, Any]) -> float:
+    """Write the network with its metadata and check it; returns the largest difference from torch's outputs.
+
+    Raises
+    ------
+    FkpError
+        The difference is above `TOLERANCE`; no file is left.
+    """
+    shipped = Shipped(net).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        program = torch.onnx.export(
+            shipped,
+            (torch.zeros(2, 1, SIZE[1], SIZE[0]),),
+            input_names=["image"],
+            output_names=["openness", "shut"],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    return write_checked(
+        program.model_proto, path, meta, lambda: _difference(shipped, path), limit=TOLERANCE, what="outputs"
+    )
+
+
+def _difference(shipped: Shipped, path: Path) -> float:
+    session, rng, worst = open_session(path, "cpu"), np.random.default_rng(0), 0.0
+    for batch in CHECKED_BATCHES:
+        patches = rng.uniform(0.0, 255.0, (batch, 1, SIZE[1], SIZE[0])).astype(np.float32)
+        with torch.no_grad():
+            expected = shipped(torch.from_numpy(patches))
+        found = session.run({"image": patches}, ["openness", "shut"])
+        for one, other in zip(found, expected, strict=True):
+            worst = max(worst, float(np.abs(one - other.numpy()).max()))
+    return worst
+
+
+def count_macs(net: EyeNet) -> int:
+    """Multiply-accumulates of one eye in convolutions and linear layers."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        net.eval()(torch.zeros(1, 1, SIZE[1], SIZE[0]))
+    flops = counter.get_flop_counts()["Global"]
+    return sum(flops[op] for op in (torch.ops.aten.convolution, torch.ops.aten.addmm)) // 2
+
+
+def card(name: str, path: Path, net: EyeNet, training: dict[str, Any], figures: dict[str, Any]) -> str:
+    """The model card as Markdown."""
+    batches = " and ".join(map(str, CHECKED_BATCHES))
+    counts = [f"- {source}: {count:,} faces" for source, count in training["trained_on"].items()]
+    parts = [
+        f"# {name}\n",
+        "How far an eye is open, and whether it is shut, from a patch around it.\n",
+        f"- input: {SIZE[0]}x{SIZE[1]} grey, 0..255: outer corner of the eye on the left, inner one on the right,",
+        f"  {EYE:g} px apart; the person's left eye is mirrored",
+        "- output: openness, the distance of the lids over the width of the eye; probability that it is shut",
+        f"- size: {count_macs(net) / 1e6:.2f} million multiply-accumulates an eye, "
+        f"{sum(p.numel() for p in net.parameters()):,} parameters",
+        f"- file: {path.name}, {path.stat().st_size:,} bytes, SHA-256 {sha256_of(path)}",
+        f"- recipe: {_RECIPE}, {training['epoch']} epochs, seed {training['recipe']['seed']}",
+        f"- checked: onnxruntime against torch at batch sizes {batches}, limit {TOLERANCE}\n",
+        "## Data\n",
+        *counts,
+        _SPLIT,
+        f"Licence: {_LICENCE}.\n",
+        "## Limits\n",
+        _LIMITS,
+        "## Figures\n",
+        f"By `python -m export eyes CHECKPOINT --name {name} --data DIR`, on held-out faces; 'points' is the openness",
+        "that fkp68's points give. The line is the least-squares one of what was found against the labels. An eye is",
+        f"labelled as shut below an openness of {SHUT}. Found are the shut eyes below the limit under which",
+        f"{FALSE:.0%} of those that are not shut lie (in brackets: of those beyond {OPEN}). Labels of `unseen` are",
+        "whole pixels, of eyes 13 px wide, and hardly any of them is shut: its figures say little.\n",
+        report(figures),
+    ]
+    return "\n".join(parts) + "\n"

@@ -1,0 +1,81 @@
+"""The eye network: four small convolutions on a grey patch; openness, and the logit of being shut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fkp_live.errors import ModelError
+from train.eyes.data import SIZE
+
+# Of pixels 0..255: patches get a deviation of 1; flat ones stay flat.
+_EPS = 25.0
+_WRITTEN_BY_FIT = "Expected last.pt of a run of 'python -m train eyes'."
+
+
+class EyeNet(nn.Module):
+    """Patches (N, 1, 24, 32) 0..255 -> openness (N,) and logits of being shut (N,).
+
+    Parameters
+    ----------
+    width : channels of the first convolution; the others have two, three and four times as many
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        first, second, third, last = (width * times for times in (1, 2, 3, 4))
+        self.body = nn.Sequential(
+            *_convolution(1, first, 2),
+            *_convolution(first, second, 2),
+            *_convolution(second, third, 1),
+            *_convolution(third, last, 2),
+            *_convolution(last, second, 1, kernel=1),
+        )
+        self.drop = nn.Dropout(0.2)
+        self.hidden = nn.Linear(second * (SIZE[0] // 8) * (SIZE[1] // 8), third)
+        self.head = nn.Linear(third, 2)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        found = self.body(evened(image)).flatten(1)
+        openness, shut = self.head(functional.relu(self.hidden(self.drop(found)))).unbind(1)
+        return openness, shut
+
+
+def _convolution(given: int, channels: int, stride: int, kernel: int = 3) -> tuple[nn.Module, ...]:
+    convolution = nn.Conv2d(given, channels, kernel, stride, kernel // 2, bias=False)
+    return convolution, nn.BatchNorm2d(channels), nn.ReLU()
+
+
+def evened(image: Tensor) -> Tensor:
+    """Patches with mean 0 and deviation 1 each: light and contrast do not count."""
+    return functional.layer_norm(image, image.shape[1:], eps=_EPS)
+
+
+def network_of(content: dict[str, Any]) -> EyeNet:
+    """The network of a checkpoint's content, in eval mode, with its averaged weights."""
+    net = EyeNet(content["recipe"]["width"])
+    net.load_state_dict(content["ema"])
+    return net.eval()
+
+
+def read_eye_checkpoint(path: Path) -> dict[str, Any]:
+    """Content of a checkpoint of `python -m train eyes`.
+
+    Raises
+    ------
+    ModelError
+        The file is missing, damaged or of another kind.
+    """
+    if not path.is_file():
+        raise ModelError(f"no checkpoint at {path}", _WRITTEN_BY_FIT)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise ModelError(f"{path} is damaged or is not a checkpoint", _WRITTEN_BY_FIT) from error
+    if not isinstance(content, dict) or content.get("kind") != "eyes":
+        raise ModelError(f"{path} holds no eye network", _WRITTEN_BY_FIT)
+    return content
