@@ -38,7 +38,9 @@ from fkp_live.types import EXPRESSIONS
 
 MODULE = Path(__file__).parents[2] / "fkp_live/server/static/engine/constants.js"
 NETWORKS = ("fkp68", "fkp68-int8", "fkp68-tiny")
-_HEAD = "// Written by `python -m tests.browser.write` from the constants of the Python package. Do not edit.\n"
+_HEAD = (
+    "// Written by `python -m tests.browser.write` from the constants of the Python package. Do not edit.\n"
+)
 
 
 def text() -> str:

@@ -43,6 +43,9 @@ export class CropFollower {
   }
 }
 
+/** @returns {import("./geometry.js").Matrix} of the crop around a face's points, turned so that the eyes are level */
+export const levelMatrix = (points, spec) => matrixOf(placeAround(points), spec);
+
 /** @param {Float32Array} points @returns {number} radians by which the line of the eyes is turned, clockwise as seen */
 export const rollOf = (points) => -placeAround(points).angle;
 

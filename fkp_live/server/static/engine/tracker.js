@@ -95,15 +95,19 @@ export class Tracker {
     this._cut = isCut || beganAnew;
     this._lost = this._cut ? [] : this._lost.filter((track) => time - track.time <= constants.reviveSeconds);
     this._time = time;
-    return {time, isDue: this.isDetectionDue(), isCut: this._cut};
+    const isDue = this._since === null || this._cut || this._isDue(this._since + 1);
+    return {time, isDue, isCut: this._cut};
   }
 
-  /** @returns {boolean} */
-  isDetectionDue() {
-    if (this._since === null || this._cut || this._justLost) return true;
+  /** @returns {boolean} whether the detector should look at the frame of the last `update`, for the next one */
+  wantsDetection() {
+    return this._isDue(this._since ?? 0);
+  }
+
+  _isDue(frames) {
     const isSearching = this.tracks.length === 0 || this._lost.length > 0;
     const every = isSearching ? Math.min(this.detectEvery, constants.searchEvery) : this.detectEvery;
-    return this._since + 1 >= every;
+    return this._justLost || frames >= every;
   }
 
   /**

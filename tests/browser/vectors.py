@@ -1,0 +1,334 @@
+"""Golden vectors of the page's engine: what the Python package computes, for JavaScript to compute again.
+
+Each function gives one file of ``tests/browser/golden``: numbers only, no pictures. Arrays are base64 of their bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from fkp_live import geometry
+from fkp_live.choices import PipelineOptions
+from fkp_live.commands.bench.scenes import demo_clip
+from fkp_live.engine import Engine
+from fkp_live.faces.crop_follower import CropFollower
+from fkp_live.faces.detector import YuNet, _Canvas
+from fkp_live.faces.detector_views import View, views_of
+from fkp_live.faces.expression import Answer
+from fkp_live.faces.followed_expressions import FollowedExpressions
+from fkp_live.faces.front_view import mean_head
+from fkp_live.faces.head_pose import head_pose, shipped_map
+from fkp_live.faces.hidden_points import seen_confidence
+from fkp_live.faces.scene_cut import SceneCut
+from fkp_live.faces.smoothing import LandmarkSmoother
+from fkp_live.faces.steady_time import SteadyTime
+from fkp_live.faces.tracker import Tracker
+from fkp_live.faces.tracker_options import TrackerOptions
+from fkp_live.geometry import CropSpec
+from fkp_live.images.picture import BgrPicture
+from fkp_live.images.warping import blocks_under, halvings_for
+from fkp_live.pipeline import Pipeline
+from fkp_live.sinks.jsonl import frame_object
+from fkp_live.sources import open_source
+from fkp_live.types import FaceBox, FloatArray, Landmarks
+
+FOLDER = Path(__file__).with_name("golden")
+SPEC = CropSpec(112, 0.125)
+# Steps of the points in the tracker's vectors, in pixels; of confidences.
+POINT_STEP, CONFIDENCE_STEP = 0.5, 1 / 200
+
+
+def packed(values: Any, kind: str = "f4") -> dict[str, str]:
+    """An array as JSON: base64 of its little-endian bytes under the name of their type."""
+    array = np.ascontiguousarray(values, "<" + kind)
+    return {kind: base64.b64encode(array.tobytes()).decode()}
+
+
+def save(name: str, vectors: Any) -> Path:
+    """Write a file; the same numbers give the same bytes."""
+    path = FOLDER / f"{name}.json.gz"
+    text = json.dumps(vectors, allow_nan=False, separators=(",", ":")).encode()
+    path.write_bytes(gzip.compress(text, 9, mtime=0))
+    return path
+
+
+def crops() -> dict[str, Any]:
+    """Crop matrices of boxes, their halvings and blocks, and the matrices that followers give."""
+    rng = np.random.default_rng(5)
+    boxes = []
+    for _ in range(40):
+        x, y, side = rng.uniform(-50, 1200), rng.uniform(-50, 700), float(np.exp(rng.uniform(2, 7.5)))
+        box = np.array([x, y, x + side, y + side * rng.uniform(0.7, 1.3)], np.float32)
+        angle = float(rng.choice([0.0, 0.0, rng.uniform(-3, 3)]))
+        matrix = geometry.crop_matrix(box, SPEC, angle)
+        halvings = halvings_for(matrix)
+        region, onto = blocks_under(matrix, SPEC.size, (720, 1280), halvings)
+        found: dict[str, Any] = {"box": box.tolist(), "angle": angle, "matrix": matrix.ravel().tolist()}
+        found |= {"inverse": geometry.invert(matrix).ravel().tolist(), "halvings": halvings, "blocks": None}
+        if region is not None:
+            rows, columns = region
+            corners = (columns.start, rows.start, columns.stop, rows.stop)
+            found["blocks"] = {"region": [int(v) for v in corners], "matrix": onto.ravel().tolist()}
+        boxes.append(found)
+    followed = []
+    for number in range(2):
+        follower, points = CropFollower(SPEC, TrackerOptions()), _face(300 + 60 * number)
+        steps = []
+        for k in range(16):
+            lead = complex(*rng.uniform(-5, 5, 2)) if k % 3 == 2 else 0j
+            points = points + rng.normal(0, 1 + 4 * (k % 5 == 0), 2).astype(np.float32)
+            points = geometry.apply(geometry.rotation(rng.normal(0, 0.02 * (number + 1))), points)
+            matrix = follower(points, lead)
+            steps.append(
+                {"points": packed(points), "lead": [lead.real, lead.imag], "matrix": matrix.ravel().tolist()}
+            )
+        followed.append(steps)
+    return {"boxes": boxes, "followed": followed}
+
+
+def clocks() -> dict[str, Any]:
+    """Steady times, scene cuts and views of the detector."""
+    rng = np.random.default_rng(6)
+    stamps = np.cumsum(rng.uniform(0.01, 0.05, 60))
+    stamps[[10, 30, 31]] = stamps[[8, 27, 28]]  # out of order, set back
+    stamps[45:] -= 1.5  # began anew
+    steady = SteadyTime()
+    times = [[float(stamp), *steady(float(stamp))] for stamp in stamps]
+    cut, pictures = SceneCut(TrackerOptions()), []
+    for k in range(16):
+        size = (50, 70) if k == 12 else (64, 97)
+        level = 90 if 4 <= k < 8 else 30
+        luma = np.clip(rng.normal(level, 3, size), 0, 255).astype(np.uint8)
+        grid = TrackerOptions().cut_grid
+        rows, columns = (max(side // grid, 1) for side in size)
+        samples = luma[rows // 2 :: rows, columns // 2 :: columns]
+        pictures.append(
+            {"size": [size[1], size[0]], "shape": list(samples.shape), "samples": packed(samples, "u1")}
+            | {"cut": bool(cut(luma))}
+        )
+    sizes = [(640, 480), (1280, 720), (97, 31), (4000, 3000), (1920, 1080), (300, 9000)]
+    views = []
+    for width, height in sizes:
+        longer = max(width, height)
+        for most in (576, None):
+            fine = min(0.6, 4.0 if most is None else most / longer)
+            found = views_of(width, height, fine, min(320 / longer, 4.0))
+            views.append({"size": [width, height], "most": most, "views": [_view(view) for view in found]})
+    return {"times": times, "pictures": pictures, "views": views}
+
+
+def _view(view: View) -> list[Any]:
+    finite = [side if np.isfinite(side) else None for side in (*view.centres, view.largest)]
+    return [*view.region, *view.size, *finite]
+
+
+def networks(engine: Engine) -> dict[str, Any]:
+    """Boxes from raw outputs of the detector, points from raw outputs of the landmark network."""
+    with open_source(demo_clip(), max_frames=1) as source:
+        (frame,) = list(source)
+    picture = cv2.resize(frame.picture.bgr(), (160, 120), interpolation=cv2.INTER_AREA)
+    two = np.hstack([picture, np.ascontiguousarray(picture[:, ::-1])])
+    detector = engine.detector
+    assert isinstance(detector, YuNet)
+    detections = []
+    for image, size in ((picture, (160, 120)), (two, (224, 84))):
+        height, width = image.shape[:2]
+        view = View((0, 0, width, height), size, (-np.inf, -np.inf, np.inf, np.inf), np.inf)
+        canvas = _Canvas(size)
+        raw = detector._session.run(
+            {detector._input: canvas.fill(BgrPicture(np.ascontiguousarray(image)))}, detector._outputs
+        )
+        padded = [-(-side // 32) * 32 for side in size]
+        boxes = YuNet(detector._session, work_size=size[0])(np.ascontiguousarray(image))
+        detections.append(
+            {"view": _view(view), "input": padded, "scores": packed(raw[0]), "boxes": packed(raw[1])}
+            | {"found": [[*face.box.tolist(), face.score] for face in boxes]}
+        )
+    network = engine.network
+    faces = detector(frame.picture)
+    matrices = [geometry.crop_matrix(face.box, SPEC, angle) for face in faces for angle in (0.0, 0.4)]
+    points, confidence = network._session.run(  # type: ignore[attr-defined]
+        {"image": network._fill(frame.picture, matrices)},  # type: ignore[attr-defined]
+        ("points", "confidence"),
+    )
+    found = network.run_matrices(frame.picture, matrices)
+    return {
+        "detections": detections,
+        "landmarks": {
+            "matrices": [matrix.ravel().tolist() for matrix in matrices],
+            "points": packed(points),
+            "confidence": packed(confidence),
+            "found": packed(found.points),
+        },
+    }
+
+
+def smoothing() -> dict[str, Any]:
+    """Smoothed points of a face that rests, moves and is away for a while, at every level."""
+    rng = np.random.default_rng(7)
+    time, face, steps = 0.0, _face(400), []
+    for k in range(40):
+        time += float(rng.uniform(0.01, 0.05)) if k != 30 else 0.8
+        time -= 0.0 if k != 20 else time - steps[-1][0]  # equal timestamps
+        face = face + (6.0 if 8 <= k < 14 else 0.0) + rng.normal(0, 0.4, face.shape)
+        steps.append((time, np.asarray(face, np.float32)))
+    levels = {}
+    for level in ("light", "medium", "strong", "off"):
+        smoother = LandmarkSmoother(level)
+        found = [smoother(1, points, time) for time, points in steps]
+        levels[level] = packed(found[3::4])
+    return {"times": [time for time, _ in steps], "points": packed([points for _, points in steps])} | {
+        "every": 4,
+        "levels": levels,
+    }
+
+
+def frames(engine: Engine) -> dict[str, Any]:
+    """What the pipeline makes of the points of a clip: JSONL objects of every tenth frame; and of turned heads."""
+    with open_source(demo_clip(), max_frames=80) as source:
+        shot = list(source)
+    pipeline = Pipeline(PipelineOptions(any_roll=False, smooth="medium"), engine=engine)
+    made = []
+    for frame in shot:
+        result = pipeline.process(frame)
+        (face,) = result.faces
+        # As the tracker gave them: confidence not yet lowered by the yaw.
+        (track,) = pipeline._tracker.tracks
+        made.append(
+            {"time": frame.time, "id": track.id, "score": float(track.score), "points": packed(track.points)}
+            | {"confidence": packed(track.confidence), "detected": result.detected}
+            | ({"object": json.loads(frame_object(result))} if frame.index % 10 == 9 else {})
+        )
+    return {"frames": made, "turned": _turned(track.confidence)}
+
+
+def _turned(confidence: FloatArray) -> list[dict[str, Any]]:
+    """Poses and confidences of the mean head, turned to both sides as far as it takes to hide points."""
+    found = []
+    for yaw in (0.2, 0.6, 0.85, 1.1, -0.8, -1.1):
+        turn = geometry.rotation_of(0.1, yaw, 0.3 * yaw)[:2]
+        points = np.asarray(mean_head() @ turn.T * 200 + (700, 300), np.float32)
+        pose = head_pose(points)
+        seen = seen_confidence(confidence, pose.yaw)
+        found.append(
+            {"points": packed(points), "confidence": packed(confidence), "seen": packed(seen)}
+            | {"pose": [pose.pitch, pose.yaw, pose.roll]}
+        )
+    return found
+
+
+def expressions(engine: Engine) -> dict[str, Any]:
+    """What is shown of a series of the network's answers, with a neutral face given towards the end."""
+    rng = np.random.default_rng(8)
+    network = engine.expressions
+    followed = FollowedExpressions(network)
+    face = network.placed(_face(300))
+    steps = []
+    for k in range(45):
+        time = k / 8
+        logits = rng.normal(0, 1, 7).astype(np.float32)
+        logits[(k // 15) % 7] += 6
+        placed = (face + rng.normal(0, 0.3, face.shape) * (1 + k % 3)).astype(np.float32)
+        due = followed._is_due(1, time)
+        if due:
+            followed._see(1, Answer(logits, placed), time)
+        if k == 32:
+            followed.set_neutral()
+        shown = followed._shown(followed._states[1])
+        steps.append(
+            {
+                "time": time,
+                "logits": packed(logits),
+                "placed": packed(placed),
+                "due": due,
+                "label": shown.label,
+            }
+            | {"probabilities": np.asarray(shown.probabilities, float).tolist()}
+        )
+    points = _face(300)
+    return {
+        "steps": steps,
+        "neutral_at": 32,
+        "points": packed(points),
+        "placed": packed(network.placed(points)),
+    }
+
+
+def tracking(engine: Engine, film: Path, *, count: int, hard: bool) -> dict[str, Any]:
+    """Ids, plans and crops of the faces of a film, and what detector and network returned.
+
+    ``hard``: every fourth frame only, three faces at most, a face that is lost for a while, a cut and a clock that
+    begins anew. Points come in steps of `POINT_STEP`, for the tracker here too, and are stored as differences from the
+    crop of the same number before, so that they compress.
+    """
+    with open_source(film, max_frames=count * (4 if hard else 1)) as source:
+        shot = list(source)[:: 4 if hard else 1]
+    tracker = Tracker(SPEC, max_faces=3 if hard else None)
+    made: list[dict[str, Any]] = []
+    points_before: dict[int, np.ndarray] = {}
+    stored: list[np.ndarray] = []
+    for k, frame in enumerate(shot):
+        picture, time = frame.picture, frame.time
+        if hard and k >= 50:
+            time -= 5.0
+        seen: list[FaceBox] = []
+
+        def detect(picture: Any = picture, seen: list[FaceBox] = seen) -> Sequence[FaceBox]:
+            # Candidates too: false ones are part of a tracker's life.
+            seen += [replace(face, box=_stepped(face.box)) for face in engine.detector(picture)]
+            return seen
+
+        # The cut is decided by another stage.
+        cut = hard and k == 30
+        tracker._scene_cut = lambda _luma, cut=cut: cut  # type: ignore[assignment]
+        plan = tracker.plan(picture.luma, time, detect)
+        found = engine.network.run_matrices(picture, plan.matrices)
+        points = _stepped(found.points)
+        steps = np.clip(np.rint(found.confidence.mean(-1) / CONFIDENCE_STEP), 0, 255).astype(np.uint8)
+        if hard and 12 <= k < 15:
+            steps[:1] = 10
+        confidence = np.repeat((steps * np.float32(CONFIDENCE_STEP))[:, None], 68, 1)
+        for i, each in enumerate(np.rint(points / POINT_STEP).astype(np.int16)):
+            stored.append(each - points_before.get(i, np.zeros_like(each)))
+            points_before[i] = each
+        tracks = tracker.update(plan, Landmarks(points, confidence))
+        made.append(
+            {"time": time, "cut": cut, "size": list(plan.size), "steps": steps.tolist()}
+            | {
+                "detections": [[*(f.box / POINT_STEP).tolist(), f.score] for f in seen]
+                if plan.detected
+                else None
+            }
+            | {
+                "matrices": [np.round(matrix, 8).ravel().tolist() for matrix in plan.matrices]
+                if k % 30 == 0
+                else None
+            }
+            | {"crops": len(plan.matrices), "ids": [track.id for track in tracks], "ended": tracker.ended}
+        )
+    return {
+        "max_faces": 3 if hard else None,
+        "point_step": POINT_STEP,
+        "confidence_step": CONFIDENCE_STEP,
+        "points": packed(np.stack(stored), "i2"),
+        "frames": made,
+    }
+
+
+def _stepped(values: FloatArray) -> FloatArray:
+    return np.asarray(np.rint(values / POINT_STEP) * POINT_STEP, np.float32)
+
+
+def _face(side: float) -> FloatArray:
+    """The mean face (68, 2) with a box of about this many pixels."""
+    shape = shipped_map().mean.view(np.float64).reshape(-1, 2)
+    return np.asarray(shape * (side / np.ptp(shape, 0).max()) + (500, 300), np.float32)
