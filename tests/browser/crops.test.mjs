@@ -3,11 +3,12 @@ import test from "node:test";
 
 import {CropFollower} from "../../fkp_live/server/static/engine/crop_follower.js";
 import {apply, cropMatrix, invert} from "../../fkp_live/server/static/engine/geometry.js";
-import {blocksUnder, canvasTransform, halvingsFor} from "../../fkp_live/server/static/engine/warping.js";
+import {CanvasPicture} from "../../fkp_live/server/static/engine/picture.js";
+import {blocksUnder, halvingsFor} from "../../fkp_live/server/static/engine/warping.js";
 import {golden, near} from "./golden.mjs";
 
 const SPEC = {size: 112, margin: 0.125};
-const {boxes, followed} = golden("crops");
+const {boxes, followed, warps} = golden("crops");
 
 test("crop matrices of boxes, turned ones too, and their inverses", () => {
   for (const {box, angle, matrix, inverse} of boxes) {
@@ -44,11 +45,23 @@ test("crops of followed faces stay still inside the dead band, and follow beyond
   }
 });
 
-test("a canvas transform puts the centre of each pixel where the matrix puts it", () => {
-  const matrix = [0.7, -0.2, 5, 0.2, 0.7, -9];
-  const [a, b, c, d, e, f] = canvasTransform(matrix);
-  const [x, y] = [31, 77];
-  // A canvas counts from the edge of the first pixel, in both pictures.
-  const onCanvas = [a * (x + 0.5) + c * (y + 0.5) + e - 0.5, b * (x + 0.5) + d * (y + 0.5) + f - 0.5];
-  near(onCanvas, apply(matrix, new Float64Array([x, y])), 1e-5);
+test("crops are those of OpenCV, to the last bit", () => {
+  // Python paints the same picture.
+  const [width, height] = [320, 240];
+  const colour = (x, y) => [(x ^ y) * 5, Math.floor((x * y) / 3), x * 7 + y * 13, 255];
+  const getImageData = (left, top, columns, rows) => {
+    const data = new Uint8ClampedArray(4 * columns * rows);
+    for (let i = 0; i < columns * rows; i++) {
+      data.set(colour(left + (i % columns), top + Math.floor(i / columns)).map((value) => value & 255), 4 * i);
+    }
+    return {data};
+  };
+  const canvases = {get: () => ({drawImage() {}, getImageData})};
+  const picture = new CanvasPicture({width, height}, canvases);
+  for (const {matrix, size, crop} of warps) {
+    const planes = new Float32Array(3 * size * size + 1).fill(-1);
+    picture.cropInto(matrix, size, planes, 1);
+    assert.equal(planes[0], -1);
+    near(planes.subarray(1), crop, 0, `crop under ${matrix}`);
+  }
 });

@@ -43,7 +43,7 @@ test("points from raw outputs of the landmark network", () => {
 });
 
 test("pixels become planes in the order blue, green, red", () => {
-  const planes = new Float32Array(8);
-  toPlanes(new Uint8ClampedArray([1, 2, 3, 255, 4, 5, 6, 255]), planes, 1);
-  assert.deepEqual([...planes], [0, 3, 6, 2, 5, 1, 4, 0]);
+  const planes = new Float32Array(6);
+  toPlanes(new Uint8ClampedArray([1, 2, 3, 255, 4, 5, 6, 255]), planes);
+  assert.deepEqual([...planes], [3, 6, 2, 5, 1, 4]);
 });

@@ -92,7 +92,25 @@ def crops() -> dict[str, Any]:
                 {"points": packed(points), "lead": [lead.real, lead.imag], "matrix": matrix.ravel().tolist()}
             )
         followed.append(steps)
-    return {"boxes": boxes, "followed": followed}
+    return {"boxes": boxes, "followed": followed, "warps": _warps()}
+
+
+def _warps() -> list[dict[str, Any]]:
+    """Crops of a picture that JavaScript paints too: enlarged, turned, halved, at the border and beyond it."""
+    y, x = np.mgrid[:240, :320]
+    image = np.stack([x * 7 + y * 13, x * y // 3, (x ^ y) * 5], -1).astype(np.uint8)
+    spec = CropSpec(24, 0.125)
+    boxes = (
+        *([100, 80, 110, 91], [100, 80, 125, 104], [20, 30, 200, 190], [-15, -9, 30, 30]),
+        *([250, 150, 345, 255], [-200, -150, 900, 700], [400, 400, 440, 440]),
+    )
+    found = []
+    for box in boxes:
+        for angle in (0.0, 0.5):
+            matrix = geometry.crop_matrix(box, spec, angle)
+            crop = BgrPicture(image).warp(matrix, spec.size).transpose(2, 0, 1)
+            found.append({"matrix": matrix.ravel().tolist(), "size": spec.size, "crop": packed(crop, "u1")})
+    return found
 
 
 def clocks() -> dict[str, Any]:
@@ -182,7 +200,7 @@ def smoothing() -> dict[str, Any]:
         face = face + (6.0 if 8 <= k < 14 else 0.0) + rng.normal(0, 0.4, face.shape)
         steps.append((time, np.asarray(face, np.float32)))
     levels = {}
-    for level in ("light", "medium", "strong", "off"):
+    for level in ("light", "medium", "strong"):
         smoother = LandmarkSmoother(level)
         found = [smoother(1, points, time) for time, points in steps]
         levels[level] = packed(found[3::4])
@@ -194,13 +212,13 @@ def smoothing() -> dict[str, Any]:
 
 def frames(engine: Engine) -> dict[str, Any]:
     """What the pipeline makes of the points of a clip: JSONL objects of every tenth frame; and of turned heads."""
-    with open_source(demo_clip(), max_frames=80) as source:
+    with open_source(demo_clip(), max_frames=70) as source:
         shot = list(source)
     pipeline = Pipeline(PipelineOptions(any_roll=False, smooth="medium"), engine=engine)
     made = []
     for frame in shot:
         result = pipeline.process(frame)
-        (face,) = result.faces
+        assert len(result.faces) == 1
         # As the tracker gave them: confidence not yet lowered by the yaw.
         (track,) = pipeline._tracker.tracks
         made.append(

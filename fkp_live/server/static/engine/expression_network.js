@@ -2,7 +2,6 @@
 
 import {expressions as constants, models} from "./constants.js";
 import {apply, invert, roundHalfEven, scaleOf} from "./geometry.js";
-import {toPlanes} from "./picture.js";
 
 const facts = models["fkp-expression"];
 const template = facts.template.flat();
@@ -29,7 +28,8 @@ export class ExpressionNetwork {
     const places = new Float32Array(faces.length * 136);
     faces.forEach((points, i) => {
       const matrix = similarity(points);
-      toPlanes(withBorder(picture.crop(matrix, size), matrix, size, picture), crops, i * one);
+      picture.cropInto(matrix, size, crops, i * one);
+      repeatBorder(crops.subarray(i * one, (i + 1) * one), matrix, size, picture);
       places.set(apply(matrix, points), 136 * i);
     });
     const outputs = await this._network.run({
@@ -62,30 +62,30 @@ export function similarity(points) {
   return [cos, -sin, shift[0], sin, cos, shift[1]];
 }
 
-/** The crop with the picture's border repeated beyond it, where it reaches beyond. */
-function withBorder(pixels, matrix, size, {width, height}) {
+/** In the planes of a crop, repeat the picture's border beyond it. */
+function repeatBorder(planes, matrix, size, {width, height}) {
   const [a, b, x, c, d, y] = invert(matrix);
   const last = size - 1;
   const [left, right] = [x + last * (Math.min(a, 0) + Math.min(b, 0)), x + last * (Math.max(a, 0) + Math.max(b, 0))];
   const [top, bottom] = [y + last * (Math.min(c, 0) + Math.min(d, 0)), y + last * (Math.max(c, 0) + Math.max(d, 0))];
-  if (left >= 0 && top >= 0 && right <= width - 1 && bottom <= height - 1) return pixels;
+  if (left >= 0 && top >= 0 && right <= width - 1 && bottom <= height - 1) return;
   // Each pixel that lies beyond takes the one where the nearest pixel of the picture is, a pixel of the crop inside the
   // border, because the outermost are mixed with what lies beyond.
   const inset = Math.min(1 / Math.max(scaleOf(matrix), 1e-6), (width - 1) / 2, (height - 1) / 2);
   const clip = (value, least, most) => Math.min(Math.max(value, least), most);
   const [e, f, u, g, h, v] = matrix;
-  const source = new Uint32Array(pixels.buffer, pixels.byteOffset, size * size);
-  const filled = new Uint32Array(size * size);
+  const source = planes.slice();
   for (let row = 0; row < size; row++) {
     for (let column = 0; column < size; column++) {
       const seenX = clip(a * column + b * row + x, inset, width - 1 - inset);
       const seenY = clip(c * column + d * row + y, inset, height - 1 - inset);
       const fromColumn = clip(roundHalfEven(e * seenX + f * seenY + u), 0, last);
       const fromRow = clip(roundHalfEven(g * seenX + h * seenY + v), 0, last);
-      filled[row * size + column] = source[fromRow * size + fromColumn];
+      for (let plane = 0; plane < planes.length; plane += size * size) {
+        planes[plane + row * size + column] = source[plane + fromRow * size + fromColumn];
+      }
     }
   }
-  return new Uint8ClampedArray(filled.buffer);
 }
 
 /** @returns {[number, number]} mean of points */

@@ -2,7 +2,6 @@
 
 import {models} from "./constants.js";
 import {apply, invert} from "./geometry.js";
-import {toPlanes} from "./picture.js";
 
 /** @typedef {{points: Float32Array, confidence: Float32Array}} Landmarks 136 numbers in frame pixels, and 68 */
 
@@ -30,7 +29,7 @@ export class LandmarkNetwork {
     const {size} = this.spec;
     const one = 3 * size * size;
     if (this._input.length < matrices.length * one) this._input = new Float32Array(matrices.length * one);
-    matrices.forEach((matrix, i) => toPlanes(picture.crop(matrix, size), this._input, i * one));
+    matrices.forEach((matrix, i) => picture.cropInto(matrix, size, this._input, i * one));
     const input = this._input.subarray(0, matrices.length * one);
     const outputs = await this._network.run({[this._facts.input]: [input, [matrices.length, 3, size, size]]});
     return decode(outputs[this._facts.points], outputs[this._facts.confidence], matrices);

@@ -1,14 +1,10 @@
-/**
- * Pictures of the engine: a frame's crops, reduced copies and samples of its brightness, drawn on canvases.
- *
- * Every canvas is small and kept; only its few pixels are read back, never the whole frame.
- */
+/** Pictures of the engine: a frame's crops, reduced copies and samples of its brightness. */
 
 import {detector} from "./constants.js";
 import {sceneGrid} from "./scene_cut.js";
-import {blocksUnder, canvasTransform, halvingsFor} from "./warping.js";
+import {blocksUnder, halved, halvingsFor, warpInto} from "./warping.js";
 
-/** Canvases by use and size, shared by all pictures of one engine. */
+/** Canvases by use, shared by all pictures of one engine. */
 export class Canvases {
   constructor() {
     /** @type {Map<string, OffscreenCanvasRenderingContext2D>} */
@@ -19,9 +15,9 @@ export class Canvases {
    * @param {string} use what it is for: one canvas of each use
    * @param {number} width
    * @param {number} height
-   * @returns {OffscreenCanvasRenderingContext2D} black, without a transform, bilinear
+   * @returns {OffscreenCanvasRenderingContext2D} bilinear; what was drawn before is still there
    */
-  black(use, width, height) {
+  get(use, width, height) {
     let context = this._contexts.get(use);
     if (!context) {
       // Pixels are read back at once: a canvas on the GPU would wait for it.
@@ -33,11 +29,8 @@ export class Canvases {
     // Setting a side clears the canvas and allocates it anew, also where it stays the same.
     if (canvas.width !== width) canvas.width = width;
     if (canvas.height !== height) canvas.height = height;
-    context.setTransform(1, 0, 0, 1, 0, 0);
     context.imageSmoothingEnabled = true;
     context.imageSmoothingQuality = "low"; // bilinear
-    context.fillStyle = "#000";
-    context.fillRect(0, 0, width, height);
     return context;
   }
 }
@@ -49,77 +42,70 @@ export class CanvasPicture {
    * @param {Canvases} canvases
    */
   constructor(source, canvases) {
-    this._source = source;
     this._canvases = canvases;
     /** @type {number} pixels */
     this.width = "displayWidth" in source ? source.displayWidth : source.width;
     /** @type {number} pixels */
     this.height = "displayHeight" in source ? source.displayHeight : source.height;
+    // Drawn once: each drawing of a camera's frame converts the colours of all of it.
+    this._frame = canvases.get("frame", this.width, this.height);
+    this._frame.drawImage(source, 0, 0, this.width, this.height);
   }
 
   /** @returns {Uint8ClampedArray} RGBA samples for `SceneCut` */
   samples() {
     const {columns, rows, stepX, stepY} = sceneGrid(this.width, this.height);
-    const context = this._canvases.black("samples", columns, rows);
+    const context = this._canvases.get("samples", columns, rows);
     // Without smoothing a canvas takes the pixel under the centre of each of its own: the middle one of a step.
     context.imageSmoothingEnabled = false;
-    context.setTransform(1 / stepX, 0, 0, 1 / stepY, 0, 0);
-    context.drawImage(this._source, 0, 0, this.width, this.height);
+    context.drawImage(this._frame.canvas, 0, 0, columns * stepX, rows * stepY, 0, 0, columns, rows);
     return context.getImageData(0, 0, columns, rows).data;
   }
 
   /**
    * @param {import("./geometry.js").Matrix} matrix
-   * @param {number} size
-   * @returns {Uint8ClampedArray} RGBA of the (size, size) crop; black beyond the picture
+   * @param {number} size side of the crop
+   * @param {Float32Array} planes gets blue, green and red of the crop, a plane each, from `start` on; black beyond the
+   *   picture
+   * @param {number} start
    */
-  crop(matrix, size) {
-    const halvings = halvingsFor(matrix);
-    const blocks = halvings ? blocksUnder(matrix, size, this.width, this.height, halvings) : null;
-    const source = blocks ? this._halved(blocks, halvings) : this._source;
-    const context = this._canvases.black("crop", size, size);
-    context.setTransform(...canvasTransform(blocks ? blocks.matrix : matrix));
-    if (blocks) context.drawImage(source, 0, 0);
-    else context.drawImage(source, 0, 0, this.width, this.height);
-    return context.getImageData(0, 0, size, size).data;
+  cropInto(matrix, size, planes, start) {
+    let halvings = halvingsFor(matrix);
+    let blocks = blocksUnder(matrix, size, this.width, this.height, halvings);
+    if (!blocks && halvings) {
+      halvings = 0;
+      blocks = blocksUnder(matrix, size, this.width, this.height, halvings);
+    }
+    if (!blocks) {
+      planes.fill(0, start, start + 3 * size * size);
+      return;
+    }
+    const {x, y, columns, rows} = blocks;
+    const factor = 2 ** halvings;
+    let width = columns * factor;
+    let pixels = new Uint32Array(this._frame.getImageData(x, y, width, rows * factor).data.buffer);
+    for (let step = 0; step < halvings; step++, width /= 2) pixels = halved(pixels, width);
+    // The averages are a picture of their own; without them the region is a part of this one.
+    if (halvings) warpInto(pixels, {x: 0, y: 0, width, height: rows}, blocks.matrix, size, planes, start);
+    else warpInto(pixels, {x, y, width, height: rows}, matrix, size, planes, start);
   }
 
   /**
    * @param {[number, number, number, number]} region x0, y0, x1, y1 in whole pixels
    * @param {number} width of the copy
    * @param {number} height of the copy
-   * @param {number} paddedWidth of the canvas: the copy lies in its upper left corner
+   * @param {number} paddedWidth of the canvas: the copy lies in its upper left corner, the rest is black
    * @param {number} paddedHeight
    * @returns {Uint8ClampedArray} RGBA of the canvas
    */
   reduced([x0, y0, x1, y1], width, height, paddedWidth, paddedHeight) {
+    const context = this._canvases.get("reduced", paddedWidth, paddedHeight);
     const reduction = Math.max((x1 - x0) / width, (y1 - y0) / height);
-    const halvings = reduction > detector.linearReduction ? Math.floor(Math.log2(reduction)) : 0;
-    const factor = 2 ** halvings;
-    const [columns, rows] = [Math.floor((x1 - x0) / factor), Math.floor((y1 - y0) / factor)];
-    const halved = halvings ? this._halved({x: x0, y: y0, columns, rows}, halvings) : null;
-    const context = this._canvases.black("reduced", paddedWidth, paddedHeight);
-    if (halved) context.drawImage(halved, 0, 0, columns, rows, 0, 0, width, height);
-    else context.drawImage(this._source, x0, y0, x1 - x0, y1 - y0, 0, 0, width, height);
+    // Bilinear would skip pixels.
+    if (reduction > detector.linearReduction) context.imageSmoothingQuality = "high";
+    context.fillRect(0, 0, paddedWidth, paddedHeight);
+    context.drawImage(this._frame.canvas, x0, y0, x1 - x0, y1 - y0, 0, 0, width, height);
     return context.getImageData(0, 0, paddedWidth, paddedHeight).data;
-  }
-
-  /** @returns {OffscreenCanvas} the averages of blocks of 2 ** halvings pixels */
-  _halved({x, y, columns, rows}, halvings) {
-    let factor = 2 ** halvings;
-    let source = this._source;
-    let [left, top] = [x, y];
-    for (let step = 0; step < halvings; step++) {
-      factor /= 2;
-      const context = this._canvases.black(`halved ${step % 2}`, columns * factor, rows * factor);
-      // At half the size bilinear means the mean of two by two pixels.
-      context.drawImage(
-        source, left, top, 2 * columns * factor, 2 * rows * factor, 0, 0, columns * factor, rows * factor,
-      );
-      source = context.canvas;
-      left = top = 0;
-    }
-    return /** @type {OffscreenCanvas} */ (source);
   }
 }
 
@@ -127,12 +113,11 @@ export class CanvasPicture {
  * RGBA bytes as the planes B, G, R of a network's input.
  *
  * @param {Uint8ClampedArray} pixels
- * @param {Float32Array} planes three planes of one value per pixel, from `start` on
- * @param {number} start
+ * @param {Float32Array} planes three planes of one value per pixel
  */
-export function toPlanes(pixels, planes, start = 0) {
+export function toPlanes(pixels, planes) {
   const count = pixels.length / 4;
-  for (let i = 0, j = start; i < pixels.length; i += 4, j++) {
+  for (let i = 0, j = 0; j < count; i += 4, j++) {
     planes[j] = pixels[i + 2];
     planes[j + count] = pixels[i + 1];
     planes[j + 2 * count] = pixels[i];
