@@ -239,7 +239,8 @@ def _print(model: str, found: dict[str, Any]) -> bool:
     )
     print(
         f"  stream: mean {stream['mean_percent']:.3f} % of the eye distance ({MOST_ON_STREAM} allowed), "
-        f"99th percentile {stream['p99_percent']:.3f}; pose {stream['pose_mean_degrees']:.2f} degrees; {stream['faces']} faces"
+        f"99th percentile {stream['p99_percent']:.3f}; "
+        f"pose {stream['pose_mean_degrees']:.2f} degrees; {stream['faces']} faces"
     )
     print(
         f"  frames with other ids {stream['frames_other_ids']}, with another number of faces "

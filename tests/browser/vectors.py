@@ -212,7 +212,7 @@ def smoothing() -> dict[str, Any]:
 
 def frames(engine: Engine) -> dict[str, Any]:
     """What the pipeline makes of the points of a clip: JSONL objects of every tenth frame; and of turned heads."""
-    with open_source(demo_clip(), max_frames=70) as source:
+    with open_source(demo_clip(), max_frames=60) as source:
         shot = list(source)
     pipeline = Pipeline(PipelineOptions(any_roll=False, smooth="medium"), engine=engine)
     made = []

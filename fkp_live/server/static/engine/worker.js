@@ -10,7 +10,7 @@
  *   {kind: "neutral"}                        what faces show now is their neutral face
  *   {kind: "reset"}                          another stream
  * and from it:
- *   {kind: "ready", ms, model}, {kind: "result", result, timings, detected}, {kind: "detected", ms},
+ *   {kind: "ready", ms, model}, {kind: "result", result, timings}, {kind: "detected", ms},
  *   {kind: "failed", message, cure}
  * `bitmap` is an ImageBitmap or a VideoFrame, transferred; the worker closes it.
  */
@@ -103,10 +103,13 @@ async function look({kind, frame, time, bitmap}) {
     if (kind === "frame" && !Number.isFinite(time)) {
       throw new EngineError(`The time of frame ${frame} is ${time}.`, "Give seconds.");
     }
+    const start = performance.now();
     const picture = new CanvasPicture(bitmap, canvases);
+    const draw = performance.now() - start;
     const found = await (kind === "frame" ? pipeline.process(picture, time) : locateFaces(engine, picture, options));
     const result = frameObject(frame ?? 0, time ?? 0, found.detected, found.faces);
-    postMessage({kind: "result", result, timings: found.timings});
+    const timings = {draw, ...found.timings, total: draw + found.timings.total};
+    postMessage({kind: "result", result, timings});
     if (kind === "frame") {
       const ms = await pipeline.detectLater(picture);
       if (ms) postMessage({kind: "detected", ms});
