@@ -2,7 +2,7 @@
 
 import {LandmarkNetwork} from "/engine/landmarks.js";
 import {openNetwork, openRuntime} from "/engine/networks.js";
-import {Canvases, CanvasPicture} from "/engine/picture.js";
+import {FrameReader} from "/engine/frame_reader.js";
 
 const WASM = {module: "/vendor/ort.wasm.bundle.min.mjs", binary: "/vendor/ort-wasm-simd-threaded.wasm"};
 
@@ -16,11 +16,11 @@ async function frameOf(index) {
 export async function pointsIn(model, crops) {
   const ort = await openRuntime(WASM.module, WASM.binary);
   const network = new LandmarkNetwork(await openNetwork(ort, `/models/${model}.onnx`), model);
-  const canvases = new Canvases();
+  const reader = new FrameReader();
   const found = [];
   for (const [index, matrix] of crops) {
     const bitmap = await frameOf(index);
-    const picture = new CanvasPicture(bitmap, canvases);
+    const picture = await reader.read(bitmap);
     const [{points}] = await network.locate(picture, [matrix]);
     const planes = new Float32Array(3 * network.spec.size ** 2);
     picture.cropInto(matrix, network.spec.size, planes, 0);

@@ -3,12 +3,12 @@ import test from "node:test";
 
 import {CropFollower} from "../../fkp_live/server/static/engine/crop_follower.js";
 import {apply, cropMatrix, invert} from "../../fkp_live/server/static/engine/geometry.js";
-import {CanvasPicture} from "../../fkp_live/server/static/engine/picture.js";
+import {Picture} from "../../fkp_live/server/static/engine/picture.js";
 import {blocksUnder, halvingsFor} from "../../fkp_live/server/static/engine/warping.js";
 import {golden, near} from "./golden.mjs";
 
 const SPEC = {size: 112, margin: 0.125};
-const {boxes, followed, warps} = golden("crops");
+const {boxes, copies, followed, warps} = golden("crops");
 
 test("crop matrices of boxes, turned ones too, and their inverses", () => {
   for (const {box, angle, matrix, inverse} of boxes) {
@@ -45,23 +45,47 @@ test("crops of followed faces stay still inside the dead band, and follow beyond
   }
 });
 
-test("crops are those of OpenCV, to the last bit", () => {
-  // Python paints the same picture.
+/** The picture that Python paints. */
+function painted() {
   const [width, height] = [320, 240];
-  const colour = (x, y) => [(x ^ y) * 5, Math.floor((x * y) / 3), x * 7 + y * 13, 255];
-  const getImageData = (left, top, columns, rows) => {
-    const data = new Uint8ClampedArray(4 * columns * rows);
-    for (let i = 0; i < columns * rows; i++) {
-      data.set(colour(left + (i % columns), top + Math.floor(i / columns)).map((value) => value & 255), 4 * i);
-    }
-    return {data};
-  };
-  const canvases = {get: () => ({drawImage() {}, getImageData})};
-  const picture = new CanvasPicture({width, height}, canvases);
+  const pixels = new Uint8Array(4 * width * height);
+  for (let i = 0; i < width * height; i++) {
+    const [x, y] = [i % width, Math.floor(i / width)];
+    pixels.set([(x ^ y) * 5, Math.floor((x * y) / 3), x * 7 + y * 13, 255].map((value) => value & 255), 4 * i);
+  }
+  return new Picture(new Uint32Array(pixels.buffer), width, height);
+}
+
+test("crops are those of OpenCV, to the last bit", () => {
+  const picture = painted();
   for (const {matrix, size, crop} of warps) {
     const planes = new Float32Array(3 * size * size + 1).fill(-1);
     picture.cropInto(matrix, size, planes, 1);
     assert.equal(planes[0], -1);
     near(planes.subarray(1), crop, 0, `crop under ${matrix}`);
   }
+});
+
+test("reduced copies are those of OpenCV to one grey level, and padded with black", () => {
+  const picture = painted();
+  for (const {region, size: [width, height], copy} of copies) {
+    const planes = picture.reduced(region, width, height, width + 3, height + 2);
+    const at = (plane, row, column) => planes[(plane * (height + 2) + row) * (width + 3) + column];
+    for (let plane = 0; plane < 3; plane++) {
+      for (let row = 0; row < height; row++) {
+        const found = Array.from({length: width}, (_, column) => at(plane, row, column));
+        const from = (plane * height + row) * width;
+        near(found, copy.subarray(from, from + width), 1, "row");
+        assert.equal(at(plane, row, width), 0);
+      }
+      assert.equal(at(plane, height + 1, 0), 0);
+    }
+  }
+});
+
+test("a copy at a tenth of the size shows what lies between the pixels that it takes", () => {
+  // Stripes of one pixel are grey from afar; a bilinear copy alone would see some of them and not the others.
+  const pixels = Uint32Array.from({length: 640 * 640}, (_, i) => (i % 2 ? 0xffffff : 0));
+  const planes = new Picture(pixels, 640, 640).reduced([0, 0, 640, 640], 64, 64, 64, 64);
+  assert.ok(planes.every((value) => value >= 120 && value <= 136));
 });

@@ -3,7 +3,6 @@ import test from "node:test";
 
 import {decode as decodeBoxes, landmarkBox, suppressed} from "../../fkp_live/server/static/engine/detector.js";
 import {decode as decodePoints} from "../../fkp_live/server/static/engine/landmarks.js";
-import {toPlanes} from "../../fkp_live/server/static/engine/picture.js";
 import {golden, near} from "./golden.mjs";
 
 const {detections, landmarks} = golden("networks");
@@ -40,10 +39,4 @@ test("points from raw outputs of the landmark network", () => {
     near(face.points, found.subarray(136 * i, 136 * i + 136), 1e-3, "points");
     near(face.confidence, confidence.subarray(68 * i, 68 * i + 68), 0, "confidence");
   });
-});
-
-test("pixels become planes in the order blue, green, red", () => {
-  const planes = new Float32Array(6);
-  toPlanes(new Uint8ClampedArray([1, 2, 3, 255, 4, 5, 6, 255]), planes);
-  assert.deepEqual([...planes], [3, 6, 2, 5, 1, 4]);
 });

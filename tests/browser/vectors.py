@@ -92,13 +92,32 @@ def crops() -> dict[str, Any]:
                 {"points": packed(points), "lead": [lead.real, lead.imag], "matrix": matrix.ravel().tolist()}
             )
         followed.append(steps)
-    return {"boxes": boxes, "followed": followed, "warps": _warps()}
+    return {"boxes": boxes, "followed": followed, "warps": _warps(), "copies": _copies()}
+
+
+def _painted() -> FloatArray:
+    """(240, 320, 3) uint8 BGR that JavaScript paints too."""
+    y, x = np.mgrid[:240, :320]
+    return np.stack([x * 7 + y * 13, x * y // 3, (x ^ y) * 5], -1).astype(np.uint8)
+
+
+def _copies() -> list[dict[str, Any]]:
+    """Reduced and enlarged copies of regions of the painted picture."""
+    found = []
+    for region, size in (
+        ((0, 0, 320, 240), (64, 48)),
+        ((40, 10, 80, 40), (40, 30)),
+        ((5, 7, 30, 27), (41, 33)),
+    ):
+        x0, y0, x1, y1 = region
+        copy = cv2.resize(_painted()[y0:y1, x0:x1], size, interpolation=cv2.INTER_LINEAR)
+        found.append({"region": region, "size": size, "copy": packed(copy.transpose(2, 0, 1), "u1")})
+    return found
 
 
 def _warps() -> list[dict[str, Any]]:
-    """Crops of a picture that JavaScript paints too: enlarged, turned, halved, at the border and beyond it."""
-    y, x = np.mgrid[:240, :320]
-    image = np.stack([x * 7 + y * 13, x * y // 3, (x ^ y) * 5], -1).astype(np.uint8)
+    """Crops of the painted picture: enlarged, turned, halved, at the border and beyond it."""
+    image = _painted()
     spec = CropSpec(24, 0.125)
     boxes = (
         *([100, 80, 110, 91], [100, 80, 125, 104], [20, 30, 200, 190], [-15, -9, 30, 30]),

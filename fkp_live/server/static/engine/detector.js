@@ -2,7 +2,6 @@
 
 import {detector, models} from "./constants.js";
 import {iou} from "./geometry.js";
-import {toPlanes} from "./picture.js";
 import {viewsFor} from "./views.js";
 
 /**
@@ -17,7 +16,7 @@ export class Detector {
   }
 
   /**
-   * @param {import("./picture.js").CanvasPicture} picture
+   * @param {import("./picture.js").Picture} picture
    * @param {number | null} mostSize limit of the copy's longer side: that of streams, or null for single pictures
    * @returns {Promise<FaceBox[]>} best score first
    */
@@ -25,8 +24,7 @@ export class Detector {
     const found = [];
     for (const view of viewsFor(picture.width, picture.height, detector.usualFace, mostSize)) {
       const [width, height] = view.size.map((side) => Math.ceil(side / detector.multiple) * detector.multiple);
-      const input = new Float32Array(3 * width * height);
-      toPlanes(picture.reduced(view.region, ...view.size, width, height), input);
+      const input = picture.reduced(view.region, ...view.size, width, height);
       const facts = models.yunet;
       const outputs = await this._network.run({[facts.input]: [input, [1, 3, height, width]]});
       found.push(...decode(outputs[facts.score], outputs[facts.box], width, height, view));

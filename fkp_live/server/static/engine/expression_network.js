@@ -16,7 +16,7 @@ export class ExpressionNetwork {
   }
 
   /**
-   * @param {import("./picture.js").CanvasPicture} picture
+   * @param {import("./picture.js").Picture} picture
    * @param {Float32Array[]} faces points of each
    * @returns {Promise<Answer[]>}
    */

@@ -16,7 +16,7 @@ export class FollowedExpressions {
   }
 
   /**
-   * @param {import("./picture.js").CanvasPicture} picture
+   * @param {import("./picture.js").Picture} picture
    * @param {{id: number, points: Float32Array}[]} faces
    * @param {number} time seconds of the stream
    * @returns {Promise<Expression[]>}

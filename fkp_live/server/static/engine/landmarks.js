@@ -20,7 +20,7 @@ export class LandmarkNetwork {
   }
 
   /**
-   * @param {import("./picture.js").CanvasPicture} picture
+   * @param {import("./picture.js").Picture} picture
    * @param {import("./geometry.js").Matrix[]} matrices of N crops
    * @returns {Promise<Landmarks[]>} N
    */

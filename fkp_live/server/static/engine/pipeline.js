@@ -18,7 +18,7 @@ import {LandmarkSmoother} from "./smoothing.js";
 import {Tracker} from "./tracker.js";
 
 /**
- * @typedef {import("./picture.js").CanvasPicture} Picture
+ * @typedef {import("./picture.js").Picture} Picture
  * @typedef {{detector: import("./detector.js").Detector, landmarks: import("./landmarks.js").LandmarkNetwork,
  *   expressions: import("./expression_network.js").ExpressionNetwork | null}} Engine
  * @typedef {{smooth?: string, detectEvery?: number, maxFaces?: number | null, expression?: boolean}} Options
@@ -30,6 +30,7 @@ import {Tracker} from "./tracker.js";
 export class Pipeline {
   /** @param {Engine} engine @param {Options} options */
   constructor(engine, {smooth, detectEvery, maxFaces = null, expression = false} = {}) {
+    checkCounts({detectEvery, maxFaces});
     this.engine = engine;
     this._tracker = new Tracker(engine.landmarks.spec, {detectEvery, maxFaces});
     this._sceneCut = new SceneCut();
@@ -61,6 +62,7 @@ export class Pipeline {
    * @param {Options} options
    */
   setOptions({smooth, detectEvery, maxFaces, expression}) {
+    checkCounts({detectEvery, maxFaces});
     if (smooth !== undefined && smooth !== this._smoother.level) this._smoother = new LandmarkSmoother(smooth);
     if (detectEvery !== undefined) this._tracker.detectEvery = detectEvery;
     if (maxFaces !== undefined) this._tracker.maxFaces = maxFaces;
@@ -120,7 +122,7 @@ export class Pipeline {
     faces.sort(byArea);
     const end = performance.now();
     const timings = {
-      detect: detected - detecting,
+      detect: isNow ? detected - detecting : 0,
       landmarks: located - planned,
       track: detecting - start + planned - detected + tracked - located,
       smooth: smoothed - tracked,
@@ -221,6 +223,15 @@ export async function locateFaces(engine, picture, {maxFaces = null, expression 
     total: end - start,
   };
   return {faces, detected: true, timings};
+}
+
+/** Refuse numbers of frames or faces that are not whole numbers from 1 up; null and undefined mean the usual. */
+function checkCounts(counts) {
+  for (const [name, count] of Object.entries(counts)) {
+    if (count != null && !(Number.isInteger(count) && count >= 1)) {
+      throw new RangeError(`${name} is ${JSON.stringify(count)}, expected a whole number from 1 up.`);
+    }
+  }
 }
 
 /** Largest first. */

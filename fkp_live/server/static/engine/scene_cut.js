@@ -35,22 +35,20 @@ export class SceneCut {
   }
 
   /**
-   * @param {ArrayLike<number>} samples RGBA; the green channel stands for luma
+   * @param {Uint8Array} samples luma at the places of `sceneGrid`
    * @param {number} width of the picture
    * @param {number} height of the picture
    * @returns {boolean} whether it begins another scene; false for the first one
    */
   see(samples, width, height) {
-    const grid = new Uint8Array(samples.length / 4);
-    for (let i = 0; i < grid.length; i++) grid[i] = samples[4 * i + 1];
     const [last, lastSize] = [this._grid, this._size];
-    this._grid = grid;
+    this._grid = samples;
     this._size = `${width}x${height}`;
     if (!last) return false;
     if (lastSize !== this._size) return true;
     let sum = 0;
-    for (let i = 0; i < grid.length; i++) sum += Math.abs(grid[i] - last[i]);
-    const change = sum / grid.length;
+    for (let i = 0; i < samples.length; i++) sum += Math.abs(samples[i] - last[i]);
+    const change = sum / samples.length;
     const isCut = change > Math.max(tracker.cutLevels, tracker.cutRatio * this._usual);
     this._usual += tracker.cutUsualShare * (change - this._usual);
     return isCut;

@@ -2,11 +2,13 @@
  * Crops without aliasing, as fkp_live/images/warping.py and OpenCV below it, to the last bit.
  *
  * A canvas could draw them too, but browsers differ in how they interpolate: Chromium's crops were up to 9 grey levels
- * off, half a level darker in the mean, and took as long.
+ * off, and half a level darker in the mean.
  */
 
 import {warp} from "./constants.js";
 import {invert, roundHalfEven, scaleOf} from "./geometry.js";
+
+/** @typedef {{pixels: Uint32Array, width: number, height: number}} Pixels RGBA, one number a pixel, red in the lowest byte */
 
 /** @param {import("./geometry.js").Matrix} matrix @returns {number} how often a picture is halved before the warp */
 export function halvingsFor(matrix) {
@@ -47,16 +49,24 @@ export function blocksUnder(matrix, size, width, height, halvings) {
 /**
  * Averages of blocks of 2 x 2 pixels, as cv2.resize with INTER_AREA gives them.
  *
- * @param {Uint32Array} pixels RGBA, one number a pixel, both sides even
- * @param {number} width in pixels
- * @returns {Uint32Array} of half the width and height
+ * @param {Pixels} picture
+ * @param {number} x column of the first block
+ * @param {number} y row of the first block
+ * @param {number} columns blocks
+ * @param {number} rows blocks; all of them lie in the picture
+ * @returns {Uint32Array} RGBA
  */
-export function halved(pixels, width) {
-  const [columns, rows] = [width / 2, pixels.length / width / 2];
+export function halved({pixels, width}, x, y, columns, rows) {
   const half = new Uint32Array(columns * rows);
+  // Plain variables: here and below the loops run for every pixel, and lists in them would cost three times as much.
   for (let row = 0, to = 0; row < rows; row++) {
-    for (let from = 2 * row * width; to < (row + 1) * columns; to++, from += 2) {
-      const [p, q, r, s] = [pixels[from], pixels[from + 1], pixels[from + width], pixels[from + width + 1]];
+    let upper = (y + 2 * row) * width + x;
+    let lower = upper + width;
+    for (let column = 0; column < columns; column++, to++, upper += 2, lower += 2) {
+      const p = pixels[upper] | 0;
+      const q = pixels[upper + 1] | 0;
+      const r = pixels[lower] | 0;
+      const s = pixels[lower + 1] | 0;
       // Two channels of each pixel at once, 16 bits apart; 2 rounds to the nearest.
       const even = (p & EVEN) + (q & EVEN) + (r & EVEN) + (s & EVEN) + 0x20002;
       const odd = ((p >>> 8) & EVEN) + ((q >>> 8) & EVEN) + ((r >>> 8) & EVEN) + ((s >>> 8) & EVEN) + 0x20002;
@@ -70,43 +80,115 @@ const EVEN = 0xff00ff;
 /**
  * A bilinear warp, as cv2.warpAffine does it: sources in steps of a 32nd pixel, black beyond the picture.
  *
- * @param {Uint32Array} pixels RGBA of a region of the picture, one number a pixel
- * @param {{x: number, y: number, width: number, height: number}} region where that lies
- * @param {import("./geometry.js").Matrix} matrix from pixels of the picture to the crop
+ * @param {Pixels} picture
+ * @param {import("./geometry.js").Matrix} matrix
  * @param {number} size side of the crop
  * @param {Float32Array} planes gets blue, green and red of the crop, a plane each, from `start` on
  * @param {number} start
  */
-export function warpInto(pixels, {x: left, y: top, width, height}, matrix, size, planes, start) {
+export function warpInto({pixels, width, height}, matrix, size, planes, start) {
   const [a, b, x, c, d, y] = invert(matrix);
   const across = Int32Array.from({length: size}, (_, u) => roundHalfEven(a * u * UNIT));
   const down = Int32Array.from({length: size}, (_, u) => roundHalfEven(c * u * UNIT));
-  const [blue, green, red] = [start, start + size * size, start + 2 * size * size];
-  for (let v = 0, to = 0; v < size; v++) {
-    const rowX = roundHalfEven((b * v + x) * UNIT) + 16 - left * UNIT;
-    const rowY = roundHalfEven((d * v + y) * UNIT) + 16 - top * UNIT;
+  const green = size * size;
+  const red = 2 * green;
+  let to = start;
+  for (let v = 0; v < size; v++) {
+    const rowX = roundHalfEven((b * v + x) * UNIT) + 16;
+    const rowY = roundHalfEven((d * v + y) * UNIT) + 16;
     for (let u = 0; u < size; u++, to++) {
-      const [sourceX, sourceY] = [(rowX + across[u]) >> 5, (rowY + down[u]) >> 5];
-      const [column, row, fx, fy] = [sourceX >> 5, sourceY >> 5, sourceX & 31, sourceY & 31];
+      const sourceX = (rowX + across[u]) >> 5;
+      const sourceY = (rowY + down[u]) >> 5;
+      const column = sourceX >> 5;
+      const row = sourceY >> 5;
       const from = row * width + column;
-      let [p, q, r, s] = [0, 0, 0, 0];
+      let p = 0;
+      let q = 0;
+      let r = 0;
+      let s = 0;
       if (column >= 0 && row >= 0 && column < width - 1 && row < height - 1) {
-        [p, q, r, s] = [pixels[from], pixels[from + 1], pixels[from + width], pixels[from + width + 1]];
+        p = pixels[from] | 0;
+        q = pixels[from + 1] | 0;
+        r = pixels[from + width] | 0;
+        s = pixels[from + width + 1] | 0;
       } else {
-        const isIn = (i, j) => i >= 0 && j >= 0 && i < width && j < height;
-        if (isIn(column, row)) p = pixels[from];
-        if (isIn(column + 1, row)) q = pixels[from + 1];
-        if (isIn(column, row + 1)) r = pixels[from + width];
-        if (isIn(column + 1, row + 1)) s = pixels[from + width + 1];
+        const hasLeft = column >= 0 && column < width;
+        const hasRight = column >= -1 && column < width - 1;
+        if (row >= 0 && row < height) {
+          if (hasLeft) p = pixels[from] | 0;
+          if (hasRight) q = pixels[from + 1] | 0;
+        }
+        if (row >= -1 && row < height - 1) {
+          if (hasLeft) r = pixels[from + width] | 0;
+          if (hasRight) s = pixels[from + width + 1] | 0;
+        }
       }
-      const [wp, wq, wr, ws] = [(32 - fx) * (32 - fy), fx * (32 - fy), (32 - fx) * fy, fx * fy];
-      planes[red + to] = ((p & 255) * wp + (q & 255) * wq + (r & 255) * wr + (s & 255) * ws + 512) >> 10;
-      planes[green + to] =
-        (((p >> 8) & 255) * wp + ((q >> 8) & 255) * wq + ((r >> 8) & 255) * wr + ((s >> 8) & 255) * ws + 512) >> 10;
-      planes[blue + to] =
+      const fx = sourceX & 31;
+      const fy = sourceY & 31;
+      const ws = fx * fy;
+      const wq = (fx << 5) - ws;
+      const wr = (fy << 5) - ws;
+      const wp = 1024 - wq - wr - ws;
+      planes[to] =
         (((p >> 16) & 255) * wp + ((q >> 16) & 255) * wq + ((r >> 16) & 255) * wr + ((s >> 16) & 255) * ws + 512) >> 10;
+      planes[to + green] =
+        (((p >> 8) & 255) * wp + ((q >> 8) & 255) * wq + ((r >> 8) & 255) * wr + ((s >> 8) & 255) * ws + 512) >> 10;
+      planes[to + red] = ((p & 255) * wp + (q & 255) * wq + (r & 255) * wr + (s & 255) * ws + 512) >> 10;
     }
   }
 }
 // OpenCV's fixed-point numbers: parts of a pixel.
 const UNIT = 1024;
+
+/**
+ * A bilinear copy of a region at another size, as cv2.resize with INTER_LINEAR to one grey level.
+ *
+ * @param {Pixels} picture
+ * @param {[number, number, number, number]} region x0, y0, x1, y1 in whole pixels
+ * @param {number} columns of the copy
+ * @param {number} rows of the copy
+ * @param {Float32Array} planes gets blue, green and red, a plane each; the copy lies in the upper left corner
+ * @param {number} planeWidth
+ * @param {number} planeHeight
+ */
+export function resizeInto({pixels, width}, [x0, y0, x1, y1], columns, rows, planes, planeWidth, planeHeight) {
+  const [left, right, across] = sources(x0, x1, columns);
+  const [top, bottom, down] = sources(y0, y1, rows);
+  const green = planeWidth * planeHeight;
+  const red = 2 * green;
+  for (let v = 0; v < rows; v++) {
+    const upper = top[v] * width;
+    const lower = bottom[v] * width;
+    const fy = down[v];
+    let to = v * planeWidth;
+    for (let u = 0; u < columns; u++, to++) {
+      const p = pixels[upper + left[u]] | 0;
+      const q = pixels[upper + right[u]] | 0;
+      const r = pixels[lower + left[u]] | 0;
+      const s = pixels[lower + right[u]] | 0;
+      const fx = across[u];
+      const ws = fx * fy;
+      const wq = UNIT * fx - ws;
+      const wr = UNIT * fy - ws;
+      const wp = UNIT * UNIT - wq - wr - ws;
+      planes[to] =
+        (((p >> 16) & 255) * wp + ((q >> 16) & 255) * wq + ((r >> 16) & 255) * wr + ((s >> 16) & 255) * ws + HALF) >> 20;
+      planes[to + green] =
+        (((p >> 8) & 255) * wp + ((q >> 8) & 255) * wq + ((r >> 8) & 255) * wr + ((s >> 8) & 255) * ws + HALF) >> 20;
+      planes[to + red] = ((p & 255) * wp + (q & 255) * wq + (r & 255) * wr + (s & 255) * ws + HALF) >> 20;
+    }
+  }
+}
+const HALF = (UNIT * UNIT) / 2;
+
+/** For each pixel of a copy of start to end: the two pixels that it lies between, and how far, in parts of `UNIT`. */
+function sources(start, end, count) {
+  const [before, after, part] = [new Int32Array(count), new Int32Array(count), new Int32Array(count)];
+  for (let i = 0; i < count; i++) {
+    const at = Math.min(Math.max(start + ((i + 0.5) * (end - start)) / count - 0.5, start), end - 1);
+    before[i] = Math.floor(at);
+    after[i] = Math.min(before[i] + 1, end - 1);
+    part[i] = Math.round((at - before[i]) * UNIT);
+  }
+  return [before, after, part];
+}

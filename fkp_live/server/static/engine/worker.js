@@ -20,11 +20,12 @@ import {Detector} from "./detector.js";
 import {ExpressionNetwork} from "./expression_network.js";
 import {frameObject} from "./frame_object.js";
 import {LandmarkNetwork} from "./landmarks.js";
+import {FrameReader} from "./frame_reader.js";
 import {EngineError, openNetwork, openRuntime} from "./networks.js";
-import {Canvases, CanvasPicture} from "./picture.js";
+import {Picture} from "./picture.js";
 import {locateFaces, Pipeline} from "./pipeline.js";
 
-const canvases = new Canvases();
+const reader = new FrameReader();
 /** @type {import("./pipeline.js").Engine | null} */
 let engine = null;
 /** @type {Pipeline | null} */
@@ -90,9 +91,7 @@ async function change(chosen) {
 
 /** The first run of a network is slow: it allocates, and the browser compiles its loops. */
 async function warmUp() {
-  const blank = new OffscreenCanvas(64, 64);
-  blank.getContext("2d");
-  const picture = new CanvasPicture(blank, canvases);
+  const picture = new Picture(new Uint32Array(64 * 64), 64, 64);
   await engine.detector.detect(picture);
   await engine.landmarks.locate(picture, [[1, 0, 0, 0, 1, 0]]);
 }
@@ -104,11 +103,11 @@ async function look({kind, frame, time, bitmap}) {
       throw new EngineError(`The time of frame ${frame} is ${time}.`, "Give seconds.");
     }
     const start = performance.now();
-    const picture = new CanvasPicture(bitmap, canvases);
-    const draw = performance.now() - start;
+    const picture = await reader.read(bitmap);
+    const read = performance.now() - start;
     const found = await (kind === "frame" ? pipeline.process(picture, time) : locateFaces(engine, picture, options));
     const result = frameObject(frame ?? 0, time ?? 0, found.detected, found.faces);
-    const timings = {draw, ...found.timings, total: draw + found.timings.total};
+    const timings = {read, ...found.timings, total: read + found.timings.total};
     postMessage({kind: "result", result, timings});
     if (kind === "frame") {
       const ms = await pipeline.detectLater(picture);
