@@ -2,8 +2,9 @@
 
     python -m benchmarks.browser [--video FILE] [--models fkp68,fkp68-int8] [--frames 120] [--json OUT]
 
-Two comparisons on the frames of a clip, which Chromium is given as PNG files, so both sides see the same pixels:
+Three comparisons on the frames of a clip, which Chromium is given as PNG files, so both sides see the same pixels:
 
+- given the same pictures: the boxes of the detector, largest difference of any side in pixels of the frame.
 - given the same matrices: the crops of Python's own tracker, cut out and run by both. Largest difference of any point
   in pixels of the frame, and of the crops in grey levels.
 - on the stream: the page's worker with tracker and smoothing against `Pipeline`, every frame in turn. Mean distance of
@@ -35,6 +36,7 @@ from fkp_live.choices import PipelineOptions
 from fkp_live.commands.bench.scenes import demo_clip
 from fkp_live.engine import Engine
 from fkp_live.errors import InputError, UsageError
+from fkp_live.faces.detector import FaceDetector
 from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.geometry import Matrix
 from fkp_live.images.picture import BgrPicture
@@ -54,9 +56,12 @@ KINDS = {
     ".wasm": "application/wasm",
     ".html": "text/html",
 }
-# Crops of which each is compared; the whole clip would take a minute.
+# Crops that are compared; the whole clip would take a minute.
 CROPS = 40
-# Most that a point may be off given the same matrices, in pixels; on the stream, in per cent of the eye distance.
+# Pictures of which the detector's boxes are compared.
+DETECTIONS = 10
+# Most that a box and a point may be off given the same pixels, in pixels; on the stream, in per cent of the eye distance.
+MOST_OF_BOXES = 0.15
 MOST = {"fkp68": 0.15, "fkp68-int8": 0.6, "fkp68-tiny": 0.15}
 MOST_ON_STREAM = 0.5
 
@@ -108,6 +113,22 @@ def same_matrices(page: Any, model: str, frames: Sequence[Frame], recorded: _Rec
         "grey_mean": float(np.mean(grey)),
         "crops": len(chosen),
     }
+
+
+def same_pictures(page: Any, frames: Sequence[Frame], detector: FaceDetector) -> dict[str, float]:
+    """Differences of the detector's boxes, given the same BGR pixels; each box with the nearest one."""
+    chosen = list(range(0, len(frames), max(len(frames) // DETECTIONS, 1)))[:DETECTIONS]
+    off, others = [], 0
+    for number, found in zip(chosen, _evaluate(page, "boxesIn", chosen), strict=True):
+        expected = [
+            face.box for face in detector(BgrPicture(np.ascontiguousarray(frames[number].picture.bgr())))
+        ]
+        others += len(expected) != len(found)
+        for box in found:
+            if expected:
+                off.append(min(float(np.abs(other - box[:4]).max()) for other in expected))
+    most = max(off, default=float("nan"))
+    return {"boxes_most_px": most, "boxes": len(off), "pictures_other_number": others}
 
 
 def on_stream(page: Any, model: str, times: list[float], expected: list[dict[str, Any]]) -> dict[str, Any]:
@@ -271,8 +292,19 @@ def main() -> int:
     _check(args.chromium)
     with open_source(args.video, max_frames=args.frames) as source:
         frames = list(source)
-    all_kept, record = True, {}
+    record: dict[str, Any] = {}
     with _served(frames) as url, _browser(args.chromium) as browser:
+        page = browser.new_page()
+        page.set_default_timeout(0)
+        page.goto(url)
+        record["detector"] = boxes = same_pictures(page, frames, Engine("cpu", models[0]).detector)
+        all_kept = boxes["boxes_most_px"] <= MOST_OF_BOXES and not boxes["pictures_other_number"]
+        print(
+            f"detector: {'kept' if all_kept else 'MISSED'}\n  at most {boxes['boxes_most_px']:.3f} px off "
+            f"({MOST_OF_BOXES} allowed); {boxes['boxes']} boxes; pictures with another number "
+            f"{boxes['pictures_other_number']}"
+        )
+        page.close()
         for model in models:
             expected, recorded = native(model, frames)
             page = browser.new_page()

@@ -1,8 +1,9 @@
 // What benchmarks/browser.py runs in the browser: the engine of the page on frames that come as PNG files.
 
+import {Detector} from "/engine/detector.js";
+import {FrameReader} from "/engine/frame_reader.js";
 import {LandmarkNetwork} from "/engine/landmarks.js";
 import {openNetwork, openRuntime} from "/engine/networks.js";
-import {FrameReader} from "/engine/frame_reader.js";
 
 const WASM = {module: "/vendor/ort.wasm.bundle.min.mjs", binary: "/vendor/ort-wasm-simd-threaded.wasm"};
 
@@ -25,6 +26,21 @@ export async function pointsIn(model, crops) {
     const planes = new Float32Array(3 * network.spec.size ** 2);
     picture.cropInto(matrix, network.spec.size, planes, 0);
     found.push({points: Array.from(points), crop: btoa(String.fromCharCode(...planes))});
+    bitmap.close();
+  }
+  return found;
+}
+
+/** Boxes of the detector: frame -> rows of x0, y0, x1, y1, score. */
+export async function boxesIn(indices) {
+  const ort = await openRuntime(WASM.module, WASM.binary);
+  const detector = new Detector(await openNetwork(ort, "/models/yunet.onnx"));
+  const reader = new FrameReader();
+  const found = [];
+  for (const index of indices) {
+    const bitmap = await frameOf(index);
+    const boxes = await detector.detect(await reader.read(bitmap));
+    found.push(boxes.map(({box, score}) => [...box, score]));
     bitmap.close();
   }
   return found;

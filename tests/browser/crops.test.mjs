@@ -66,7 +66,7 @@ test("crops are those of OpenCV, to the last bit", () => {
   }
 });
 
-test("reduced copies are those of OpenCV to one grey level, and padded with black", () => {
+test("reduced copies are those of OpenCV, and padded with black", () => {
   const picture = painted();
   for (const {region, size: [width, height], copy} of copies) {
     const planes = picture.reduced(region, width, height, width + 3, height + 2);
@@ -75,7 +75,8 @@ test("reduced copies are those of OpenCV to one grey level, and padded with blac
       for (let row = 0; row < height; row++) {
         const found = Array.from({length: width}, (_, column) => at(plane, row, column));
         const from = (plane * height + row) * width;
-        near(found, copy.subarray(from, from + width), 1, "row");
+        // Enlarged, a pixel in a hundred is one grey level off.
+        near(found, copy.subarray(from, from + width), width > region[2] - region[0] ? 1 : 0, "row");
         assert.equal(at(plane, row, width), 0);
       }
       assert.equal(at(plane, height + 1, 0), 0);

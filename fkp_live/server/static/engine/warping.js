@@ -141,7 +141,7 @@ export function warpInto({pixels, width, height}, matrix, size, planes, start) {
 const UNIT = 1024;
 
 /**
- * A bilinear copy of a region at another size, as cv2.resize with INTER_LINEAR to one grey level.
+ * A bilinear copy of a region at another size, as cv2.resize with INTER_LINEAR gives it, rounding included.
  *
  * @param {Pixels} picture
  * @param {[number, number, number, number]} region x0, y0, x1, y1 in whole pixels
@@ -154,41 +154,35 @@ const UNIT = 1024;
 export function resizeInto({pixels, width}, [x0, y0, x1, y1], columns, rows, planes, planeWidth, planeHeight) {
   const [left, right, across] = sources(x0, x1, columns);
   const [top, bottom, down] = sources(y0, y1, rows);
-  const green = planeWidth * planeHeight;
-  const red = 2 * green;
-  for (let v = 0; v < rows; v++) {
-    const upper = top[v] * width;
-    const lower = bottom[v] * width;
-    const fy = down[v];
-    let to = v * planeWidth;
-    for (let u = 0; u < columns; u++, to++) {
-      const p = pixels[upper + left[u]] | 0;
-      const q = pixels[upper + right[u]] | 0;
-      const r = pixels[lower + left[u]] | 0;
-      const s = pixels[lower + right[u]] | 0;
-      const fx = across[u];
-      const ws = fx * fy;
-      const wq = UNIT * fx - ws;
-      const wr = UNIT * fy - ws;
-      const wp = UNIT * UNIT - wq - wr - ws;
-      planes[to] =
-        (((p >> 16) & 255) * wp + ((q >> 16) & 255) * wq + ((r >> 16) & 255) * wr + ((s >> 16) & 255) * ws + HALF) >> 20;
-      planes[to + green] =
-        (((p >> 8) & 255) * wp + ((q >> 8) & 255) * wq + ((r >> 8) & 255) * wr + ((s >> 8) & 255) * ws + HALF) >> 20;
-      planes[to + red] = ((p & 255) * wp + (q & 255) * wq + (r & 255) * wr + (s & 255) * ws + HALF) >> 20;
+  for (let channel = 0, plane = 0; channel < 3; channel++, plane += planeWidth * planeHeight) {
+    const shift = 16 - 8 * channel;
+    for (let v = 0; v < rows; v++) {
+      const upper = top[v] * width;
+      const lower = bottom[v] * width;
+      const fy = down[v];
+      let to = plane + v * planeWidth;
+      for (let u = 0; u < columns; u++, to++) {
+        const fx = across[u];
+        const above =
+          ((pixels[upper + left[u]] >> shift) & 255) * (PARTS - fx) + ((pixels[upper + right[u]] >> shift) & 255) * fx;
+        const below =
+          ((pixels[lower + left[u]] >> shift) & 255) * (PARTS - fx) + ((pixels[lower + right[u]] >> shift) & 255) * fx;
+        planes[to] = ((((PARTS - fy) * (above >> 4)) >> 16) + ((fy * (below >> 4)) >> 16) + 2) >> 2;
+      }
     }
   }
 }
-const HALF = (UNIT * UNIT) / 2;
+// OpenCV's fixed-point numbers for this: parts of the distance of two pixels.
+const PARTS = 2048;
 
-/** For each pixel of a copy of start to end: the two pixels that it lies between, and how far, in parts of `UNIT`. */
+/** For each pixel of a copy of start to end: the two pixels that it lies between, and how far, in `PARTS`. */
 function sources(start, end, count) {
   const [before, after, part] = [new Int32Array(count), new Int32Array(count), new Int32Array(count)];
   for (let i = 0; i < count; i++) {
-    const at = Math.min(Math.max(start + ((i + 0.5) * (end - start)) / count - 0.5, start), end - 1);
-    before[i] = Math.floor(at);
+    const at = Math.min(Math.max(Math.fround(((i + 0.5) * (end - start)) / count - 0.5), 0), end - start - 1);
+    before[i] = start + Math.floor(at);
     after[i] = Math.min(before[i] + 1, end - 1);
-    part[i] = Math.round((at - before[i]) * UNIT);
+    part[i] = roundHalfEven(Math.fround(at - Math.floor(at)) * PARTS);
   }
   return [before, after, part];
 }
