@@ -60,7 +60,7 @@ KINDS = {
 CROPS = 40
 # Pictures of which the detector's boxes are compared.
 DETECTIONS = 10
-# Most that a box and a point may be off given the same pixels, in pixels; on the stream, in per cent of the eye distance.
+# Most that a box and a point may be off given the same pixels; on the stream, in per cent of the eye distance.
 MOST_OF_BOXES = 0.15
 MOST = {"fkp68": 0.15, "fkp68-int8": 0.6, "fkp68-tiny": 0.15}
 MOST_ON_STREAM = 0.5

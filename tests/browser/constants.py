@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from fkp_live import clock, measured, recorded, topology
@@ -31,7 +32,7 @@ from fkp_live.faces import (
     tracker,
 )
 from fkp_live.faces.tracker_options import TrackerOptions
-from fkp_live.images import warping
+from fkp_live.images import low_light, warping
 from fkp_live.inference.models import models_dir
 from fkp_live.inference.session import open_session
 from fkp_live.types import EXPRESSIONS
@@ -92,6 +93,11 @@ def _constants() -> dict[str, Any]:
             *("FINE_SIZE", "LARGEST", "TILE_SIZE", "TILE_OVERLAP", "TILE_REDUCTION", "_SLACK"),
         ),
         "warp": _named(warping, "_SHRINK_BELOW"),
+        "low_light": {
+            **_named(low_light, "DARK", "BRIGHT", "WHITE", "LEAST", "_GRID", "_EVERY", "_SHARE", "_JUMP"),
+            # As OpenCV rounds the weights of cv2.GaussianBlur: of seven pixels where the deviation is 1.
+            "kernel": np.rint(cv2.getGaussianKernel(7, low_light.BLUR).ravel() * 256).astype(int),
+        },
         "tracker": {
             **asdict(TrackerOptions()),
             "impossible": tracker._IMPOSSIBLE,

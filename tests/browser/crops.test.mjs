@@ -3,12 +3,13 @@ import test from "node:test";
 
 import {CropFollower} from "../../fkp_live/server/static/engine/crop_follower.js";
 import {apply, cropMatrix, invert} from "../../fkp_live/server/static/engine/geometry.js";
+import {brightened, levelOf, LowLight} from "../../fkp_live/server/static/engine/low_light.js";
 import {Picture} from "../../fkp_live/server/static/engine/picture.js";
 import {blocksUnder, halvingsFor} from "../../fkp_live/server/static/engine/warping.js";
 import {golden, near} from "./golden.mjs";
 
 const SPEC = {size: 112, margin: 0.125};
-const {boxes, copies, followed, warps} = golden("crops");
+const {boxes, copies, dark, followed, warps} = golden("crops");
 
 test("crop matrices of boxes, turned ones too, and their inverses", () => {
   for (const {box, angle, matrix, inverse} of boxes) {
@@ -45,13 +46,13 @@ test("crops of followed faces stay still inside the dead band, and follow beyond
   }
 });
 
-/** The picture that Python paints. */
-function painted() {
+/** The picture that Python paints, with `share` per cent of its brightness. */
+function painted(share = 100) {
   const [width, height] = [320, 240];
   const pixels = new Uint8Array(4 * width * height);
   for (let i = 0; i < width * height; i++) {
     const [x, y] = [i % width, Math.floor(i / width)];
-    pixels.set([(x ^ y) * 5, Math.floor((x * y) / 3), x * 7 + y * 13, 255].map((value) => value & 255), 4 * i);
+    pixels.set([(x ^ y) * 5, Math.floor((x * y) / 3), x * 7 + y * 13, 255].map((value) => Math.floor(((value & 255) * share) / 100)), 4 * i);
   }
   return new Picture(new Uint32Array(pixels.buffer), width, height);
 }
@@ -89,4 +90,29 @@ test("a copy at a tenth of the size shows what lies between the pixels that it t
   const pixels = Uint32Array.from({length: 640 * 640}, (_, i) => (i % 2 ? 0xffffff : 0));
   const planes = new Picture(pixels, 640, 640).reduced([0, 0, 640, 640], 64, 64, 64, 64);
   assert.ok(planes.every((value) => value >= 120 && value <= 136));
+});
+
+test("dark pictures are stretched and blurred as in Python", () => {
+  for (const {share, level, matrix, size, crop, copy_size: [width, height], copy} of dark.pictures) {
+    const picture = painted(share);
+    near([levelOf(picture)], [level], 0);
+    const planes = new Float32Array(3 * size * size + 2);
+    brightened(picture).cropInto(matrix, size, planes, 2);
+    near(planes.subarray(2), crop, 0, "crop");
+    const reduced = brightened(picture).reduced([0, 0, 320, 240], width, height, width, height);
+    near(reduced, copy, 0, "copy");
+  }
+  const bright = painted();
+  assert.equal(brightened(bright), bright);
+});
+
+test("a stream is stretched from when it is dark until it is bright again", () => {
+  const lowLight = new LowLight();
+  for (const [grey, level] of dark.levels) {
+    const picture = new Picture(new Uint32Array(64 * 48).fill(grey * 0x10101), 64, 48);
+    let seen = null;
+    for (let k = 0; k < 4; k++) seen = lowLight.see(picture);
+    if (level === null) assert.equal(seen, picture);
+    else near([lowLight._level], [level], 1e-9);
+  }
 });

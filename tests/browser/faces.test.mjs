@@ -6,6 +6,7 @@ import {FollowedExpressions} from "../../fkp_live/server/static/engine/expressio
 import {apply} from "../../fkp_live/server/static/engine/geometry.js";
 import {headPose, seenConfidence} from "../../fkp_live/server/static/engine/head_pose.js";
 import {frameObject, round} from "../../fkp_live/server/static/engine/frame_object.js";
+import {Picture} from "../../fkp_live/server/static/engine/picture.js";
 import {Pipeline} from "../../fkp_live/server/static/engine/pipeline.js";
 import {LandmarkSmoother} from "../../fkp_live/server/static/engine/smoothing.js";
 import {golden, near} from "./golden.mjs";
@@ -51,10 +52,10 @@ test("JSONL objects from the tracker's points: smoothed, measured and rounded as
     tracks, ended: [], plan: () => ({matrices: []}), update: () => tracks, wantsDetection: () => false,
     look: (time) => ({time, isDue: false, isCut: false}),
   };
+  const picture = new Picture(new Uint32Array(640 * 480).fill(0xffffff), 640, 480);
   let [compared, different] = [0, 0];
   for (const [index, {time, id, score, points, confidence, detected, object}] of frames.entries()) {
     tracks.splice(0, 1, {id, score, points, confidence});
-    const picture = {width: 640, height: 480, samples: () => new Uint8Array(4)};
     const {faces} = await pipeline.process(picture, time);
     if (!object) continue;
     const found = frameObject(index, time, detected, faces);

@@ -48,7 +48,7 @@ test("the detector runs before the first answer, and then after the answers", as
     assert.equal(timings.detect > 0, before);
     assert.ok(timings.total >= timings.landmarks);
     made.asked.length = 0;
-    const ms = await pipeline.detectLater(grey(100));
+    const ms = await pipeline.detectLater();
     assert.equal(ms > 0, made.asked.includes("detect"));
     seen.push([faces.map(({id}) => id).join(), before, made.asked.length === 1, detected]);
   }
@@ -87,7 +87,7 @@ test("after a reset another stream begins, also where its clock begins later", a
   const pipeline = new Pipeline(made, {detectEvery: 1});
   await pipeline.process(grey(100), 50);
   await pipeline.process(grey(100), 50.1);
-  await pipeline.detectLater(grey(100));
+  await pipeline.detectLater();
   pipeline.reset();
   made.asked.length = 0;
   const {faces} = await pipeline.process(grey(100), 0);

@@ -34,6 +34,7 @@ from fkp_live.faces.steady_time import SteadyTime
 from fkp_live.faces.tracker import Tracker
 from fkp_live.faces.tracker_options import TrackerOptions
 from fkp_live.geometry import CropSpec
+from fkp_live.images.low_light import LowLight, brightened, level_of
 from fkp_live.images.picture import BgrPicture
 from fkp_live.images.warping import blocks_under, halvings_for
 from fkp_live.pipeline import Pipeline
@@ -83,7 +84,7 @@ def crops() -> dict[str, Any]:
     for number in range(2):
         follower, points = CropFollower(SPEC, TrackerOptions()), _face(300 + 60 * number)
         steps = []
-        for k in range(16):
+        for k in range(12):
             lead = complex(*rng.uniform(-5, 5, 2)) if k % 3 == 2 else 0j
             points = points + rng.normal(0, 1 + 4 * (k % 5 == 0), 2).astype(np.float32)
             points = geometry.apply(geometry.rotation(rng.normal(0, 0.02 * (number + 1))), points)
@@ -92,13 +93,34 @@ def crops() -> dict[str, Any]:
                 {"points": packed(points), "lead": [lead.real, lead.imag], "matrix": matrix.ravel().tolist()}
             )
         followed.append(steps)
-    return {"boxes": boxes, "followed": followed, "warps": _warps(), "copies": _copies()}
+    return {"boxes": boxes, "followed": followed, "warps": _warps(), "copies": _copies(), "dark": _dark()}
 
 
 def _painted() -> FloatArray:
     """(240, 320, 3) uint8 BGR that JavaScript paints too."""
     y, x = np.mgrid[:240, :320]
     return np.stack([x * 7 + y * 13, x * y // 3, (x ^ y) * 5], -1).astype(np.uint8)
+
+
+def _dark() -> dict[str, Any]:
+    """Levels of the painted picture made dark, and a crop and a copy as the networks see it; levels of a stream."""
+    spec, made = CropSpec(16, 0.125), []
+    for share in (25,):
+        picture = BgrPicture((_painted().astype(int) * share // 100).astype(np.uint8))
+        seen = brightened(picture)
+        matrix = geometry.crop_matrix([100, 80, 150, 130], spec, 0.2)
+        copy = seen.reduced((54, 40), cv2.INTER_LINEAR)
+        made.append(
+            {"share": share, "level": level_of(picture), "matrix": matrix.ravel().tolist(), "size": spec.size}
+            | {"crop": packed(seen.warp(matrix, spec.size).transpose(2, 0, 1), "u1")}
+            | {"copy_size": [54, 40], "copy": packed(copy.transpose(2, 0, 1), "u1")}
+        )
+    low_light, levels = LowLight(), []
+    for grey in (200, 100, 100, 60, 150, 150, 165, 20):
+        for _ in range(4):
+            low_light(BgrPicture(np.full((48, 64, 3), grey, np.uint8)))
+        levels.append([grey, low_light._level])
+    return {"pictures": made, "levels": levels}
 
 
 def _copies() -> list[dict[str, Any]]:
@@ -118,7 +140,7 @@ def _copies() -> list[dict[str, Any]]:
 def _warps() -> list[dict[str, Any]]:
     """Crops of the painted picture: enlarged, turned, halved, at the border and beyond it."""
     image = _painted()
-    spec = CropSpec(24, 0.125)
+    spec = CropSpec(16, 0.125)
     boxes = (
         *([100, 80, 110, 91], [100, 80, 125, 104], [20, 30, 200, 190], [-15, -9, 30, 30]),
         *([250, 150, 345, 255], [-200, -150, 900, 700], [400, 400, 440, 440]),

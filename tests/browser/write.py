@@ -29,7 +29,7 @@ def main() -> None:
     if len(sys.argv) > 1:
         film = Path(sys.argv[1]) / "group.mp4"
         made["tracking"] = vectors.tracking(engine, film, count=300, hard=False)
-        made["tracking_hard"] = vectors.tracking(engine, film, count=66, hard=True)
+        made["tracking_hard"] = vectors.tracking(engine, film, count=62, hard=True)
     for name, found in made.items():
         path = vectors.save(name, found)
         print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")

@@ -8,6 +8,8 @@ export const views = {"fineSize": 640, "largest": 200, "tileSize": 1280, "tileOv
 
 export const warp = {"shrinkBelow": 0.5};
 
+export const lowLight = {"dark": 140.0, "bright": 160.0, "white": 255.0, "least": 8.0, "grid": 64, "every": 4, "share": 0.3, "jump": 1.5, "kernel": [1, 14, 62, 102, 62, 14, 1]};
+
 export const tracker = {"minConfidenceNew": 0.35, "minConfidenceFollowed": 0.3, "maxMissed": 2, "reviveSeconds": 1.0, "searchEvery": 3, "pathSeconds": 0.5, "velocitySeconds": 0.05, "matchIou": 0.2, "matchDistance": 0.5, "matchIouAfterCut": 0.6, "recropIou": 0.4, "maxGrowth": 1.6, "minSide": 8.0, "minAspect": 0.35, "maxAspect": 2.5, "minInside": 0.5, "mergeIou": 0.55, "offPath": 0.25, "apartIou": 0.05, "deadBand": 0.03, "leadAbove": 0.02, "cutLevels": 25.0, "cutRatio": 4.0, "cutUsualShare": 0.2, "cutGrid": 24, "impossible": 1000000.0, "turned": 0.8726646259971648, "clockJump": 0.5, "detectEvery": 15};
 
 export const eyes = {"leftEye": [42, 43, 44, 45, 46, 47], "rightEye": [36, 37, 38, 39, 40, 41]};

@@ -1,8 +1,8 @@
 /**
  * The order of the stages: detect, landmarks, track, smooth, measure, as fkp_live/pipeline.py.
  *
- * `Pipeline` follows faces through a stream, `locateFaces` looks at a single picture. Of what Python does two things
- * are left out: faces that lie on their side or are upside down, and pictures that are too dark.
+ * `Pipeline` follows faces through a stream, `locateFaces` looks at a single picture. Of what Python does one thing is
+ * left out: the search for faces that lie on their side or are upside down.
  */
 
 import {expressions as expressionConstants, tracker as trackerConstants} from "./constants.js";
@@ -11,6 +11,7 @@ import {FollowedExpressions} from "./expressions.js";
 import {probabilities} from "./expression_network.js";
 import {boxOf, cropMatrix} from "./geometry.js";
 import {headPose, seenConfidence} from "./head_pose.js";
+import {brightened, LowLight} from "./low_light.js";
 import {FollowedMeasures, measuresOf} from "./measures.js";
 import {Blinks, openness} from "./openness.js";
 import {SceneCut} from "./scene_cut.js";
@@ -34,6 +35,7 @@ export class Pipeline {
     this.engine = engine;
     this._tracker = new Tracker(engine.landmarks.spec, {detectEvery, maxFaces});
     this._sceneCut = new SceneCut();
+    this._lowLight = new LowLight();
     this._smoother = new LandmarkSmoother(smooth);
     this._blinks = new Blinks();
     this._measures = new FollowedMeasures();
@@ -46,6 +48,7 @@ export class Pipeline {
     for (const part of this._parts()) part.reset();
     this._tracker.reset();
     this._sceneCut.reset();
+    this._lowLight.reset();
     this.forgetDetections();
   }
 
@@ -53,7 +56,8 @@ export class Pipeline {
   forgetDetections() {
     /** @type {{detections: import("./detector.js").FaceBox[], time: number, frames: number} | null} */
     this._waiting = null;
-    this._isWanted = false;
+    /** @type {{picture: object, time: number} | null} */
+    this._wanted = null;
   }
 
   /**
@@ -90,33 +94,35 @@ export class Pipeline {
    */
   async process(picture, timestamp) {
     const start = performance.now();
+    // As the networks see it; cuts are looked for in the picture itself.
+    const seen = this._lowLight.see(picture);
     const isCut = this._sceneCut.see(picture.samples(), picture.width, picture.height);
     const {time, isDue, isCut: isAnew} = this._tracker.look(timestamp, isCut);
     if (isAnew) this.forgetDetections();
     const waiting = this._waiting;
     const detecting = performance.now();
     const isNow = isDue && (isAnew || this._tracker.tracks.length === 0);
-    const detections = isNow ? await this.engine.detector.detect(picture) : null;
+    const detections = isNow ? await this.engine.detector.detect(seen) : null;
     const detected = performance.now();
     this._waiting = null;
     const plan = waiting
       ? this._tracker.plan(picture, waiting.detections, waiting)
       : this._tracker.plan(picture, detections);
     const planned = performance.now();
-    const landmarks = await this.engine.landmarks.locate(picture, plan.matrices);
+    const landmarks = await this.engine.landmarks.locate(seen, plan.matrices);
     const located = performance.now();
     const tracks = this._tracker.update(plan, landmarks);
     for (const id of this._tracker.ended) {
       for (const part of this._parts()) part.forget(id);
     }
-    this._isWanted = !isNow && tracks.length > 0 && this._tracker.wantsDetection();
-    this._time = time;
+    const isWanted = !isNow && tracks.length > 0 && this._tracker.wantsDetection();
+    this._wanted = isWanted ? {picture: seen, time} : null;
     const tracked = performance.now();
     const smooth = tracks.map((track) => this._smoother.smooth(track.id, track.points, time));
     const smoothed = performance.now();
     const faces = tracks.map((track, i) => this._face(track, smooth[i], time));
     if (this._expressions) {
-      const shown = await this._expressions.see(picture, faces, time);
+      const shown = await this._expressions.see(seen, faces, time);
       faces.forEach((face, i) => (face.expression = shown[i]));
     }
     faces.sort(byArea);
@@ -129,20 +135,20 @@ export class Pipeline {
       measure: end - smoothed,
       total: end - start,
     };
-    return {faces, detected: isNow || this._isWanted, timings};
+    return {faces, detected: isNow || isWanted, timings};
   }
 
   /**
-   * After the answer: the detection that its frame wanted, for the next frame.
+   * After the answer: the detection that its frame wanted, for the next frame. Its picture must still be there.
    *
-   * @param {Picture} picture of that frame
    * @returns {Promise<number>} milliseconds, 0 where no detection was due
    */
-  async detectLater(picture) {
-    if (!this._isWanted) return 0;
-    this._isWanted = false;
+  async detectLater() {
+    if (!this._wanted) return 0;
+    const {picture, time} = this._wanted;
+    this._wanted = null;
     const start = performance.now();
-    this._waiting = {detections: await this.engine.detector.detect(picture), time: this._time, frames: 1};
+    this._waiting = {detections: await this.engine.detector.detect(picture), time, frames: 1};
     return performance.now() - start;
   }
 
@@ -181,6 +187,7 @@ export class Pipeline {
  */
 export async function locateFaces(engine, picture, {maxFaces = null, expression = false} = {}) {
   const start = performance.now();
+  picture = brightened(picture);
   const finds = await engine.detector.detect(picture, null);
   const detected = performance.now();
   const {spec} = engine.landmarks;

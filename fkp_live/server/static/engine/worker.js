@@ -110,7 +110,7 @@ async function look({kind, frame, time, bitmap}) {
     const timings = {read, ...found.timings, total: read + found.timings.total};
     postMessage({kind: "result", result, timings});
     if (kind === "frame") {
-      const ms = await pipeline.detectLater(picture);
+      const ms = await pipeline.detectLater();
       if (ms) postMessage({kind: "detected", ms});
     }
   } finally {
