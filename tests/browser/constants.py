@@ -171,21 +171,27 @@ def _pose() -> dict[str, Any]:
 
 def _measures() -> dict[str, Any]:
     """The parts and measures of a face; sums of coordinates as their few entries that are not 0."""
+    weights, places, shifts = measures._weights()
+    sums, squares, middle = front_view._still()
     return {
         "names": measured.MEASURES,
-        "right": measures.RIGHT,
-        "left": measures.LEFT,
-        "single": measures.SINGLE,
         "average": measures.AVERAGE,
         "least": measures.LEAST,
         "most": measures.MOST,
-        "rows": _entries(measures._rows()),
+        "front": {
+            "sums": _entries(sums),
+            "squares": squares,
+            "middle": middle,
+            "least_seen": front_view._LEAST_SEEN,
+        },
+        "rows": len(weights),
+        "weights": _entries(weights),
+        "places": places,
+        "shifts": shifts,
+        "ratios": measures._RATIOS,
+        "lids": list(measures._LIDS.items()),
         "sums": _entries(measures._measures()),
-        "eyes": measures._EYES,
-        "lips": measures._LIPS,
-        "head": front_view.mean_head(),
-        "still": front_view._STILL,
-        "least_seen": front_view._LEAST_SEEN,
+        "corners_out": [side["corner_out"] for side in (measures.RIGHT, measures.LEFT)],
         **_named(followed_measures, "_EVERY", "_KEPT", "_PRIOR", "_MORE", "_RECENT", "_FRONTAL_YAW"),
     }
 
@@ -196,5 +202,12 @@ def _entries(matrix: np.ndarray) -> list[list[float]]:
 
 
 def _shapes() -> dict[str, Any]:
-    names = [name for name in vars(blendshapes) if name.isupper() and name.startswith("_")]
-    return {"names": measured.ARKIT, **_named(blendshapes, *names)}
+    weights, apart, begin = blendshapes._shapes()
+    return {
+        "names": measured.ARKIT,
+        "weights": _entries(weights),
+        "apart": apart,
+        "begin": begin,
+        "lips_apart": measures.SINGLE["lips_apart"],
+        **_named(blendshapes, "_EYES", "_LIDS", "_MOUTH_SIDES"),
+    }

@@ -1,6 +1,6 @@
 /** What faces show, by a network on aligned crops and points, as fkp_live/faces/expression.py. */
 
-import {expressions as constants, models} from "./constants.js";
+import {expressions as constants, hidden, models} from "./constants.js";
 import {apply, invert, roundHalfEven, scaleOf} from "./geometry.js";
 
 const facts = models["fkp-expression"];
@@ -18,29 +18,50 @@ export class ExpressionNetwork {
   /**
    * @param {import("./picture.js").Picture} picture
    * @param {Float32Array[]} faces points of each
+   * @param {boolean} isMirrored whether to give the mean with the answers for the mirror images, at twice the time
    * @returns {Promise<Answer[]>}
    */
-  async look(picture, faces) {
+  async look(picture, faces, isMirrored = false) {
     if (faces.length === 0) return [];
     const {size} = facts;
     const one = 3 * size * size;
-    const crops = new Float32Array(faces.length * one);
-    const places = new Float32Array(faces.length * 136);
+    const [count, looks] = [faces.length, isMirrored ? 2 : 1];
+    const crops = new Float32Array(looks * count * one);
+    const places = new Float32Array(looks * count * 136);
     faces.forEach((points, i) => {
       const matrix = similarity(points);
       picture.cropInto(matrix, size, crops, i * one);
       repeatBorder(crops.subarray(i * one, (i + 1) * one), matrix, size, picture);
       places.set(apply(matrix, points), 136 * i);
     });
+    if (isMirrored) mirror(crops, places, count * one, count * 136, size);
     const outputs = await this._network.run({
-      [facts.input]: [crops, [faces.length, 3, size, size]],
-      [facts.points]: [places, [faces.length, 68, 2]],
+      [facts.input]: [crops, [looks * count, 3, size, size]],
+      [facts.points]: [places, [looks * count, 68, 2]],
     });
     const logits = outputs[facts.logits];
-    return faces.map((_, i) => ({
-      logits: logits.slice(7 * i, 7 * i + 7),
-      placed: places.slice(136 * i, 136 * i + 136),
-    }));
+    const classes = facts.neutral.length;
+    return faces.map((_, i) => {
+      const own = logits.slice(classes * i, classes * (i + 1));
+      const other = classes * (count + i);
+      return {
+        logits: isMirrored ? own.map((logit, k) => (logit + logits[other + k]) / 2) : own,
+        placed: places.slice(136 * i, 136 * i + 136),
+      };
+    });
+  }
+}
+
+/** Fill the second halves of crops and places with the mirror images of the first. */
+function mirror(crops, places, fromCrop, fromPlace, size) {
+  for (let row = 0; row < fromCrop; row += size) {
+    crops.set(crops.slice(row, row + size).reverse(), fromCrop + row);
+  }
+  for (let face = 0; face < fromPlace; face += 136) {
+    hidden.mirror.forEach((twin, i) => {
+      places[fromPlace + face + 2 * i] = size - 1 - places[face + 2 * twin];
+      places[fromPlace + face + 2 * i + 1] = places[face + 2 * twin + 1];
+    });
   }
 }
 

@@ -50,9 +50,9 @@ function faceObject(face) {
       mouth_open: round(openness.mouthOpen, shareDecimals),
       blink: openness.blink,
       eyes_open: round(openness.eyesOpen, shareDecimals),
-      ...named(measures.names, face.measures.values),
-      relative: named(measures.names, face.measures.relative),
-      arkit: named(shapes.names, face.measures.arkit),
+      ...named(measures.names, rounded(face.measures.values, shareDecimals)),
+      relative: named(measures.names, rounded(face.measures.relative, shareDecimals)),
+      arkit: named(shapes.names, rounded(face.measures.arkit, shareDecimals)),
     },
   };
   if (face.expression) {
@@ -60,14 +60,13 @@ function faceObject(face) {
     found.expression = {
       label,
       confidence: round(confidence, shareDecimals),
-      probabilities: named(expressions.names, probabilities),
+      probabilities: named(expressions.names, probabilities.map((share) => round(share, shareDecimals))),
     };
   }
   return found;
 }
 
-const named = (names, values) =>
-  Object.fromEntries(names.map((name, i) => [name, round(values[i], recorded.shareDecimals)]));
+const named = (names, values) => Object.fromEntries(names.map((name, i) => [name, values[i]]));
 
 /** As numpy's round: to the nearest after scaling, of two the even one. */
 function rounded(values, decimals) {

@@ -2,45 +2,9 @@
 
 import {measures as constants} from "./constants.js";
 import {rotationOf} from "./geometry.js";
-import {openness} from "./openness.js";
 import {shapesOf} from "./shapes.js";
 
-const {right, left, single} = constants;
-
 /** @typedef {{values: number[], relative: number[], arkit: number[]}} Measures in the order of their names */
-
-/** Points of the face as a camera in front of it sees them, in eye distances: see from_the_front in Python. */
-function fromTheFront(points, pose) {
-  const [a, b, e, c, d, f] = rotationOf(pose);
-  const still = constants.still.map((i) => {
-    const [x, y, z] = constants.head[i];
-    return [a * x + b * y + e * z, c * x + d * y + f * z, points[2 * i], points[2 * i + 1]];
-  });
-  const [turnedX, turnedY, middleX, middleY] = [0, 1, 2, 3].map(
-    (k) => still.reduce((sum, row) => sum + row[k], 0) / still.length,
-  );
-  let [product, square] = [0, 0];
-  for (const [x, y, u, v] of still) {
-    product += (x - turnedX) * (u - middleX) + (y - turnedY) * (v - middleY);
-    square += (x - turnedX) ** 2 + (y - turnedY) ** 2;
-  }
-  const scale = Math.max(product / square, 1e-6);
-  // In profile hardly anything across the face is seen; without a limit it would be enlarged without end.
-  const area = Math.max(a * d - b * c, constants.leastSeen);
-  const front = new Float64Array(points.length);
-  for (let i = 0; i < points.length; i += 2) {
-    const depth = constants.head[i / 2][2];
-    const x = (points[i] - middleX) / scale + turnedX - depth * e;
-    const y = (points[i + 1] - middleY) / scale + turnedY - depth * f;
-    front[i] = (d * x - b * y) / area;
-    front[i + 1] = (a * y - c * x) / area;
-  }
-  return front;
-}
-
-/** @param {ArrayLike<number>} points @returns {number} distance of two of them */
-const distance = (points, [from, to]) =>
-  Math.sqrt((points[2 * from] - points[2 * to]) ** 2 + (points[2 * from + 1] - points[2 * to + 1]) ** 2);
 
 /**
  * The lengths and ratios that the measures are made of.
@@ -50,20 +14,60 @@ const distance = (points, [from, to]) =>
  * @returns {Float64Array}
  */
 export function partsOf(points, pose) {
-  const front = fromTheFront(points, pose);
-  const found = new Float64Array(constants.average.length);
-  for (const [row, column, share] of constants.rows) found[row] += share * front[column];
-  const seen = openness(points);
-  [right, left].forEach((side, i) => {
-    const [width, outer, inner] = constants.eyes[i].map((pair) => distance(front, pair));
-    const least = Math.max(width, 1e-6);
-    found[side.eye] = (outer + inner) / 2 / least;
-    found[side.lowerLid] /= least;
-    found[side.ear] = i === 0 ? seen.rightEyeOpen : seen.leftEyeOpen;
+  const {weights, rows, shifts, places, ratios} = constants;
+  const {back: [[p, q], [r, s]], offset, slant} = frontView(points, pose);
+  const sums = new Float64Array(2 * rows);
+  for (const [row, column, share] of weights) {
+    sums[2 * row] += share * points[2 * column];
+    sums[2 * row + 1] += share * points[2 * column + 1];
+  }
+  // Each sum of points as seen from the front: the view is affine.
+  const front = new Float64Array(2 * rows);
+  for (let row = 0; row < rows; row++) {
+    const [x, y, [moves, leans]] = [sums[2 * row], sums[2 * row + 1], shifts[row]];
+    front[2 * row] = x * p + y * r + moves * offset[0] + leans * slant[0];
+    front[2 * row + 1] = x * q + y * s + moves * offset[1] + leans * slant[1];
+  }
+  const found = Float64Array.from(places, (place) => front[place]);
+  // Width and two heights: of the eyes from the front, and of eyes and lips in the picture.
+  const length = (pairs, row) => Math.sqrt(pairs[2 * row] ** 2 + pairs[2 * row + 1] ** 2);
+  const lengths = [];
+  for (let row = places.length; row < rows - 3; row++) lengths.push(length(front, row));
+  for (let row = places.length; row < rows; row++) lengths.push(length(sums, row));
+  const lids = new Map(constants.lids);
+  ratios.forEach((place, i) => {
+    const width = Math.max(lengths[3 * i], 1e-6);
+    found[place] = (lengths[3 * i + 1] + lengths[3 * i + 2]) / 2 / width;
+    if (lids.has(place)) found[lids.get(place)] /= width;
   });
-  const [outer, inner, width] = constants.lips.map((pair) => distance(points, pair));
-  found[single.mar] = (outer + inner) / 2 / Math.max(width, 1e-6);
   return found;
+}
+
+/** How points come to lie as a camera in front of the face sees them: see `front_view` in Python. */
+function frontView(points, pose) {
+  const {sums, squares: [[xx, xy, xz], [, yy, yz], [, , zz]], middle, leastSeen} = constants.front;
+  const found = new Float64Array(8);
+  for (const [row, column, share] of sums) {
+    found[2 * row] += share * points[2 * column];
+    found[2 * row + 1] += share * points[2 * column + 1];
+  }
+  const [px, py, qx, qy, rx, ry, x, y] = found;
+  const [a, b, e, c, d, f] = rotationOf(pose);
+  const along = a * px + b * qx + e * rx + c * py + d * qy + f * ry;
+  const square =
+    xx * (a * a + c * c) + yy * (b * b + d * d) + zz * (e * e + f * f) +
+    2 * (xy * (a * b + c * d) + xz * (a * e + c * f) + yz * (b * e + d * f));
+  const scale = Math.max(along / square, 1e-6);
+  // In profile hardly anything across the face is seen; without a limit it would be enlarged without end.
+  const area = Math.max(a * d - b * c, leastSeen);
+  const [p, q, r, s] = [d / area, -c / area, -b / area, a / area];
+  const u = a * middle[0] + b * middle[1] + e * middle[2] - x / scale;
+  const v = c * middle[0] + d * middle[1] + f * middle[2] - y / scale;
+  return {
+    back: [[p / scale, q / scale], [r / scale, s / scale]],
+    offset: [u * p + v * r, u * q + v * s],
+    slant: [e * p + f * r, e * q + f * s],
+  };
 }
 
 /** @param {ArrayLike<number>} seen parts @returns {number[]} the measures */
@@ -71,7 +75,8 @@ function valuesOf(seen) {
   const found = new Array(constants.names.length).fill(0);
   for (const [row, column, share] of constants.sums) found[row] += share * seen[column];
   // Full and narrow lips.
-  found[found.length - 1] /= Math.max(seen[right.cornerOut] + seen[left.cornerOut], 0.05);
+  const [right, left] = constants.cornersOut;
+  found[found.length - 1] /= Math.max(seen[right] + seen[left], 0.05);
   return found;
 }
 

@@ -216,7 +216,7 @@ export async function locateFaces(engine, picture, {maxFaces = null, expression 
   faces.sort(byArea);
   if (maxFaces !== null) faces = faces.slice(0, maxFaces);
   if (expression && engine.expressions) {
-    const answers = await engine.expressions.look(picture, faces.map(({points}) => points));
+    const answers = await engine.expressions.look(picture, faces.map(({points}) => points), true);
     answers.forEach(({logits}, i) => {
       const shares = probabilities(logits);
       const confidence = Math.max(...shares);
