@@ -15,8 +15,8 @@ async function frameOf(index) {
 
 /** Points in given crops, without detector and tracker: [frame, matrix] -> 136 numbers, and the crop's pixels. */
 export async function pointsIn(model, crops) {
-  const ort = await openRuntime(WASM.module, WASM.binary);
-  const network = new LandmarkNetwork(await openNetwork(ort, `/models/${model}.onnx`), model);
+  const runtime = openRuntime(WASM.module, WASM.binary);
+  const network = new LandmarkNetwork(await openNetwork(runtime, `/models/${model}.onnx`), model);
   const reader = new FrameReader();
   const found = [];
   for (const [index, matrix] of crops) {
@@ -33,8 +33,8 @@ export async function pointsIn(model, crops) {
 
 /** Boxes of the detector: frame -> rows of x0, y0, x1, y1, score. */
 export async function boxesIn(indices) {
-  const ort = await openRuntime(WASM.module, WASM.binary);
-  const detector = new Detector(await openNetwork(ort, "/models/yunet.onnx"));
+  const runtime = openRuntime(WASM.module, WASM.binary);
+  const detector = new Detector(await openNetwork(runtime, "/models/yunet.onnx"));
   const reader = new FrameReader();
   const found = [];
   for (const index of indices) {

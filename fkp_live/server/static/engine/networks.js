@@ -56,16 +56,12 @@ export async function openRuntime(module, binary) {
 }
 
 /**
- * @param {object} ort
+ * @param {Promise<object>} runtime as `openRuntime` gives it
  * @param {string} url of an .onnx file
  * @returns {Promise<Network>}
  */
-export async function openNetwork(ort, url) {
-  const response = await fetch(url).catch((error) => {
-    throw missing(url, error);
-  });
-  if (!response.ok) throw missing(url, `the server answered ${response.status}`);
-  const bytes = new Uint8Array(await response.arrayBuffer());
+export async function openNetwork(runtime, url) {
+  const [ort, bytes] = await Promise.all([runtime, loaded(url)]);
   const options = {executionProviders: ["wasm"], intraOpNumThreads: 1, graphOptimizationLevel: "all"};
   const session = await ort.InferenceSession.create(bytes, options).catch((error) => {
     throw new EngineError(
@@ -74,6 +70,15 @@ export async function openNetwork(ort, url) {
     );
   });
   return new Network(ort, session);
+}
+
+/** @param {string} url @returns {Promise<Uint8Array>} */
+async function loaded(url) {
+  const response = await fetch(url).catch((error) => {
+    throw missing(url, error);
+  });
+  if (!response.ok) throw missing(url, `the server answered ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
 }
 
 /** @returns {EngineError} of a file that did not come */

@@ -67,6 +67,7 @@ export class Pipeline {
    */
   setOptions({smooth, detectEvery, maxFaces, expression}) {
     checkCounts({detectEvery, maxFaces});
+    // First, because it may refuse the level.
     if (smooth !== undefined && smooth !== this._smoother.level) this._smoother = new LandmarkSmoother(smooth);
     if (detectEvery !== undefined) this._tracker.detectEvery = detectEvery;
     if (maxFaces !== undefined) this._tracker.maxFaces = maxFaces;

@@ -30,6 +30,8 @@ const reader = new FrameReader();
 let engine = null;
 /** @type {Pipeline | null} */
 let pipeline = null;
+// Opens the expression network when it is first asked for.
+let expressionFrom = null;
 let options = {};
 // Messages are worked on one after the other, also where one awaits something.
 let last = Promise.resolve();
@@ -69,24 +71,27 @@ async function open({base, models: urls, wasm, options: chosen = {}}) {
     const known = Object.keys(models).filter((each) => models[each].margin !== undefined).join(", ");
     throw new EngineError(`There is no landmark network "${name}".`, `Choose one of ${known}.`);
   }
-  const ort = await openRuntime(at(wasm.module), at(wasm.binary));
-  const [detector, landmarks] = await Promise.all([openNetwork(ort, at(urls.detector)), openNetwork(ort, at(urls.landmarks))]);
-  expressionFrom = urls.expression ? async () => new ExpressionNetwork(await openNetwork(ort, at(urls.expression))) : null;
+  // All files are asked for at once.
+  const runtime = openRuntime(at(wasm.module), at(wasm.binary));
+  const opened = [urls.detector, urls.landmarks].map((url) => openNetwork(runtime, at(url)));
+  const [detector, landmarks] = await Promise.all(opened);
+  expressionFrom = urls.expression && (async () => new ExpressionNetwork(await openNetwork(runtime, at(urls.expression))));
   engine = {detector: new Detector(detector), landmarks: new LandmarkNetwork(landmarks, name), expressions: null};
+  pipeline = null;
   await warmUp();
   await change(chosen);
   postMessage({kind: "ready", ms: performance.now() - start, model: name});
 }
 
-/** Opens the expression network when it is first asked for. */
-let expressionFrom = null;
-
+/** Other options from now on; those that are refused are forgotten. */
 async function change(chosen) {
-  options = {...options, ...chosen};
-  if (!engine) return;
-  if (options.expression && !engine.expressions && expressionFrom) engine.expressions = await expressionFrom();
-  if (pipeline) pipeline.setOptions(options);
-  else pipeline = new Pipeline(engine, options);
+  const next = {...options, ...chosen};
+  if (engine) {
+    if (next.expression && !engine.expressions && expressionFrom) engine.expressions = await expressionFrom();
+    if (pipeline) pipeline.setOptions(next);
+    else pipeline = new Pipeline(engine, next);
+  }
+  options = next;
 }
 
 /** The first run of a network is slow: it allocates, and the browser compiles its loops. */
