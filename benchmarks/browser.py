@@ -8,7 +8,8 @@ Three comparisons on the frames of a clip, which Chromium is given as PNG files,
 - given the same matrices: the crops of Python's own tracker, cut out and run by both. Largest difference of any point
   in pixels of the frame, and of the crops in grey levels.
 - on the stream: the page's worker with tracker and smoothing against `Pipeline`, every frame in turn. Mean distance of
-  the points in per cent of the eye distance, ids, and frames in which one of them sees a face that the other does not.
+  the points in per cent of the eye distance, ids, pose, openness of the eyes and labels of expressions. Once as
+  `Pipeline` runs a film, which it warps before it converts the colours, and once of the pixels that the browser gets.
 
 Times are medians in milliseconds of each stage in the worker. The detector's runs are after the answer.
 Needs Python's playwright (pip install playwright), Chromium, and what ``make web`` fetches.
@@ -24,6 +25,7 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +82,13 @@ class _Recorded(LandmarkNetwork):
         return self.inner.run_matrices(picture, matrices)
 
 
-def native(model: str, frames: Sequence[Frame]) -> tuple[list[dict[str, Any]], _Recorded]:
-    """What `Pipeline` gives for each frame, as JSONL objects, and the network with the crops that it ran."""
+def native(
+    model: str, frames: Sequence[Frame], *, as_bgr: bool = False
+) -> tuple[list[dict[str, Any]], _Recorded]:
+    """What `Pipeline` gives for each frame, as JSONL objects, and the network with the crops that it ran.
+
+    ``as_bgr``: of the pixels that the browser gets. Those of a film are warped before their colours are converted.
+    """
     engine = Engine("cpu", model)
     assert isinstance(engine.network, LandmarkNetwork)
     engine.network = recorded = _Recorded(engine.network)
@@ -89,8 +96,13 @@ def native(model: str, frames: Sequence[Frame]) -> tuple[list[dict[str, Any]], _
     results = []
     for number, frame in enumerate(frames):
         recorded.frame = number
+        frame = replace(frame, picture=_bgr(frame)) if as_bgr else frame
         results.append(json.loads(frame_object(pipeline.process(frame))))
     return results, recorded
+
+
+def _bgr(frame: Frame) -> BgrPicture:
+    return BgrPicture(np.ascontiguousarray(frame.picture.bgr()))
 
 
 def same_matrices(page: Any, model: str, frames: Sequence[Frame], recorded: _Recorded) -> dict[str, float]:
@@ -100,8 +112,7 @@ def same_matrices(page: Any, model: str, frames: Sequence[Frame], recorded: _Rec
     found = _evaluate(page, "pointsIn", model, crops)
     off, grey, size = [], [], recorded.spec.size
     for (number, matrix), made in zip(chosen, found, strict=True):
-        # Not the frame's own picture: that of a film is warped before its colours are converted.
-        picture = BgrPicture(np.ascontiguousarray(frames[number].picture.bgr()))
+        picture = _bgr(frames[number])
         (points,) = recorded.inner.run_matrices(picture, [matrix]).points
         off.append(np.linalg.norm(np.reshape(made["points"], (68, 2)) - points, axis=-1))
         pixels = np.frombuffer(base64.b64decode(made["crop"]), np.uint8).reshape(3, size, size)
@@ -120,9 +131,7 @@ def same_pictures(page: Any, frames: Sequence[Frame], detector: FaceDetector) ->
     chosen = list(range(0, len(frames), max(len(frames) // DETECTIONS, 1)))[:DETECTIONS]
     off, others = [], 0
     for number, found in zip(chosen, _evaluate(page, "boxesIn", chosen), strict=True):
-        expected = [
-            face.box for face in detector(BgrPicture(np.ascontiguousarray(frames[number].picture.bgr())))
-        ]
+        expected = [face.box for face in detector(_bgr(frames[number]))]
         others += len(expected) != len(found)
         for box in found:
             if expected:
@@ -131,42 +140,51 @@ def same_pictures(page: Any, frames: Sequence[Frame], detector: FaceDetector) ->
     return {"boxes_most_px": most, "boxes": len(off), "pictures_other_number": others}
 
 
-def on_stream(page: Any, model: str, times: list[float], expected: list[dict[str, Any]]) -> dict[str, Any]:
+def on_stream(
+    page: Any, model: str, times: list[float], expected: list[dict[str, Any]], of_bgr: list[dict[str, Any]]
+) -> dict[str, Any]:
     """Differences of what the page's worker and `Pipeline` give, frame by frame, and the worker's times."""
     found = _evaluate(page, "follow", model, times, {"expression": True})
-    off: list[float] = []
-    angles: list[float] = []
-    other_ids = other_faces = other_labels = 0
-    for ours, theirs in zip(found["results"], expected, strict=True):
-        known = {face["id"]: face for face in theirs["faces"]}
-        other_ids += set(known) != {face["id"] for face in ours["faces"]}
-        other_faces += len(known) != len(ours["faces"])
-        for face in ours["faces"]:
-            if (same := known.get(face["id"])) is None:
-                continue
-            points, right = np.array(face["points"]), np.array(same["points"])
-            eyes = np.linalg.norm(right[LEFT_EYE_OUTER] - right[RIGHT_EYE_OUTER])
-            off.append(float(np.linalg.norm(points - right, axis=-1).mean() / eyes))
-            angles.append(
-                max(abs(face["pose"][name] - same["pose"][name]) for name in ("pitch", "yaw", "roll"))
-            )
-            other_labels += face["expression"]["label"] != same["expression"]["label"]
     stages: dict[str, list[float]] = {}
     for timing in found["timings"]:
         for name, value in timing.items():
             stages.setdefault(name, []).append(value)
     return {
-        "mean_percent": 100 * float(np.mean(off)) if off else float("nan"),
-        "p99_percent": 100 * float(np.percentile(off, 99)) if off else float("nan"),
-        "pose_mean_degrees": float(np.degrees(np.mean(angles))) if angles else float("nan"),
-        "faces": len(off),
-        "frames_other_ids": other_ids,
-        "frames_other_number": other_faces,
-        "faces_other_expression": other_labels,
+        **_differences(found["results"], expected),
+        "same_pixels": _differences(found["results"], of_bgr),
         "ready_ms": found["ready"],
         "ms": {name: float(np.median(values)) for name, values in stages.items()},
         "detector_ms": float(np.median(found["detections"])) if found["detections"] else float("nan"),
         "detections_later": len(found["detections"]),
+    }
+
+
+def _differences(results: list[dict[str, Any]], expected: list[dict[str, Any]]) -> dict[str, float]:
+    """Of the faces with the same number in both."""
+    off, angles, openness = [], [], []
+    other_ids = other_labels = 0
+    for ours, theirs in zip(results, expected, strict=True):
+        known = {face["id"]: face for face in theirs["faces"]}
+        other_ids += set(known) != {face["id"] for face in ours["faces"]}
+        for face in ours["faces"]:
+            if (same := known.get(face["id"])) is None:
+                continue
+            points, right = np.array(face["points"]), np.array(same["points"])
+            eyes = np.linalg.norm(right[LEFT_EYE_OUTER] - right[RIGHT_EYE_OUTER])
+            off.append(100 * float(np.linalg.norm(points - right, axis=-1).mean() / eyes))
+            angles.append(
+                max(abs(face["pose"][name] - same["pose"][name]) for name in ("pitch", "yaw", "roll"))
+            )
+            openness.append(abs(face["measures"]["eyes_open"] - same["measures"]["eyes_open"]))
+            other_labels += face["expression"]["label"] != same["expression"]["label"]
+    return {
+        "mean_percent": float(np.mean(off)) if off else float("nan"),
+        "p99_percent": float(np.percentile(off, 99)) if off else float("nan"),
+        "pose_degrees": float(np.degrees(np.mean(angles))) if angles else float("nan"),
+        "eyes_open": float(np.mean(openness)) if openness else float("nan"),
+        "faces": len(off),
+        "frames_other_ids": other_ids,
+        "faces_other_expression": other_labels,
     }
 
 
@@ -258,15 +276,14 @@ def _print(model: str, found: dict[str, Any]) -> bool:
         f"{crops['points_mean_px']:.3f}; crops at most {crops['grey_most']:.0f} grey levels, mean "
         f"{crops['grey_mean']:.3f}; {crops['crops']} crops"
     )
-    print(
-        f"  stream: mean {stream['mean_percent']:.3f} % of the eye distance ({MOST_ON_STREAM} allowed), "
-        f"99th percentile {stream['p99_percent']:.3f}; "
-        f"pose {stream['pose_mean_degrees']:.2f} degrees; {stream['faces']} faces"
-    )
-    print(
-        f"  frames with other ids {stream['frames_other_ids']}, with another number of faces "
-        f"{stream['frames_other_number']}; faces with another expression {stream['faces_other_expression']}"
-    )
+    for name, each in (("stream", stream), ("  of the same pixels", stream["same_pixels"])):
+        limit = f" ({MOST_ON_STREAM} allowed)" if each is stream else ""
+        print(
+            f"  {name}: mean {each['mean_percent']:.3f} % of the eye distance{limit}, 99th percentile "
+            f"{each['p99_percent']:.3f}; pose {each['pose_degrees']:.2f} degrees; eyes_open {each['eyes_open']:.4f}; "
+            f"{each['faces']} faces; other ids in {each['frames_other_ids']} frames; other expressions "
+            f"{each['faces_other_expression']}"
+        )
     times = ", ".join(f"{name} {value:.2f}" for name, value in stream["ms"].items())
     later = f"{stream['detector_ms']:.1f} ({stream['detections_later']} times)"
     print(f"  ms: {times}; detector after the answer {later}; ready after {stream['ready_ms']:.0f}")
@@ -307,12 +324,13 @@ def main() -> int:
         page.close()
         for model in models:
             expected, recorded = native(model, frames)
+            of_bgr, _ = native(model, frames, as_bgr=True)
             page = browser.new_page()
             page.set_default_timeout(0)
             page.goto(url)
             found = {
                 "same_matrices": same_matrices(page, model, frames, recorded),
-                "stream": on_stream(page, model, [frame.time for frame in frames], expected),
+                "stream": on_stream(page, model, [frame.time for frame in frames], expected, of_bgr),
             }
             page.close()
             record[model] = found
