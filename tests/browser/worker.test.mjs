@@ -150,7 +150,8 @@ test("a wrong option, time or size is refused, and the next frame is answered", 
     [{kind: "options", options: {maxFaces: 0}}, /maxFaces is 0/],
     [{...good, time: NaN, bitmap: bitmap()}, /time of frame 9 is NaN/],
     [{...good, bitmap: bitmap(0, 0)}, /0 x 0/],
-    [{...good, bitmap: undefined}, /./],
+    [{...good, bitmap: undefined}, /Frame 9 has no picture/],
+    [null, /knows no message/],
   ]) {
     const [failed, answer] = await ask(2, wrong, {...good, bitmap: bitmap()});
     assert.equal(failed.kind, "failed");

@@ -42,7 +42,7 @@ self.onmessage = ({data}) => {
 
 /** @param {any} message */
 async function answer(message) {
-  switch (message.kind) {
+  switch (message?.kind) {
     case "open":
       return open(message);
     case "frame":
@@ -58,7 +58,7 @@ async function answer(message) {
       pipeline?.reset();
       return;
     default:
-      throw new EngineError(`The worker knows no message "${message.kind}".`, "Load the page again.");
+      throw new EngineError(`The worker knows no message "${message?.kind}".`, "Load the page again.");
   }
 }
 
@@ -104,6 +104,7 @@ async function warmUp() {
 async function look({kind, frame, time, bitmap}) {
   try {
     if (!engine || !pipeline) throw new EngineError("The networks are not open.", "Wait for the message ready.");
+    if (!bitmap) throw new EngineError(`Frame ${frame} has no picture.`, "Give an ImageBitmap or a VideoFrame.");
     if (kind === "frame" && !Number.isFinite(time)) {
       throw new EngineError(`The time of frame ${frame} is ${time}.`, "Give seconds.");
     }
