@@ -148,7 +148,7 @@ def _models() -> dict[str, Any]:
         metadata = open_session(models_dir() / f"{name}.onnx", "cpu", 1).metadata
         facts: dict[str, Any] = {"input": metadata["input"]["name"]}
         if name == "yunet":
-            facts |= {part: metadata["output"][part] for part in ("score", "box", "keypoints")}
+            facts |= {part: metadata["output"][part] for part in ("score", "box")}
         elif name == "fkp-expression":
             facts |= {"size": metadata["input"]["size"], "points": metadata["points"]["name"]}
             facts |= {"logits": metadata["output"]["logits"], "template": metadata["crop"]["template"]}

@@ -109,6 +109,18 @@ test("options can be changed while a stream runs", async () => {
   }
 });
 
+test("null means the usual number of frames from one detection to the next", async () => {
+  for (const changed of [false, true]) {
+    const made = engine();
+    const pipeline = new Pipeline(made, changed ? {detectEvery: 1} : {detectEvery: null});
+    if (changed) pipeline.setOptions({detectEvery: null});
+    for (let k = 0; k < 16; k++) {
+      await pipeline.process(grey(100), k / 30);
+      assert.equal((await pipeline.detectLater()) > 0, k === 15);
+    }
+  }
+});
+
 test("a single picture has no memory: two looks at each face, no number", async () => {
   const made = engine();
   const {faces} = await locateFaces(made, grey(100), {});

@@ -124,7 +124,7 @@ export function probabilities(logits) {
   return powers.map((power) => power / sum);
 }
 
-/** @param {Answer} answer @param {Answer} neutral of the same person @returns {number[]} logits of the one against the other */
+/** @param {Answer} answer @param {Answer} neutral of the same person @returns {number[]} logits against it */
 export function against(answer, neutral) {
   const difference = Array.from(answer.placed, (value, i) => value - neutral.placed[i]);
   const [l, r] = constants.outerCorners;

@@ -1,4 +1,4 @@
-/** Expressions of followed faces: relative to each person's neutral face, steady over time, as followed_expressions.py. */
+/** Expressions of followed faces: against each person's neutral face, steady, as followed_expressions.py. */
 
 import {expressions as constants, models} from "./constants.js";
 import {against, probabilities} from "./expression_network.js";

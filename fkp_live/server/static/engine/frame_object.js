@@ -87,7 +87,8 @@ export function round(value, decimals) {
   if (!Number.isFinite(value)) return null;
   const scaled = value * 10 ** decimals;
   // Of two, toFixed takes the larger one. Its digits are those of the exact value, however many are asked for.
-  const isTie = Math.abs(scaled % 1) === 0.5 && /^50*$/.test(value.toFixed(decimals + 40).split(".")[1].slice(decimals));
+  const beyond = () => value.toFixed(decimals + 40).split(".")[1].slice(decimals);
+  const isTie = Math.abs(scaled % 1) === 0.5 && /^50*$/.test(beyond());
   // + 0 turns -0 into 0.
   return (isTie ? roundHalfEven(scaled) / 10 ** decimals : Number(value.toFixed(decimals))) + 0;
 }

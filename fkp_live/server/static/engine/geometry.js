@@ -47,7 +47,7 @@ export function cropMatrix(box, spec, angle = 0) {
 }
 
 /** @param {Matrix} outer @param {Matrix} inner applied first @returns {Matrix} */
-export function compose(outer, inner) {
+function compose(outer, inner) {
   const [a, b, x, c, d, y] = outer;
   const [e, f, u, g, h, v] = inner;
   return [a * e + b * g, a * f + b * h, a * u + b * v + x, c * e + d * g, c * f + d * h, c * u + d * v + y];

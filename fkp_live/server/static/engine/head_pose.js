@@ -1,4 +1,4 @@
-/** Head pose from the 68 points, and the confidence of points that a turned head hides, as head_pose.py and hidden_points.py. */
+/** Head pose, and the confidence of points that a turned head hides, as head_pose.py and hidden_points.py. */
 
 import {hidden, pose as map} from "./constants.js";
 import {remainder} from "./geometry.js";

@@ -1,4 +1,4 @@
-/** Measures of a face, raw and relative to what is usual, as faces/front_view.py, measures.py and followed_measures.py. */
+/** Measures of a face, raw and relative to what is usual, as front_view.py, measures.py and followed_measures.py. */
 
 import {measures as constants} from "./constants.js";
 import {rotationOf} from "./geometry.js";
@@ -13,7 +13,7 @@ import {shapesOf} from "./shapes.js";
  * @param {import("./head_pose.js").Pose} pose
  * @returns {Float64Array}
  */
-export function partsOf(points, pose) {
+function partsOf(points, pose) {
   const {weights, rows, shifts, places, ratios} = constants;
   const {back: [[p, q], [r, s]], offset, slant} = frontView(points, pose);
   const sums = new Float64Array(2 * rows);

@@ -42,7 +42,7 @@ export async function openRuntime(module, binary) {
   if (!WebAssembly.validate(SIMD)) {
     throw new EngineError(
       "This browser cannot run WebAssembly SIMD, which the networks need.",
-      "Use Chrome or Edge from 91, Firefox from 89 or Safari from 16.4 on, and switch off a setting that disables WebAssembly.",
+      "Use Chrome or Edge from 91, Firefox from 89 or Safari from 16.4 on, with WebAssembly switched on.",
     );
   }
   const ort = await import(module).catch((error) => {

@@ -1,4 +1,4 @@
-/** A frame that the networks look at: its crops, reduced copies and samples of its brightness, as fkp_live/images/picture.py. */
+/** A frame that the networks look at: its crops, reduced copies and brightness, as fkp_live/images/picture.py. */
 
 import {detector} from "./constants.js";
 import {sceneGrid} from "./scene_cut.js";

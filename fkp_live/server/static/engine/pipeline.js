@@ -33,7 +33,7 @@ export class Pipeline {
   constructor(engine, {smooth, detectEvery, maxFaces = null, expression = false} = {}) {
     checkCounts({detectEvery, maxFaces});
     this.engine = engine;
-    this._tracker = new Tracker(engine.landmarks.spec, {detectEvery, maxFaces});
+    this._tracker = new Tracker(engine.landmarks.spec, {detectEvery: detectEvery ?? undefined, maxFaces});
     this._sceneCut = new SceneCut();
     this._lowLight = new LowLight();
     this._smoother = new LandmarkSmoother(smooth);
@@ -69,7 +69,7 @@ export class Pipeline {
     checkCounts({detectEvery, maxFaces});
     // First, because it may refuse the level.
     if (smooth !== undefined && smooth !== this._smoother.level) this._smoother = new LandmarkSmoother(smooth);
-    if (detectEvery !== undefined) this._tracker.detectEvery = detectEvery;
+    if (detectEvery !== undefined) this._tracker.detectEvery = detectEvery ?? trackerConstants.detectEvery;
     if (maxFaces !== undefined) this._tracker.maxFaces = maxFaces;
     if (expression !== undefined && expression !== (this._expressions !== null)) {
       const {expressions} = this.engine;

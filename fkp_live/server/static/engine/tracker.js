@@ -19,7 +19,7 @@ import {SteadyTime} from "./steady_time.js";
  */
 
 /** One followed face: see `Track` in Python. Times in seconds, lengths in pixels. */
-export class Track {
+class Track {
   constructor(id, points, confidence, box, score, time, follower) {
     Object.assign(this, {id, points, confidence, box, score, time, follower});
     this.velocity = [0, 0];

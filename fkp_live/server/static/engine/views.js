@@ -33,7 +33,7 @@ export function viewsFor(width, height, minFace, mostSize) {
  * @param {number} coarse scale of the one that shows the largest faces, where the fine one cannot
  * @returns {View[]}
  */
-export function viewsOf(width, height, fine, coarse) {
+function viewsOf(width, height, fine, coarse) {
   const longer = Math.max(width, height);
   const scales = [fine];
   const last = () => scales[scales.length - 1];

@@ -8,7 +8,7 @@
 import {warp} from "./constants.js";
 import {invert, roundHalfEven, scaleOf} from "./geometry.js";
 
-/** @typedef {{pixels: Uint32Array, width: number, height: number}} Pixels RGBA, one number a pixel, red in the lowest byte */
+/** @typedef {{pixels: Uint32Array, width: number, height: number}} Pixels RGBA, red in the lowest byte */
 
 /** @param {import("./geometry.js").Matrix} matrix @returns {number} how often a picture is halved before the warp */
 export function halvingsFor(matrix) {

@@ -75,7 +75,8 @@ async function open({base, models: urls, wasm, options: chosen = {}}) {
   const runtime = openRuntime(at(wasm.module), at(wasm.binary));
   const opened = [urls.detector, urls.landmarks].map((url) => openNetwork(runtime, at(url)));
   const [detector, landmarks] = await Promise.all(opened);
-  expressionFrom = urls.expression && (async () => new ExpressionNetwork(await openNetwork(runtime, at(urls.expression))));
+  const {expression} = urls;
+  expressionFrom = expression && (async () => new ExpressionNetwork(await openNetwork(runtime, at(expression))));
   engine = {detector: new Detector(detector), landmarks: new LandmarkNetwork(landmarks, name), expressions: null};
   pipeline = null;
   await warmUp();
