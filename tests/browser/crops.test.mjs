@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import {CropFollower} from "../../fkp_live/server/static/engine/crop_follower.js";
+import {alignedInto} from "../../fkp_live/server/static/engine/expression_network.js";
 import {apply, cropMatrix, invert} from "../../fkp_live/server/static/engine/geometry.js";
 import {brightened, levelOf, LowLight} from "../../fkp_live/server/static/engine/low_light.js";
 import {Picture} from "../../fkp_live/server/static/engine/picture.js";
@@ -9,7 +10,7 @@ import {blocksUnder, halvingsFor} from "../../fkp_live/server/static/engine/warp
 import {golden, near} from "./golden.mjs";
 
 const SPEC = {size: 112, margin: 0.125};
-const {boxes, copies, dark, followed, warps} = golden("crops");
+const {aligned, boxes, copies, dark, followed, warps} = golden("crops");
 
 test("crop matrices of boxes, turned ones too, and their inverses", () => {
   for (const {box, angle, matrix, inverse} of boxes) {
@@ -88,7 +89,7 @@ test("reduced copies are those of OpenCV, and padded with black", () => {
 test("a copy at a tenth of the size shows what lies between the pixels that it takes", () => {
   // Stripes of one pixel are grey from afar; a bilinear copy alone would see some of them and not the others.
   const pixels = Uint32Array.from({length: 640 * 640}, (_, i) => (i % 2 ? 0xffffff : 0));
-  const planes = new Picture(pixels, 640, 640).reduced([0, 0, 640, 640], 64, 64, 64, 64);
+  const planes = new Picture(pixels, 640, 640).reduced([0, 0, 640, 640], 61, 61, 61, 61);
   assert.ok(planes.every((value) => value >= 120 && value <= 136));
 });
 
@@ -114,5 +115,13 @@ test("a stream is stretched from when it is dark until it is bright again", () =
     for (let k = 0; k < 4; k++) seen = lowLight.see(picture);
     if (level === null) assert.equal(seen, picture);
     else near([lowLight._level], [level], 1e-9);
+  }
+});
+
+test("crops for expressions repeat the picture's border", () => {
+  for (const {matrix, size, crop} of aligned) {
+    const planes = new Float32Array(3 * size * size);
+    alignedInto(painted(), matrix, size, planes);
+    near(planes, crop, 0, "crop");
   }
 });

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import {against, probabilities, similarity} from "../../fkp_live/server/static/engine/expression_network.js";
+import {against, ExpressionNetwork, probabilities, similarity} from "../../fkp_live/server/static/engine/expression_network.js";
 import {FollowedExpressions} from "../../fkp_live/server/static/engine/expressions.js";
 import {apply} from "../../fkp_live/server/static/engine/geometry.js";
 import {headPose, seenConfidence} from "../../fkp_live/server/static/engine/head_pose.js";
 import {frameObject, round} from "../../fkp_live/server/static/engine/frame_object.js";
+import {Blinks} from "../../fkp_live/server/static/engine/openness.js";
 import {Picture} from "../../fkp_live/server/static/engine/picture.js";
 import {Pipeline} from "../../fkp_live/server/static/engine/pipeline.js";
 import {LandmarkSmoother} from "../../fkp_live/server/static/engine/smoothing.js";
@@ -109,4 +110,34 @@ test("numbers are rounded as Python rounds them", () => {
   const found = [0.0625, 0.1875, 2.675, 0.0005, 1.0005, 0.5, 1e-9].map((value) => round(value, 3));
   assert.deepEqual(found, [0.062, 0.188, 2.675, 0.001, 1, 0.5, 0]);
   assert.deepEqual([round(NaN, 3), round(Infinity, 3)], [null, null]);
+});
+
+test("blinks by what is usual for the face, and of a head that turns away", () => {
+  const {blinks} = golden("frames");
+  const found = new Blinks();
+  blinks.forEach(([open, yaw, time, shut], k) => assert.equal(found.see(1, open, yaw, time), shut, `frame ${k}`));
+  assert.ok(new Set(blinks.map(([, , , shut]) => shut)).size === 2);
+});
+
+test("the mirror image of a crop and its points goes with it, and the answer is the mean", async () => {
+  const {points} = golden("expressions");
+  let given = null;
+  const network = new ExpressionNetwork({
+    async run(inputs) {
+      given = inputs;
+      return {logits: Float32Array.from({length: 14}, (_, i) => i)};
+    },
+  });
+  const pixels = Uint32Array.from({length: 1280 * 720}, (_, i) => (i * 2654435761) >>> 8);
+  const [answer] = await network.look(new Picture(pixels, 1280, 720), [points], true);
+  const [[crops, [count, , , size]], [places]] = [given.image, given.points];
+  assert.equal(count, 2);
+  const half = crops.length / 2;
+  for (let i = 0; i < half; i++) {
+    const [row, column] = [Math.floor(i / size), i % size];
+    assert.equal(crops[half + i], crops[row * size + size - 1 - column]);
+  }
+  // The right corner of the mouth is where the left one was, from the other side.
+  near([places[136 + 2 * 48], places[136 + 2 * 48 + 1]], [size - 1 - places[2 * 54], places[2 * 54 + 1]], 1e-4);
+  assert.deepEqual([...answer.logits], [3.5, 4.5, 5.5, 6.5, 7.5, 8.5, 9.5]);
 });

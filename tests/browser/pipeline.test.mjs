@@ -70,6 +70,18 @@ test("at a cut the detector runs at once, and nobody of before is looked for", a
   assert.equal(made.asked[0], "detect");
 });
 
+test("detections from before a cut are forgotten", async () => {
+  const made = engine();
+  const pipeline = new Pipeline(made, {detectEvery: 1});
+  for (const time of [0, 0.1]) {
+    await pipeline.process(grey(40), time);
+    await pipeline.detectLater();
+  }
+  made.detector.detect = async () => [];
+  const {faces} = await pipeline.process(grey(200), 0.2);
+  assert.deepEqual(faces, []);
+});
+
 test("who is lost is looked for at once, and comes back under the same number", async () => {
   const made = engine();
   const pipeline = new Pipeline(made);

@@ -23,15 +23,16 @@ from fkp_live.engine import Engine
 from fkp_live.faces.crop_follower import CropFollower
 from fkp_live.faces.detector import YuNet, _Canvas
 from fkp_live.faces.detector_views import View, views_of
-from fkp_live.faces.expression import Answer
+from fkp_live.faces.expression import Answer, aligned
 from fkp_live.faces.followed_expressions import FollowedExpressions
 from fkp_live.faces.front_view import mean_head
 from fkp_live.faces.head_pose import head_pose, shipped_map
 from fkp_live.faces.hidden_points import seen_confidence
+from fkp_live.faces.openness import Blinks
 from fkp_live.faces.scene_cut import SceneCut
 from fkp_live.faces.smoothing import LandmarkSmoother
 from fkp_live.faces.steady_time import SteadyTime
-from fkp_live.faces.tracker import Tracker
+from fkp_live.faces.tracker import Plan, Tracker
 from fkp_live.faces.tracker_options import TrackerOptions
 from fkp_live.geometry import CropSpec
 from fkp_live.images.low_light import LowLight, brightened, level_of
@@ -40,7 +41,7 @@ from fkp_live.images.warping import blocks_under, halvings_for
 from fkp_live.pipeline import Pipeline
 from fkp_live.sinks.jsonl import frame_object
 from fkp_live.sources import open_source
-from fkp_live.types import FaceBox, FloatArray, Landmarks
+from fkp_live.types import FaceBox, FloatArray, Landmarks, Measures
 
 FOLDER = Path(__file__).with_name("golden")
 SPEC = CropSpec(112, 0.125)
@@ -93,7 +94,14 @@ def crops() -> dict[str, Any]:
                 {"points": packed(points), "lead": [lead.real, lead.imag], "matrix": matrix.ravel().tolist()}
             )
         followed.append(steps)
-    return {"boxes": boxes, "followed": followed, "warps": _warps(), "copies": _copies(), "dark": _dark()}
+    return {
+        "boxes": boxes,
+        "followed": followed,
+        "warps": _warps(),
+        "copies": _copies(),
+        "dark": _dark(),
+        "aligned": _aligned(),
+    }
 
 
 def _painted() -> FloatArray:
@@ -121,6 +129,17 @@ def _dark() -> dict[str, Any]:
             low_light(BgrPicture(np.full((48, 64, 3), grey, np.uint8)))
         levels.append([grey, low_light._level])
     return {"pictures": made, "levels": levels}
+
+
+def _aligned() -> list[dict[str, Any]]:
+    """Crops for the expression network, in the painted picture and at its border, which is repeated."""
+    found = []
+    for centre in ((160, 120), (20, 200)):
+        points = np.asarray(_face(90) - (500, 300) + centre, np.float32)
+        matrix = np.round(geometry.crop_matrix(geometry.box_of(points), CropSpec(24, 0.1), 0.2), 9)
+        crop = aligned(BgrPicture(_painted()), matrix, 24).transpose(2, 0, 1)
+        found.append({"matrix": matrix.ravel().tolist(), "size": 24, "crop": packed(crop, "u1")})
+    return found
 
 
 def _copies() -> list[dict[str, Any]]:
@@ -159,6 +178,8 @@ def clocks() -> dict[str, Any]:
     rng = np.random.default_rng(6)
     stamps = np.cumsum(rng.uniform(0.01, 0.05, 60))
     stamps[[10, 30, 31]] = stamps[[8, 27, 28]]  # out of order, set back
+    stamps[35:] += 2.0  # a pause, and then out of order
+    stamps[37] = stamps[35]
     stamps[45:] -= 1.5  # began anew
     steady = SteadyTime()
     times = [[float(stamp), *steady(float(stamp))] for stamp in stamps]
@@ -267,7 +288,20 @@ def frames(engine: Engine) -> dict[str, Any]:
             | {"confidence": packed(track.confidence), "detected": result.detected}
             | ({"object": json.loads(frame_object(result))} if frame.index % 10 == 9 else {})
         )
-    return {"frames": made, "turned": _turned(track.confidence)}
+    return {"frames": made, "turned": _turned(track.confidence), "blinks": _blinks()}
+
+
+def _blinks() -> list[list[Any]]:
+    """Whether eyes are shut, of openness that falls, stays low, is narrow, and of a head that turns away."""
+    rng = np.random.default_rng(10)
+    usual = np.interp(np.arange(240), (0, 60, 90, 150, 200, 239), (0.3, 0.3, 0.22, 0.2, 0.4, 0.4))
+    usual[[20, 21, 22, 100, 101, 170, 171, 172, 230]] = 0.13, 0.1, 0.16, 0.15, 0.155, 0.2, 0.23, 0.26, 0.24
+    blinks, found = Blinks(), []
+    for k, value in enumerate(usual.tolist()):
+        openness, yaw = round(value + float(rng.normal(0, 0.006)), 4), 0.6 if 120 <= k < 130 else 0.1
+        seen = Measures(openness, openness, 0.1, False, openness, None)
+        found.append([openness, yaw, k / 30, blinks(1, seen, yaw, k / 30).blink])
+    return found
 
 
 def _turned(confidence: FloatArray) -> list[dict[str, Any]]:
@@ -296,7 +330,7 @@ def expressions(engine: Engine) -> dict[str, Any]:
         time = k / 8
         logits = rng.normal(0, 1, 7).astype(np.float32)
         logits[(k // 15) % 7] += 6
-        placed = (face + rng.normal(0, 0.3, face.shape) * (1 + k % 3)).astype(np.float32)
+        placed = (face + rng.normal(0, (0.3, 2.4, 3.0)[k % 3], face.shape)).astype(np.float32)
         due = followed._is_due(1, time)
         if due:
             followed._see(1, Answer(logits, placed), time)
@@ -322,65 +356,132 @@ def expressions(engine: Engine) -> dict[str, Any]:
     }
 
 
-def tracking(engine: Engine, film: Path, *, count: int, hard: bool) -> dict[str, Any]:
+def tracking(engine: Engine, film: Path, count: int) -> dict[str, Any]:
     """Ids, plans and crops of the faces of a film, and what detector and network returned.
 
-    ``hard``: every fourth frame only, three faces at most, a face that is lost for a while, a cut and a clock that
-    begins anew. Points come in steps of `POINT_STEP`, for the tracker here too, and are stored as differences from the
-    crop of the same number before, so that they compress.
+    Points come in steps of `POINT_STEP`, for the tracker here too, and are stored as differences from the crop of the
+    same number before, so that they compress.
     """
-    with open_source(film, max_frames=count * (4 if hard else 1)) as source:
-        shot = list(source)[:: 4 if hard else 1]
-    tracker = Tracker(SPEC, max_faces=3 if hard else None)
+    with open_source(film, max_frames=count) as source:
+        shot = list(source)
+    tracker = Tracker(SPEC)
     made: list[dict[str, Any]] = []
-    points_before: dict[int, np.ndarray] = {}
+    before: dict[int, np.ndarray] = {}
     stored: list[np.ndarray] = []
+    # The cut is decided by another stage.
+    tracker._scene_cut = lambda _luma: False  # type: ignore[assignment]
     for k, frame in enumerate(shot):
-        picture, time = frame.picture, frame.time
-        if hard and k >= 50:
-            time -= 5.0
+        picture = frame.picture
         seen: list[FaceBox] = []
 
         def detect(picture: Any = picture, seen: list[FaceBox] = seen) -> Sequence[FaceBox]:
-            # Candidates too: false ones are part of a tracker's life.
             seen += [replace(face, box=_stepped(face.box)) for face in engine.detector(picture)]
             return seen
 
-        # The cut is decided by another stage.
-        cut = hard and k == 30
-        tracker._scene_cut = lambda _luma, cut=cut: cut  # type: ignore[assignment]
-        plan = tracker.plan(picture.luma, time, detect)
+        plan = tracker.plan(picture.luma, frame.time, detect)
         found = engine.network.run_matrices(picture, plan.matrices)
         points = _stepped(found.points)
         steps = np.clip(np.rint(found.confidence.mean(-1) / CONFIDENCE_STEP), 0, 255).astype(np.uint8)
-        if hard and 12 <= k < 15:
-            steps[:1] = 10
         confidence = np.repeat((steps * np.float32(CONFIDENCE_STEP))[:, None], 68, 1)
         for i, each in enumerate(np.rint(points / POINT_STEP).astype(np.int16)):
-            stored.append(each - points_before.get(i, np.zeros_like(each)))
-            points_before[i] = each
+            stored.append(each - before.get(i, np.zeros_like(each)))
+            before[i] = each
         tracks = tracker.update(plan, Landmarks(points, confidence))
         made.append(
-            {"time": time, "cut": cut, "size": list(plan.size), "steps": steps.tolist()}
+            {"time": frame.time, "steps": steps.tolist()}
             | {
                 "detections": [[*(f.box / POINT_STEP).tolist(), f.score] for f in seen]
                 if plan.detected
                 else None
             }
-            | {
-                "matrices": [np.round(matrix, 8).ravel().tolist() for matrix in plan.matrices]
-                if k % 30 == 0
-                else None
-            }
-            | {"crops": len(plan.matrices), "ids": [track.id for track in tracks], "ended": tracker.ended}
+            | _planned(plan, every=30, frame=k)
+            | {"ids": [track.id for track in tracks], "ended": tracker.ended}
         )
     return {
-        "max_faces": 3 if hard else None,
+        "size": list(shot[0].picture.size),
+        "max_faces": None,
         "point_step": POINT_STEP,
         "confidence_step": CONFIDENCE_STEP,
         "points": packed(np.stack(stored), "i2"),
         "frames": made,
     }
+
+
+def script() -> dict[str, Any]:
+    """As `tracking`, of faces that are made up: fast, crossing, turned, growing, missed, lost, beyond the border.
+
+    A face is given by its centre, side and roll; JavaScript makes the points of it as `_placed` does.
+    """
+    rng = np.random.default_rng(9)
+    tracker = Tracker(SPEC, max_faces=4)
+    faces = np.array([[200.0, 300, 90, 0], [900, 300, 100, 0], [600, 200, 60, 1.3], [640, 600, 200, 0.0]])
+    speeds = np.array([[420.0, 0, 0, 0], [-420, 10, 0, 0], [0, 60, 0, 0.4], [50, -40, 60, 0]])
+    made, time = [], 0.0
+    for k in range(330):
+        time += float(rng.uniform(0.02, 0.06)) - (4.0 if k == 200 else 0.0)
+        faces += speeds * 0.04
+        speeds[:, :2] = (
+            np.where((faces[:, :2] < (-40, -40)) | (faces[:, :2] > (1320, 760)), -1, 1) * speeds[:, :2]
+        )
+        speeds[rng.integers(4), :2] += rng.normal(0, 60, 2)
+        speeds[:, 2] = np.where(faces[:, 2] < 40, 20, np.where(faces[:, 2] > 260, -60, speeds[:, 2]))
+        cut = k in (120, 260)
+        if cut:
+            faces[:2, :2] += rng.uniform(-300, 300, (2, 2))
+        tracker._scene_cut = lambda _luma, cut=cut: cut  # type: ignore[assignment]
+        seen: list[FaceBox] = []
+
+        def detect(seen: list[FaceBox] = seen, faces: FloatArray = faces) -> Sequence[FaceBox]:
+            for face in faces[rng.random(4) < 0.8]:
+                box = geometry.box_of(_placed(face)) + rng.normal(0, 0.04 * face[2], 4)
+                seen.append(
+                    FaceBox(_stepped(box.astype(np.float32)), float(np.round(rng.uniform(0.6, 1), 3)))
+                )
+            if rng.random() < 0.15:  # nobody is there
+                x, y, side = *rng.uniform(0, 600, 2).tolist(), float(rng.uniform(30, 120))
+                seen.append(FaceBox(_stepped(np.array([x, y, x + side, y + side], np.float32)), 0.61))
+            return seen
+
+        plan = tracker.plan(np.zeros((720, 1280), np.uint8), time, detect)
+        rows = []
+        for matrix in plan.matrices:
+            # The face nearest to the middle of the crop, unless it is far from there.
+            x, y = geometry.apply(geometry.invert(matrix), [[55.5, 55.5]])[0]
+            off = np.hypot(faces[:, 0] - x, faces[:, 1] - y) / faces[:, 2]
+            near = int(off.argmin())
+            sure = off[near] < 0.7 and rng.random() > 0.02
+            row = faces[near] if off[near] < 1.2 else np.array([x, y, rng.choice([4.0, 50.0, 400.0]), 0.0])
+            row = np.round(np.append(row, rng.uniform(0.5, 0.9) if sure else rng.uniform(0.2, 0.45)), 3)
+            rows.append(row.tolist())
+        points = np.stack([_placed(row) for row in rows]) if rows else np.empty((0, 68, 2), np.float32)
+        confidence = np.array([[row[4]] * 68 for row in rows], np.float32).reshape(-1, 68)
+        tracks = tracker.update(plan, Landmarks(points, confidence))
+        made.append(
+            {"time": time, "cut": cut, "faces": rows}
+            | {
+                "detections": [[*(f.box / POINT_STEP).tolist(), f.score] for f in seen]
+                if plan.detected
+                else None
+            }
+            | _planned(plan, every=4, frame=k)
+            | {"ids": [track.id for track in tracks], "ended": tracker.ended}
+        )
+    return {"size": [1280, 720], "max_faces": 4, "point_step": POINT_STEP, "frames": made}
+
+
+def _planned(plan: Plan, *, every: int, frame: int) -> dict[str, Any]:
+    """How many crops, and in some frames which."""
+    shown = frame % every == 0 or (every < 10 and plan.detected)
+    matrices = [np.round(matrix, 7).ravel().tolist() for matrix in plan.matrices] if shown else None
+    return {"crops": len(plan.matrices), "matrices": matrices}
+
+
+def _placed(face: Sequence[float] | FloatArray) -> FloatArray:
+    """Points (68, 2) of a made-up face, in eighths of a pixel: the mean face at (x, y), about ``side`` wide, turned."""
+    x, y, side, roll = face[:4]
+    turned = shipped_map().mean * (side * 2.2 * np.exp(1j * roll))
+    points = np.stack([turned.real + x, turned.imag + y], -1)
+    return np.asarray(np.floor(points * 8 + 0.5) / 8, np.float32)
 
 
 def _stepped(values: FloatArray) -> FloatArray:

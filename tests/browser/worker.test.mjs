@@ -178,3 +178,10 @@ test("what faces show can be taken as their neutral face", async () => {
   const {relative} = after.result.faces[0].measures;
   for (const value of Object.values(relative)) assert.ok(Math.abs(value) < 0.002);
 });
+
+test("other networks can be opened; they know nothing of the faces before", async () => {
+  const models = {...OPEN.models, landmarks: "models/fkp68.onnx"};
+  const [ready, answer] = await ask(2, {...OPEN, models}, {kind: "frame", frame: 0, time: 200, bitmap: bitmap()});
+  assert.equal(ready.model, "fkp68");
+  assert.deepEqual(answer.result.faces.map(({id}) => id), [1]);
+});

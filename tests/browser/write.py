@@ -24,12 +24,12 @@ def main() -> None:
         "networks": vectors.networks(engine),
         "smoothing": vectors.smoothing(),
         "frames": vectors.frames(engine),
+        "script": vectors.script(),
         "expressions": vectors.expressions(engine),
     }
     if len(sys.argv) > 1:
         film = Path(sys.argv[1]) / "group.mp4"
-        made["tracking"] = vectors.tracking(engine, film, count=300, hard=False)
-        made["tracking_hard"] = vectors.tracking(engine, film, count=62, hard=True)
+        made["tracking"] = vectors.tracking(engine, film, count=300)
     for name, found in made.items():
         path = vectors.save(name, found)
         print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")

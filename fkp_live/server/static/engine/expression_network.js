@@ -30,8 +30,7 @@ export class ExpressionNetwork {
     const places = new Float32Array(looks * count * 136);
     faces.forEach((points, i) => {
       const matrix = similarity(points);
-      picture.cropInto(matrix, size, crops, i * one);
-      repeatBorder(crops.subarray(i * one, (i + 1) * one), matrix, size, picture);
+      alignedInto(picture, matrix, size, crops.subarray(i * one, (i + 1) * one));
       places.set(apply(matrix, points), 136 * i);
     });
     if (isMirrored) mirror(crops, places, count * one, count * 136, size);
@@ -83,8 +82,10 @@ export function similarity(points) {
   return [cos, -sin, shift[0], sin, cos, shift[1]];
 }
 
-/** In the planes of a crop, repeat the picture's border beyond it. */
-function repeatBorder(planes, matrix, size, {width, height}) {
+/** The crop under a similarity as planes; beyond the picture its border is repeated. */
+export function alignedInto(picture, matrix, size, planes) {
+  const {width, height} = picture;
+  picture.cropInto(matrix, size, planes, 0);
   const [a, b, x, c, d, y] = invert(matrix);
   const last = size - 1;
   const [left, right] = [x + last * (Math.min(a, 0) + Math.min(b, 0)), x + last * (Math.max(a, 0) + Math.max(b, 0))];
