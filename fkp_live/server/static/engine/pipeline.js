@@ -1,0 +1,247 @@
+/**
+ * The order of the stages: detect, landmarks, track, smooth, measure, as fkp_live/pipeline.py.
+ *
+ * `Pipeline` follows faces through a stream, `locateFaces` looks at a single picture. Of what Python does one thing is
+ * left out: the search for faces that lie on their side or are upside down.
+ */
+
+import {expressions as expressionConstants, tracker as trackerConstants} from "./constants.js";
+import {levelMatrix} from "./crop_follower.js";
+import {FollowedExpressions} from "./expressions.js";
+import {probabilities} from "./expression_network.js";
+import {boxOf, cropMatrix} from "./geometry.js";
+import {headPose, seenConfidence} from "./head_pose.js";
+import {brightened, LowLight} from "./low_light.js";
+import {FollowedMeasures, measuresOf} from "./measures.js";
+import {Blinks, openness} from "./openness.js";
+import {SceneCut} from "./scene_cut.js";
+import {LandmarkSmoother} from "./smoothing.js";
+import {Tracker} from "./tracker.js";
+
+/**
+ * @typedef {import("./picture.js").Picture} Picture
+ * @typedef {{detector: import("./detector.js").Detector, landmarks: import("./landmarks.js").LandmarkNetwork,
+ *   expressions: import("./expression_network.js").ExpressionNetwork | null}} Engine
+ * @typedef {{smooth?: string, detectEvery?: number, maxFaces?: number | null, expression?: boolean}} Options
+ * @typedef {{detect: number, landmarks: number, track: number, smooth: number, measure: number, total: number}} Timings
+ *   milliseconds; `detect` is part of `total` only where the detector ran before the answer
+ */
+
+/** Follows the faces of one stream, frame by frame. */
+export class Pipeline {
+  /** @param {Engine} engine @param {Options} options */
+  constructor(engine, {smooth, detectEvery, maxFaces = null, expression = false} = {}) {
+    checkCounts({detectEvery, maxFaces});
+    this.engine = engine;
+    this._tracker = new Tracker(engine.landmarks.spec, {detectEvery: detectEvery ?? undefined, maxFaces});
+    this._sceneCut = new SceneCut();
+    this._lowLight = new LowLight();
+    this._smoother = new LandmarkSmoother(smooth);
+    this._blinks = new Blinks();
+    this._measures = new FollowedMeasures();
+    this._expressions = expression && engine.expressions ? new FollowedExpressions(engine.expressions) : null;
+    this.forgetDetections();
+  }
+
+  /** Forget every face, for another stream. */
+  reset() {
+    for (const part of this._parts()) part.reset();
+    this._tracker.reset();
+    this._sceneCut.reset();
+    this._lowLight.reset();
+    this.forgetDetections();
+  }
+
+  /** Drop detections that no frame has used, and one that is still to be made. */
+  forgetDetections() {
+    /** @type {{detections: import("./detector.js").FaceBox[], time: number, frames: number} | null} */
+    this._waiting = null;
+    /** @type {{picture: object, time: number} | null} */
+    this._wanted = null;
+  }
+
+  /**
+   * Other options from the next frame on; what is left out stays.
+   *
+   * @param {Options} options
+   */
+  setOptions({smooth, detectEvery, maxFaces, expression}) {
+    checkCounts({detectEvery, maxFaces});
+    // First, because it may refuse the level.
+    if (smooth !== undefined && smooth !== this._smoother.level) this._smoother = new LandmarkSmoother(smooth);
+    if (detectEvery !== undefined) this._tracker.detectEvery = detectEvery ?? trackerConstants.detectEvery;
+    if (maxFaces !== undefined) this._tracker.maxFaces = maxFaces;
+    if (expression !== undefined && expression !== (this._expressions !== null)) {
+      const {expressions} = this.engine;
+      this._expressions = expression && expressions ? new FollowedExpressions(expressions) : null;
+    }
+  }
+
+  /** Take what all faces show now as their neutral face: from then on measures and expressions are relative to it. */
+  setNeutral() {
+    this._measures.setNeutral();
+    this._expressions?.setNeutral();
+  }
+
+  /**
+   * The faces of the next frame, largest first.
+   *
+   * A detection that is due runs after the answer, by `detectLater`. It runs before where nothing could be answered
+   * without it: nobody is followed, or the scene is another one.
+   *
+   * @param {Picture} picture
+   * @param {number} timestamp seconds
+   * @returns {Promise<{faces: import("./frame_object.js").Face[], detected: boolean, timings: Timings}>}
+   */
+  async process(picture, timestamp) {
+    const start = performance.now();
+    // As the networks see it; cuts are looked for in the picture itself.
+    const seen = this._lowLight.see(picture);
+    const isCut = this._sceneCut.see(picture.samples(), picture.width, picture.height);
+    const {time, isDue, isCut: isAnew} = this._tracker.look(timestamp, isCut);
+    if (isAnew) this.forgetDetections();
+    const waiting = this._waiting;
+    const detecting = performance.now();
+    const isNow = isDue && (isAnew || this._tracker.tracks.length === 0);
+    const detections = isNow ? await this.engine.detector.detect(seen) : null;
+    const detected = performance.now();
+    this._waiting = null;
+    const plan = waiting
+      ? this._tracker.plan(picture, waiting.detections, waiting)
+      : this._tracker.plan(picture, detections);
+    const planned = performance.now();
+    const landmarks = await this.engine.landmarks.locate(seen, plan.matrices);
+    const located = performance.now();
+    const tracks = this._tracker.update(plan, landmarks);
+    for (const id of this._tracker.ended) {
+      for (const part of this._parts()) part.forget(id);
+    }
+    const isWanted = !isNow && tracks.length > 0 && this._tracker.wantsDetection();
+    this._wanted = isWanted ? {picture: seen, time} : null;
+    const tracked = performance.now();
+    const smooth = tracks.map((track) => this._smoother.smooth(track.id, track.points, time));
+    const smoothed = performance.now();
+    const faces = tracks.map((track, i) => this._face(track, smooth[i], time));
+    if (this._expressions) {
+      const shown = await this._expressions.see(seen, faces, time);
+      faces.forEach((face, i) => (face.expression = shown[i]));
+    }
+    faces.sort(byArea);
+    const end = performance.now();
+    const timings = {
+      detect: isNow ? detected - detecting : 0,
+      landmarks: located - planned,
+      track: detecting - start + planned - detected + tracked - located,
+      smooth: smoothed - tracked,
+      measure: end - smoothed,
+      total: end - start,
+    };
+    return {faces, detected: isNow || isWanted, timings};
+  }
+
+  /**
+   * After the answer: the detection that its frame wanted, for the next frame. Its picture must still be there.
+   *
+   * @returns {Promise<number>} milliseconds, 0 where no detection was due
+   */
+  async detectLater() {
+    if (!this._wanted) return 0;
+    const {picture, time} = this._wanted;
+    this._wanted = null;
+    const start = performance.now();
+    this._waiting = {detections: await this.engine.detector.detect(picture), time, frames: 1};
+    return performance.now() - start;
+  }
+
+  /** What keeps something for each track. */
+  _parts() {
+    const parts = [this._smoother, this._blinks, this._measures];
+    return this._expressions ? [...parts, this._expressions] : parts;
+  }
+
+  _face(track, points, time) {
+    const pose = headPose(points);
+    const smooth = openness(points);
+    const raw = points === track.points ? smooth : openness(track.points);
+    return {
+      id: track.id,
+      points,
+      confidence: seenConfidence(track.confidence, pose.yaw),
+      box: boxOf(points),
+      score: track.score,
+      raw: track.points,
+      pose,
+      openness: {...smooth, blink: this._blinks.see(track.id, raw.eyesOpen, pose.yaw, time)},
+      measures: this._measures.see(track.id, points, pose, time),
+      expression: null,
+    };
+  }
+}
+
+/**
+ * The faces of a single picture, largest first, without memory from one to the next.
+ *
+ * @param {Engine} engine
+ * @param {Picture} picture
+ * @param {Options} options
+ * @returns {Promise<{faces: import("./frame_object.js").Face[], detected: boolean, timings: Timings}>}
+ */
+export async function locateFaces(engine, picture, {maxFaces = null, expression = false} = {}) {
+  const start = performance.now();
+  picture = brightened(picture);
+  const finds = await engine.detector.detect(picture, null);
+  const detected = performance.now();
+  const {spec} = engine.landmarks;
+  const first = await engine.landmarks.locate(picture, finds.map(({box}) => cropMatrix(box, spec)));
+  const landmarks = await engine.landmarks.locate(picture, first.map(({points}) => levelMatrix(points, spec)));
+  const located = performance.now();
+  let faces = [];
+  landmarks.forEach(({points, confidence}, i) => {
+    const mean = confidence.reduce((sum, each) => sum + each, 0) / confidence.length;
+    // "not >=" so that NaN is not a face.
+    if (!(mean >= trackerConstants.minConfidenceNew)) return;
+    const pose = headPose(points);
+    faces.push({
+      id: null,
+      points,
+      confidence: seenConfidence(confidence, pose.yaw),
+      box: boxOf(points),
+      score: finds[i].score,
+      raw: points,
+      pose,
+      openness: openness(points),
+      measures: measuresOf(points, pose),
+      expression: null,
+    });
+  });
+  faces.sort(byArea);
+  if (maxFaces !== null) faces = faces.slice(0, maxFaces);
+  if (expression && engine.expressions) {
+    const answers = await engine.expressions.look(picture, faces.map(({points}) => points), true);
+    answers.forEach(({logits}, i) => {
+      const shares = probabilities(logits);
+      const confidence = Math.max(...shares);
+      const label = expressionConstants.names[shares.indexOf(confidence)];
+      faces[i].expression = {label, confidence, probabilities: shares};
+    });
+  }
+  const end = performance.now();
+  const timings = {
+    detect: detected - start, landmarks: located - detected, track: 0, smooth: 0, measure: end - located,
+    total: end - start,
+  };
+  return {faces, detected: true, timings};
+}
+
+/** Refuse numbers of frames or faces that are not whole numbers from 1 up; null and undefined mean the usual. */
+function checkCounts(counts) {
+  for (const [name, count] of Object.entries(counts)) {
+    if (count != null && !(Number.isInteger(count) && count >= 1)) {
+      throw new RangeError(`${name} is ${JSON.stringify(count)}, expected a whole number from 1 up.`);
+    }
+  }
+}
+
+/** Largest first. */
+const byArea = (a, b) => area(b.box) - area(a.box);
+const area = ([x0, y0, x1, y1]) => (x1 - x0) * (y1 - y0);

@@ -1,0 +1,131 @@
+/**
+ * The worker of the page: opens the networks, answers one frame at a time, and runs the detector after the answer.
+ *
+ * Messages to it:
+ *   {kind: "open", base, models: {detector, landmarks, expression?}, wasm: {module, binary}, options}
+ *       URLs, relative to `base`; options: {smooth, detectEvery, maxFaces, expression}
+ *   {kind: "frame", frame, time, bitmap}     the next frame of the stream; time in seconds
+ *   {kind: "picture", frame, time, bitmap}   a single picture, without memory
+ *   {kind: "options", options}               others from the next frame on
+ *   {kind: "neutral"}                        what faces show now is their neutral face
+ *   {kind: "reset"}                          another stream
+ * and from it:
+ *   {kind: "ready", ms, model}, {kind: "result", result, timings}, {kind: "detected", ms},
+ *   {kind: "failed", message, cure}
+ * `bitmap` is an ImageBitmap or a VideoFrame, transferred; the worker closes it.
+ */
+
+import {models} from "./constants.js";
+import {Detector} from "./detector.js";
+import {ExpressionNetwork} from "./expression_network.js";
+import {frameObject} from "./frame_object.js";
+import {LandmarkNetwork} from "./landmarks.js";
+import {FrameReader} from "./frame_reader.js";
+import {EngineError, openNetwork, openRuntime} from "./networks.js";
+import {Picture} from "./picture.js";
+import {locateFaces, Pipeline} from "./pipeline.js";
+
+const reader = new FrameReader();
+/** @type {import("./pipeline.js").Engine | null} */
+let engine = null;
+/** @type {Pipeline | null} */
+let pipeline = null;
+// Opens the expression network when it is first asked for.
+let expressionFrom = null;
+let options = {};
+// Messages are worked on one after the other, also where one awaits something.
+let last = Promise.resolve();
+
+self.onmessage = ({data}) => {
+  last = last.then(() => answer(data)).catch((error) => fail(error));
+};
+
+/** @param {any} message */
+async function answer(message) {
+  switch (message?.kind) {
+    case "open":
+      return open(message);
+    case "frame":
+    case "picture":
+      return look(message);
+    case "options":
+      await change(message.options ?? message);
+      return;
+    case "neutral":
+      pipeline?.setNeutral();
+      return;
+    case "reset":
+      pipeline?.reset();
+      return;
+    default:
+      throw new EngineError(`The worker knows no message "${message?.kind}".`, "Load the page again.");
+  }
+}
+
+/** Open the networks, run each once, and be ready. */
+async function open({base, models: urls, wasm, options: chosen = {}}) {
+  const start = performance.now();
+  const at = (url) => new URL(url, base ?? self.location.href).href;
+  const name = urls.landmarks.split("/").pop().split("?")[0].replace(/\.onnx$/, "");
+  if (!Object.hasOwn(models, name) || models[name].margin === undefined) {
+    const known = Object.keys(models).filter((each) => models[each].margin !== undefined).join(", ");
+    throw new EngineError(`There is no landmark network "${name}".`, `Choose one of ${known}.`);
+  }
+  // All files are asked for at once.
+  const runtime = openRuntime(at(wasm.module), at(wasm.binary));
+  const opened = [urls.detector, urls.landmarks].map((url) => openNetwork(runtime, at(url)));
+  const [detector, landmarks] = await Promise.all(opened);
+  const {expression} = urls;
+  expressionFrom = expression && (async () => new ExpressionNetwork(await openNetwork(runtime, at(expression))));
+  engine = {detector: new Detector(detector), landmarks: new LandmarkNetwork(landmarks, name), expressions: null};
+  pipeline = null;
+  await warmUp();
+  await change(chosen);
+  postMessage({kind: "ready", ms: performance.now() - start, model: name});
+}
+
+/** Other options from now on; those that are refused are forgotten. */
+async function change(chosen) {
+  const next = {...options, ...chosen};
+  if (engine) {
+    if (next.expression && !engine.expressions && expressionFrom) engine.expressions = await expressionFrom();
+    if (pipeline) pipeline.setOptions(next);
+    else pipeline = new Pipeline(engine, next);
+  }
+  options = next;
+}
+
+/** The first run of a network is slow: it allocates, and the browser compiles its loops. */
+async function warmUp() {
+  const picture = new Picture(new Uint32Array(64 * 64), 64, 64);
+  await engine.detector.detect(picture);
+  await engine.landmarks.locate(picture, [[1, 0, 0, 0, 1, 0]]);
+}
+
+async function look({kind, frame, time, bitmap}) {
+  try {
+    if (!engine || !pipeline) throw new EngineError("The networks are not open.", "Wait for the message ready.");
+    if (!bitmap) throw new EngineError(`Frame ${frame} has no picture.`, "Give an ImageBitmap or a VideoFrame.");
+    if (kind === "frame" && !Number.isFinite(time)) {
+      throw new EngineError(`The time of frame ${frame} is ${time}.`, "Give seconds.");
+    }
+    const start = performance.now();
+    const picture = await reader.read(bitmap);
+    const read = performance.now() - start;
+    const found = await (kind === "frame" ? pipeline.process(picture, time) : locateFaces(engine, picture, options));
+    const result = frameObject(frame ?? 0, time ?? 0, found.detected, found.faces);
+    const timings = {read, ...found.timings, total: read + found.timings.total};
+    postMessage({kind: "result", result, timings});
+    if (kind === "frame") {
+      const ms = await pipeline.detectLater();
+      if (ms) postMessage({kind: "detected", ms});
+    }
+  } finally {
+    bitmap?.close();
+  }
+}
+
+function fail(error) {
+  const cure = error instanceof EngineError ? error.cure : "Load the page again.";
+  postMessage({kind: "failed", message: String(error?.message ?? error), cure});
+}
