@@ -72,7 +72,7 @@ export async function follow(model, times, options) {
   };
   const detections = [];
   const models = Object.fromEntries(
-    [["detector", "yunet"], ["landmarks", model], ["expression", "fkp-expression"]].map(
+    [["detector", "yunet"], ["landmarks", model], ["eyes", "fkp-eyes"], ["expression", "fkp-expression"]].map(
       ([part, name]) => [part, `/models/${name}.onnx`],
     ),
   );

@@ -21,7 +21,9 @@ from fkp_live.faces import (
     detector,
     detector_views,
     expression,
+    eyes,
     followed_expressions,
+    followed_eyes,
     followed_measures,
     front_view,
     head_pose,
@@ -123,10 +125,14 @@ def _constants() -> dict[str, Any]:
         },
         "openness": {
             "pairs": openness._PAIRS,
-            **_named(openness, "BLINK_BELOW", "_SHUT_SHARE", "_OPEN_SHARE", "_SHUT_BELOW"),
-            **_named(openness, "_WIDER_SECONDS", "_NARROWER_SECONDS", "_NEVER_SHUT", "_AT_FIRST"),
-            **_named(openness, "_FRONTAL_YAW"),
+            **_named(
+                openness, "BLINK_BELOW", "SHUT_FROM", "_WIDER_SECONDS", "_NARROWER_SECONDS", "_FRONTAL_YAW"
+            ),
+            "by_points": asdict(openness._BY_POINTS),
+            "looked_at": asdict(openness._LOOKED_AT),
         },
+        "followed_eyes": _named(followed_eyes, "_EVERY", "_MOVED", "_NARROW", "_FORGOTTEN"),
+        "eye_corners": _named(eyes, "_LEAST_WIDTH", "_CORNERS"),
         "measures": _measures(),
         "shapes": _shapes(),
         "expressions": {
@@ -144,11 +150,14 @@ def _constants() -> dict[str, Any]:
 def _models() -> dict[str, Any]:
     """What the ONNX metadata says, by the name of the file: a page cannot read it without parsing protobuf."""
     found: dict[str, Any] = {}
-    for name in (*NETWORKS, "yunet", "fkp-expression"):
+    for name in (*NETWORKS, "yunet", "fkp-expression", "fkp-eyes"):
         metadata = open_session(models_dir() / f"{name}.onnx", "cpu", 1).metadata
         facts: dict[str, Any] = {"input": metadata["input"]["name"]}
         if name == "yunet":
             facts |= {part: metadata["output"][part] for part in ("score", "box")}
+        elif name == "fkp-eyes":
+            facts |= {"width": metadata["input"]["width"], "height": metadata["input"]["height"]}
+            facts |= {"eye": metadata["crop"]["eye"], **metadata["output"]}
         elif name == "fkp-expression":
             facts |= {"size": metadata["input"]["size"], "points": metadata["points"]["name"]}
             facts |= {"logits": metadata["output"]["logits"], "template": metadata["crop"]["template"]}

@@ -4,13 +4,14 @@ import test from "node:test";
 import {CropFollower} from "../../fkp_live/server/static/engine/crop_follower.js";
 import {alignedInto} from "../../fkp_live/server/static/engine/expression_network.js";
 import {apply, cropMatrix, invert} from "../../fkp_live/server/static/engine/geometry.js";
+import {eyeAffines, patchInto} from "../../fkp_live/server/static/engine/eyes.js";
 import {brightened, levelOf, LowLight} from "../../fkp_live/server/static/engine/low_light.js";
 import {Picture} from "../../fkp_live/server/static/engine/picture.js";
 import {blocksUnder, halvingsFor} from "../../fkp_live/server/static/engine/warping.js";
 import {golden, near} from "./golden.mjs";
 
 const SPEC = {size: 112, margin: 0.125};
-const {aligned, boxes, copies, dark, followed, warps} = golden("crops");
+const {aligned, boxes, copies, dark, eyes, followed, warps} = golden("crops");
 
 test("crop matrices of boxes, turned ones too, and their inverses", () => {
   for (const {box, angle, matrix, inverse} of boxes) {
@@ -123,5 +124,14 @@ test("crops for expressions repeat the picture's border", () => {
     const planes = new Float32Array(3 * size * size);
     alignedInto(painted(), matrix, size, planes);
     near(planes, crop, 0, "crop");
+  }
+});
+
+test("patches of eyes are those of OpenCV, to the last bit", () => {
+  const picture = painted();
+  for (const {points, patches} of eyes) {
+    const found = new Float32Array(patches.length);
+    eyeAffines(points).forEach((affine, i) => patchInto(picture, affine, found, (i * patches.length) / 2));
+    near(found, patches, 0, "patches");
   }
 });

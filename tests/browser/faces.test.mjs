@@ -6,7 +6,7 @@ import {FollowedExpressions} from "../../fkp_live/server/static/engine/expressio
 import {apply} from "../../fkp_live/server/static/engine/geometry.js";
 import {headPose, seenConfidence} from "../../fkp_live/server/static/engine/head_pose.js";
 import {frameObject, round} from "../../fkp_live/server/static/engine/frame_object.js";
-import {Blinks} from "../../fkp_live/server/static/engine/openness.js";
+import {Blinks, openness} from "../../fkp_live/server/static/engine/openness.js";
 import {Picture} from "../../fkp_live/server/static/engine/picture.js";
 import {Pipeline} from "../../fkp_live/server/static/engine/pipeline.js";
 import {LandmarkSmoother} from "../../fkp_live/server/static/engine/smoothing.js";
@@ -40,24 +40,37 @@ function numbers(value, path = "") {
   return Object.entries(value).flatMap(([key, each]) => numbers(each, `${path}.${key}`));
 }
 
-test("JSONL objects from the tracker's points: smoothed, measured and rounded as in Python", async () => {
-  const {frames} = golden("frames");
-  const tracks = [];
+/** A pipeline whose tracker gives what Python's gave; the stages after it are at trial. */
+function following(tracks, eyes) {
   const pipeline = new Pipeline({
     detector: {detect: async () => []},
     landmarks: {spec: {size: 112, margin: 0.125}, locate: async () => []},
     expressions: null,
+    eyes,
   });
-  // What the tracker gave is known; the stages after it are at trial.
   pipeline._tracker = {
     tracks, ended: [], plan: () => ({matrices: []}), update: () => tracks, wantsDetection: () => false,
     look: (time) => ({time, isDue: false, isCut: false}),
   };
-  const picture = new Picture(new Uint32Array(640 * 480).fill(0xffffff), 640, 480);
-  let [compared, different] = [0, 0];
-  for (const [index, {time, id, score, points, confidence, detected, object}] of frames.entries()) {
+  return pipeline;
+}
+const bright = new Picture(new Uint32Array(640 * 480).fill(0xffffff), 640, 480);
+
+test("JSONL objects from the tracker's points: smoothed, measured and rounded as in Python", async () => {
+  const {frames} = golden("frames");
+  const [tracks, looks] = [[], []];
+  let [compared, different, looked] = [0, 0, 0];
+  const eyes = {
+    async look(_, faces) {
+      looked += faces.length;
+      return looks;
+    },
+  };
+  const pipeline = following(tracks, eyes);
+  for (const [index, {time, id, score, points, confidence, detected, eyes: seen, object}] of frames.entries()) {
     tracks.splice(0, 1, {id, score, points, confidence});
-    const {faces} = await pipeline.process(picture, time);
+    looks.splice(0, 1, {open: [seen[0], seen[2]], shut: [seen[1], seen[3]]});
+    const {faces} = await pipeline.process(bright, time);
     if (!object) continue;
     const found = frameObject(index, time, detected, faces);
     assert.deepEqual(numbers(found).map(([path]) => path), numbers(object).map(([path]) => path));
@@ -73,6 +86,19 @@ test("JSONL objects from the tracker's points: smoothed, measured and rounded as
     assert.equal(found.faces[0].measures.blink, object.faces[0].measures.blink);
   }
   assert.ok(compared > 2000 && different < compared / 500, `${different} of ${compared} numbers differ by a rounding`);
+  assert.ok(looked > 5 && looked < frames.length, `${looked} looks at the eyes in ${frames.length} frames`);
+});
+
+test("without a network of eyes their openness is that of the points", async () => {
+  const {frames} = golden("frames");
+  const tracks = [];
+  const pipeline = following(tracks, null);
+  for (const {time, id, score, points, confidence, blink} of frames) {
+    tracks.splice(0, 1, {id, score, points, confidence});
+    const {faces: [face]} = await pipeline.process(bright, time);
+    assert.equal(face.openness.blink, blink);
+    near([face.openness.rightEyeOpen], [openness(face.points).rightEyeOpen], 0);
+  }
 });
 
 test("pose and hidden points of heads that are turned far", () => {
@@ -115,7 +141,9 @@ test("numbers are rounded as Python rounds them", () => {
 test("blinks by what is usual for the face, and of a head that turns away", () => {
   const {blinks} = golden("frames");
   const found = new Blinks();
-  blinks.forEach(([open, yaw, time, shut], k) => assert.equal(found.see(1, open, yaw, time), shut, `frame ${k}`));
+  blinks.forEach(([eyesOpen, yaw, time, shut], k) => {
+    assert.equal(found.see(1, {eyesOpen, blink: false, isByPoints: true}, yaw, time), shut, `frame ${k}`);
+  });
   assert.ok(new Set(blinks.map(([, , , shut]) => shut)).size === 2);
 });
 

@@ -24,11 +24,12 @@ from fkp_live.faces.crop_follower import CropFollower
 from fkp_live.faces.detector import YuNet, _Canvas
 from fkp_live.faces.detector_views import View, views_of
 from fkp_live.faces.expression import Answer, aligned
+from fkp_live.faces.eyes import eye_patches
 from fkp_live.faces.followed_expressions import FollowedExpressions
 from fkp_live.faces.front_view import mean_head
 from fkp_live.faces.head_pose import head_pose, shipped_map
 from fkp_live.faces.hidden_points import seen_confidence
-from fkp_live.faces.openness import Blinks
+from fkp_live.faces.openness import Blinks, measures
 from fkp_live.faces.scene_cut import SceneCut
 from fkp_live.faces.smoothing import LandmarkSmoother
 from fkp_live.faces.steady_time import SteadyTime
@@ -45,6 +46,8 @@ from fkp_live.types import FaceBox, FloatArray, Landmarks, Measures
 
 FOLDER = Path(__file__).with_name("golden")
 SPEC = CropSpec(112, 0.125)
+# Of the shipped eye network.
+EYE_SIZE, EYE = (32, 24), 20.0
 # Steps of the points in the tracker's vectors, in pixels; of confidences.
 POINT_STEP, CONFIDENCE_STEP = 0.5, 1 / 200
 
@@ -101,6 +104,7 @@ def crops() -> dict[str, Any]:
         "copies": _copies(),
         "dark": _dark(),
         "aligned": _aligned(),
+        "eyes": _eyes(),
     }
 
 
@@ -139,6 +143,25 @@ def _aligned() -> list[dict[str, Any]]:
         matrix = np.round(geometry.crop_matrix(geometry.box_of(points), CropSpec(24, 0.1), 0.2), 9)
         crop = aligned(BgrPicture(_painted()), matrix, 24).transpose(2, 0, 1)
         found.append({"matrix": matrix.ravel().tolist(), "size": 24, "crop": packed(crop, "u1")})
+    return found
+
+
+def _eyes() -> list[dict[str, Any]]:
+    """Patches of the eyes of faces on the painted picture: enlarged, turned, halved, beyond the border, in profile."""
+    found = []
+    luma = np.ascontiguousarray(_painted()[..., 1])
+    for side, angle, centre in (
+        (60, 0.2, (160, 120)),
+        (200, -0.5, (150, 130)),
+        (400, 0.0, (160, 120)),
+        (90, 3.0, (5, 230)),
+    ):
+        points = (_face(side) - (500, 300)) @ geometry.rotation(angle)[:, :2].T + centre
+        points = np.asarray(points, np.float32)
+        if side == 90:
+            points[42:48] = points[42]
+        patches = eye_patches(luma, points, EYE_SIZE, EYE)
+        found.append({"points": packed(points), "patches": packed(patches, "u1")})
     return found
 
 
@@ -274,18 +297,21 @@ def smoothing() -> dict[str, Any]:
 
 def frames(engine: Engine) -> dict[str, Any]:
     """What the pipeline makes of the points of a clip: JSONL objects of every tenth frame; and of turned heads."""
-    with open_source(demo_clip(), max_frames=60) as source:
+    with open_source(demo_clip(), max_frames=58) as source:
         shot = list(source)
     pipeline = Pipeline(PipelineOptions(any_roll=False, smooth="medium"), engine=engine)
-    made = []
+    made, blinks = [], Blinks()
     for frame in shot:
         result = pipeline.process(frame)
-        assert len(result.faces) == 1
+        (face,) = result.faces
         # As the tracker gave them: confidence not yet lowered by the yaw.
         (track,) = pipeline._tracker.tracks
         made.append(
             {"time": frame.time, "id": track.id, "score": float(track.score), "points": packed(track.points)}
             | {"confidence": packed(track.confidence), "detected": result.detected}
+            | {"eyes": packed(engine.eyes(frame.picture, [track.points]))}
+            # As where there is no eye network.
+            | {"blink": blinks(track.id, measures(track.points), face.pose.yaw, frame.time).blink}
             | ({"object": json.loads(frame_object(result))} if frame.index % 10 == 9 else {})
         )
     return {"frames": made, "turned": _turned(track.confidence), "blinks": _blinks()}

@@ -41,7 +41,8 @@ globalThis.fetch = async (url) => {
   return {ok: !url.includes("missing"), status: 404, arrayBuffer: async () => new ArrayBuffer(size)};
 };
 globalThis.answerOf = ({image, points}) => {
-  const [count, , height, width] = image.dims;
+  const [count, channels, height, width] = image.dims;
+  if (channels === 1) return {openness: {data: new Float32Array(count).fill(0.31)}, shut: {data: new Float32Array(count)}};
   if (points) return {logits: {data: new Float32Array(7 * count).fill(1).map((_, i) => Number(i % 7 === 1))}};
   if (width !== 112) {
     // A face in the middle of the picture.
@@ -85,7 +86,10 @@ globalThis.OffscreenCanvas = class {
 const OPEN = {
   kind: "open",
   base: "https://example.org/page/",
-  models: {detector: "models/yunet.onnx", landmarks: "models/fkp68-int8.onnx", expression: "models/fkp-expression.onnx"},
+  models: {
+    detector: "models/yunet.onnx", landmarks: "models/fkp68-int8.onnx", eyes: "models/fkp-eyes.onnx",
+    expression: "models/fkp-expression.onnx",
+  },
   wasm: {module: ORT, binary: "vendor/ort.wasm"},
   options: {},
 };
@@ -119,13 +123,14 @@ test("frames are answered with JSONL objects, and every bitmap is closed", async
   const [ready] = await ask(1, OPEN);
   assert.deepEqual([ready.kind, ready.model], ["ready", "fkp68-int8"]);
   assert.ok(ready.ms > 0);
-  assert.deepEqual(fetched.map((url) => url.replace("https://example.org/page/models/", "")), ["yunet.onnx", "fkp68-int8.onnx"]);
+  assert.deepEqual(fetched.map((url) => url.replace("https://example.org/page/models/", "")), ["yunet.onnx", "fkp68-int8.onnx", "fkp-eyes.onnx"]);
   const pictures = [bitmap(), bitmap(), bitmap()];
   const frames = pictures.map((picture, i) => ({kind: "frame", frame: i, time: i / 30, bitmap: picture}));
   const answers = await ask(3, ...frames);
   answers.forEach(({kind, result, timings}, i) => {
     assert.deepEqual([kind, result.frame, result.faces.map(({id}) => id)], ["result", i, [1]]);
     assert.equal(result.faces[0].points.length, 68);
+    assert.equal(result.faces[0].measures.eyes_open, 0.31);
     assert.deepEqual(JSON.parse(JSON.stringify(result)), result);
     for (const name of ["detect", "landmarks", "track", "smooth", "measure", "total"]) assert.ok(timings[name] >= 0);
   });

@@ -44,7 +44,7 @@ export class Picture {
       return;
     }
     const {x, y, columns, rows} = blocks;
-    warpInto(this._halved(x, y, columns, rows, halvings), blocks.matrix, size, planes, start);
+    warpInto(this.part(x, y, columns, rows, halvings), blocks.matrix, size, planes, start);
   }
 
   /**
@@ -67,13 +67,21 @@ export class Picture {
     // Bilinear would skip pixels.
     const halvings = Math.floor(Math.log2(reduction));
     const [columns, rows] = [(x1 - x0) >> halvings, (y1 - y0) >> halvings];
-    const small = this._halved(x0, y0, Math.max(columns, 1), Math.max(rows, 1), halvings);
+    const small = this.part(x0, y0, Math.max(columns, 1), Math.max(rows, 1), halvings);
     resizeInto(small, [0, 0, small.width, small.height], width, height, planes, paddedWidth, paddedHeight);
     return planes;
   }
 
-  /** The averages of columns x rows blocks of 2 ** halvings pixels, the first at (x, y). */
-  _halved(x, y, columns, rows, halvings) {
+  /**
+   * @param {number} x column of the first block
+   * @param {number} y its row
+   * @param {number} columns blocks
+   * @param {number} rows blocks
+   * @param {number} halvings blocks are 2 ** halvings pixels wide
+   * @returns {Picture} their averages; a copy where there is nothing to halve
+   */
+  part(x, y, columns, rows, halvings) {
+    if (halvings === 0) return this._copied(x, y, columns, rows);
     /** @type {Picture} */
     let picture = this;
     for (let step = halvings - 1; step >= 0; step--) {
@@ -82,5 +90,14 @@ export class Picture {
       x = y = 0;
     }
     return picture;
+  }
+
+  _copied(x, y, columns, rows) {
+    const pixels = new Uint32Array(columns * rows);
+    for (let row = 0; row < rows; row++) {
+      const from = (y + row) * this.width + x;
+      pixels.set(this.pixels.subarray(from, from + columns), row * columns);
+    }
+    return new Picture(pixels, columns, rows);
   }
 }

@@ -9,6 +9,7 @@ import {expressions as expressionConstants, tracker as trackerConstants} from ".
 import {levelMatrix} from "./crop_follower.js";
 import {FollowedExpressions} from "./expressions.js";
 import {probabilities} from "./expression_network.js";
+import {FollowedEyes} from "./followed_eyes.js";
 import {boxOf, cropMatrix} from "./geometry.js";
 import {headPose, seenConfidence} from "./head_pose.js";
 import {brightened, LowLight} from "./low_light.js";
@@ -21,7 +22,8 @@ import {Tracker} from "./tracker.js";
 /**
  * @typedef {import("./picture.js").Picture} Picture
  * @typedef {{detector: import("./detector.js").Detector, landmarks: import("./landmarks.js").LandmarkNetwork,
- *   expressions: import("./expression_network.js").ExpressionNetwork | null}} Engine
+ *   expressions: import("./expression_network.js").ExpressionNetwork | null,
+ *   eyes: import("./eyes.js").EyeNetwork | null}} Engine without eyes their openness is that of the points
  * @typedef {{smooth?: string, detectEvery?: number, maxFaces?: number | null, expression?: boolean}} Options
  * @typedef {{detect: number, landmarks: number, track: number, smooth: number, measure: number, total: number}} Timings
  *   milliseconds; `detect` is part of `total` only where the detector ran before the answer
@@ -38,6 +40,7 @@ export class Pipeline {
     this._lowLight = new LowLight();
     this._smoother = new LandmarkSmoother(smooth);
     this._blinks = new Blinks();
+    this._eyes = engine.eyes ? new FollowedEyes(engine.eyes) : null;
     this._measures = new FollowedMeasures();
     this._expressions = expression && engine.expressions ? new FollowedExpressions(engine.expressions) : null;
     this.forgetDetections();
@@ -121,7 +124,9 @@ export class Pipeline {
     const tracked = performance.now();
     const smooth = tracks.map((track) => this._smoother.smooth(track.id, track.points, time));
     const smoothed = performance.now();
-    const faces = tracks.map((track, i) => this._face(track, smooth[i], time));
+    // Brightness is that of the picture itself here.
+    const looks = await this._eyes?.see(picture, tracks, time);
+    const faces = tracks.map((track, i) => this._face(track, smooth[i], time, looks?.[i] ?? null));
     if (this._expressions) {
       const shown = await this._expressions.see(seen, faces, time);
       faces.forEach((face, i) => (face.expression = shown[i]));
@@ -155,14 +160,15 @@ export class Pipeline {
 
   /** What keeps something for each track. */
   _parts() {
-    const parts = [this._smoother, this._blinks, this._measures];
-    return this._expressions ? [...parts, this._expressions] : parts;
+    const parts = [this._smoother, this._blinks, this._measures, this._eyes, this._expressions];
+    return parts.filter((part) => part !== null);
   }
 
-  _face(track, points, time) {
+  _face(track, points, time, look) {
     const pose = headPose(points);
-    const smooth = openness(points);
-    const raw = points === track.points ? smooth : openness(track.points);
+    const smooth = openness(points, look);
+    // Smoothed points would make short blinks shallow.
+    const raw = look || points === track.points ? smooth : openness(track.points);
     return {
       id: track.id,
       points,
@@ -171,7 +177,7 @@ export class Pipeline {
       score: track.score,
       raw: track.points,
       pose,
-      openness: {...smooth, blink: this._blinks.see(track.id, raw.eyesOpen, pose.yaw, time)},
+      openness: {...smooth, blink: this._blinks.see(track.id, raw, pose.yaw, time)},
       measures: this._measures.see(track.id, points, pose, time),
       expression: null,
     };
@@ -188,13 +194,14 @@ export class Pipeline {
  */
 export async function locateFaces(engine, picture, {maxFaces = null, expression = false} = {}) {
   const start = performance.now();
-  picture = brightened(picture);
-  const finds = await engine.detector.detect(picture, null);
+  const seen = brightened(picture);
+  const finds = await engine.detector.detect(seen, null);
   const detected = performance.now();
   const {spec} = engine.landmarks;
-  const first = await engine.landmarks.locate(picture, finds.map(({box}) => cropMatrix(box, spec)));
-  const landmarks = await engine.landmarks.locate(picture, first.map(({points}) => levelMatrix(points, spec)));
+  const first = await engine.landmarks.locate(seen, finds.map(({box}) => cropMatrix(box, spec)));
+  const landmarks = await engine.landmarks.locate(seen, first.map(({points}) => levelMatrix(points, spec)));
   const located = performance.now();
+  const looks = await engine.eyes?.look(picture, landmarks.map(({points}) => points));
   let faces = [];
   landmarks.forEach(({points, confidence}, i) => {
     const mean = confidence.reduce((sum, each) => sum + each, 0) / confidence.length;
@@ -209,7 +216,7 @@ export async function locateFaces(engine, picture, {maxFaces = null, expression 
       score: finds[i].score,
       raw: points,
       pose,
-      openness: openness(points),
+      openness: openness(points, looks?.[i] ?? null),
       measures: measuresOf(points, pose),
       expression: null,
     });
@@ -217,7 +224,7 @@ export async function locateFaces(engine, picture, {maxFaces = null, expression 
   faces.sort(byArea);
   if (maxFaces !== null) faces = faces.slice(0, maxFaces);
   if (expression && engine.expressions) {
-    const answers = await engine.expressions.look(picture, faces.map(({points}) => points), true);
+    const answers = await engine.expressions.look(seen, faces.map(({points}) => points), true);
     answers.forEach(({logits}, i) => {
       const shares = probabilities(logits);
       const confidence = Math.max(...shares);

@@ -141,6 +141,39 @@ export function warpInto({pixels, width, height}, matrix, size, planes, start) {
 const UNIT = 1024;
 
 /**
+ * A bilinear patch of green, which stands for luma, as cv2.warpAffine does it; beyond the picture its border is repeated.
+ *
+ * @param {Pixels} picture
+ * @param {import("./geometry.js").Matrix} affine from pixels of the patch to those of the picture
+ * @param {number} columns of the patch
+ * @param {number} rows of the patch
+ * @param {Float32Array} plane gets the patch, from `start` on
+ * @param {number} start
+ */
+export function lumaInto({pixels, width, height}, [a, b, x, c, d, y], columns, rows, plane, start) {
+  const across = Int32Array.from({length: columns}, (_, u) => roundHalfEven(a * u * UNIT));
+  const down = Int32Array.from({length: columns}, (_, u) => roundHalfEven(c * u * UNIT));
+  let to = start;
+  for (let v = 0; v < rows; v++) {
+    const rowX = roundHalfEven((b * v + x) * UNIT) + 16;
+    const rowY = roundHalfEven((d * v + y) * UNIT) + 16;
+    for (let u = 0; u < columns; u++, to++) {
+      const sourceX = (rowX + across[u]) >> 5;
+      const sourceY = (rowY + down[u]) >> 5;
+      const left = Math.min(Math.max(sourceX >> 5, 0), width - 1);
+      const right = Math.min(Math.max((sourceX >> 5) + 1, 0), width - 1);
+      const upper = Math.min(Math.max(sourceY >> 5, 0), height - 1) * width;
+      const lower = Math.min(Math.max((sourceY >> 5) + 1, 0), height - 1) * width;
+      const fx = sourceX & 31;
+      const fy = sourceY & 31;
+      const above = ((pixels[upper + left] >> 8) & 255) * (32 - fx) + ((pixels[upper + right] >> 8) & 255) * fx;
+      const below = ((pixels[lower + left] >> 8) & 255) * (32 - fx) + ((pixels[lower + right] >> 8) & 255) * fx;
+      plane[to] = (above * (32 - fy) + below * fy + 512) >> 10;
+    }
+  }
+}
+
+/**
  * A bilinear copy of a region at another size, as cv2.resize with INTER_LINEAR gives it, rounding included.
  *
  * @param {Pixels} picture

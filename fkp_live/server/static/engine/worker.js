@@ -2,7 +2,7 @@
  * The worker of the page: opens the networks, answers one frame at a time, and runs the detector after the answer.
  *
  * Messages to it:
- *   {kind: "open", base, models: {detector, landmarks, expression?}, wasm: {module, binary}, options}
+ *   {kind: "open", base, models: {detector, landmarks, eyes?, expression?}, wasm: {module, binary}, options}
  *       URLs, relative to `base`; options: {smooth, detectEvery, maxFaces, expression}
  *   {kind: "frame", frame, time, bitmap}     the next frame of the stream; time in seconds
  *   {kind: "picture", frame, time, bitmap}   a single picture, without memory
@@ -20,6 +20,7 @@ import {Detector} from "./detector.js";
 import {ExpressionNetwork} from "./expression_network.js";
 import {frameObject} from "./frame_object.js";
 import {LandmarkNetwork} from "./landmarks.js";
+import {EyeNetwork} from "./eyes.js";
 import {FrameReader} from "./frame_reader.js";
 import {EngineError, openNetwork, openRuntime} from "./networks.js";
 import {Picture} from "./picture.js";
@@ -73,11 +74,16 @@ async function open({base, models: urls, wasm, options: chosen = {}}) {
   }
   // All files are asked for at once.
   const runtime = openRuntime(at(wasm.module), at(wasm.binary));
-  const opened = [urls.detector, urls.landmarks].map((url) => openNetwork(runtime, at(url)));
-  const [detector, landmarks] = await Promise.all(opened);
+  const opened = [urls.detector, urls.landmarks, urls.eyes].map((url) => url && openNetwork(runtime, at(url)));
+  const [detector, landmarks, eyes] = await Promise.all(opened);
   const {expression} = urls;
   expressionFrom = expression && (async () => new ExpressionNetwork(await openNetwork(runtime, at(expression))));
-  engine = {detector: new Detector(detector), landmarks: new LandmarkNetwork(landmarks, name), expressions: null};
+  engine = {
+    detector: new Detector(detector),
+    landmarks: new LandmarkNetwork(landmarks, name),
+    eyes: eyes ? new EyeNetwork(eyes) : null,
+    expressions: null,
+  };
   pipeline = null;
   await warmUp();
   await change(chosen);
