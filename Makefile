@@ -43,9 +43,10 @@ docs: $(VENV)/docs.stamp
 
 # Run once, by `make test`: train/ and export/ need torch, whose lowest version is a download of gigabytes; the others ask
 # nothing of versions, but of processes, signals, windows and the system.
-ONCE := train export benchmarks docs fuzz mutants test_layout.py test_package.py test_privacy.py test_types.py \
+ONCE := train export benchmarks browser docs fuzz mutants test_layout.py test_package.py test_privacy.py test_types.py \
 	$(patsubst %,batch/test_%.py,claims cores processes work) \
-	$(patsubst %,commands/test_%.py,batch bench cameras models numbers progress recorder send signals viewer)
+	$(patsubst %,commands/test_%.py,batch bench cameras models numbers progress recorder send signals viewer) \
+	$(patsubst %,server/test_%.py,hostile live_page overlay_numbers web_page web_table)
 test-lowest: RESOLUTION := lowest-direct
 test-newest: RESOLUTION := highest
 test-lowest test-newest: $(VENV)/uv.stamp

@@ -28,7 +28,7 @@ _VENDOR = "vendor"
 _NEEDED = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm.gz")
 # Networks of the page: those to choose from, the cheapest good one first, and those that come with each.
 LANDMARKS = ("fkp68-int8", "fkp68", "fkp68-tiny")
-_OTHERS = ("yunet", "fkp-expression")
+_OTHERS = ("yunet", "fkp-eyes", "fkp-expression")
 # What the page must know of Python's side; also how a folder is known to hold a site of ours.
 FACTS = "web/facts.json"
 # The system may not know the last ones, and without the right type browsers refuse modules and WebAssembly.

@@ -47,7 +47,7 @@ def test_a_smile_is_happy_and_nothing_is_computed_unasked() -> None:
     assert face.expression.probabilities.sum() == pytest.approx(1, abs=1e-5)
     pipeline = Pipeline(PipelineOptions(provider="cpu"))
     assert pipeline.process(frame).faces[0].expression is None
-    assert pipeline.engine._expressions is None
+    assert pipeline.engine._expressions == {}
 
 
 def test_labels_that_alternate_quickly_do_not_flicker() -> None:

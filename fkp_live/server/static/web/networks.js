@@ -47,8 +47,9 @@ export class Networks {
     });
     this.ready.catch(() => {}); // said by onFailure
     // The one of expressions is loaded once it is asked for.
-    const [detector, landmarks, expression] = ["yunet", model, "fkp-expression"].map((name) => address(`models/${name}.onnx`));
-    const models = { detector, landmarks, expression };
+    const names = ["yunet", model, "fkp-eyes", "fkp-expression"];
+    const [detector, landmarks, eyes, expression] = names.map((name) => address(`models/${name}.onnx`));
+    const models = { detector, landmarks, eyes, expression };
     worker.postMessage({ kind: "open", base: BASE.href, models, wasm: WASM, options });
     return this.ready;
   }
