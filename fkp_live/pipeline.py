@@ -228,17 +228,17 @@ class Pipeline:
 
     def reset(self) -> None:
         """Forgets every face, for another stream."""
-        self._tracker.reset()
-        self._low_light.reset()
-        self._turned_search.reset()
-        self._smoother.reset()
-        self._blinks.reset()
-        self._eyes.reset()
-        self._measures.reset()
-        if self._expressions is not None:
-            self._expressions.reset()
+        for part in (self._tracker, self._low_light, self._turned_search, *self._followers()):
+            part.reset()
         if self._places is not None:
             self._places.reset()
+
+    def _followers(
+        self,
+    ) -> tuple[LandmarkSmoother | Blinks | FollowedEyes | FollowedMeasures | FollowedExpressions, ...]:
+        """What keeps something of each track."""
+        always = self._smoother, self._blinks, self._eyes, self._measures
+        return always if self._expressions is None else (*always, self._expressions)
 
     def set_smoothing(self, level: str) -> None:
         """Smooth by another level from the next frame on, one of `SMOOTHING`; the filters start afresh.
@@ -355,12 +355,8 @@ class Pipeline:
         located = perf_counter()
         tracks = self._tracker.update(plan, found)
         for number in self._tracker.ended:
-            self._smoother.forget(number)
-            self._blinks.forget(number)
-            self._eyes.forget(number)
-            self._measures.forget(number)
-            if self._expressions is not None:
-                self._expressions.forget(number)
+            for follower in self._followers():
+                follower.forget(number)
         tracked = perf_counter()
         smooth = [self._smoother(track.id, track.points, time) for track in tracks]
         smoothed = perf_counter()
