@@ -73,7 +73,7 @@ $(VENV)/dev.stamp: $(VENV)/product.stamp
 	touch $@
 
 $(VENV)/docs.stamp: $(VENV)/product.stamp
-	$(PIP) install --quiet -c constraints.txt -e '.[docs]'
+	$(PIP) install --quiet -c constraints.txt -e '.[train,notebook,docs]'
 	touch $@
 
 $(VENV)/uv.stamp: constraints.txt
