@@ -69,11 +69,11 @@ $(VENV)/product.stamp: setup.cfg pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/dev.stamp: $(VENV)/product.stamp
-	$(PIP) install --quiet -c constraints.txt -e '.[train,dev]'
+	$(PIP) install --quiet -c constraints.txt -e '.[train,notebook,dev]'
 	touch $@
 
 $(VENV)/docs.stamp: $(VENV)/product.stamp
-	$(PIP) install --quiet -c constraints.txt -e '.[docs]'
+	$(PIP) install --quiet -c constraints.txt -e '.[train,notebook,docs]'
 	touch $@
 
 $(VENV)/uv.stamp: constraints.txt

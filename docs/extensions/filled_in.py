@@ -3,7 +3,7 @@
     <!-- file: models/fkp68.md -->          a page of the repository, with its links led to the pages of the site
     <!-- options: fkp-live batch -->        the options of a command, from its parser
     <!-- names: fkp_live.sinks -->          the public names of a package, from their docstrings
-    <!-- notebook: examples/x.ipynb -->     text and code of a notebook, without outputs
+    <!-- notebook: examples/x.ipynb -->     a notebook, run while the site is built, with its outputs
 
 Links from pages in docs/ to files of the repository (``../examples/webcam.py``) work on the site, too: a file that is a
 page here becomes that page, any other one a download.
@@ -12,7 +12,6 @@ page here becomes that page, any other one a download.
 from __future__ import annotations
 
 import inspect
-import json
 import posixpath
 import re
 from importlib import import_module
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from command_line import tables
+from executed import executed
 
 ROOT = Path(__file__).parents[2]
 # Pages outside docs/ that are pages of the site.
@@ -46,7 +46,7 @@ def _filled(kind: str, what: str, page: str) -> str:
     if kind == "file":
         return relinked((ROOT / what).read_text("utf-8"), what, page)
     if kind == "notebook":
-        return notebook(ROOT / what)
+        return executed(ROOT / what)
     return tables(what) if kind == "options" else public_names(what)
 
 
@@ -78,13 +78,6 @@ def public_names(package: str) -> str:
         else:
             lines += [f".. py:data:: {package}.{name}", f"   :value: {value!r}", ""]
     return "\n".join([*lines, "```"])
-
-
-def notebook(path: Path) -> str:
-    """Markdown of a notebook's cells."""
-    cells = json.loads(path.read_text("utf-8"))["cells"]
-    texts = (("".join(cell["source"]), cell["cell_type"] == "code") for cell in cells)
-    return "\n\n".join(f"```python\n{text}\n```" if is_code else text for text, is_code in texts)
 
 
 def setup(app: Any) -> dict[str, bool]:
