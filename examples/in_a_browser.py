@@ -15,7 +15,8 @@ def serve(spec: str, engine: Engine) -> str:
     with Server(":0") as server, open_source(spec) as source:
         pipeline = Pipeline(engine=engine)
         server.begin(source.info, pipeline, dropped=lambda: source.dropped)
-        print(f"{source.info.name}: {server.url}", flush=True)
+        # In one piece: other threads print, too.
+        print(f"{source.info.name}: {server.url}\n", end="", flush=True)
         if not source.info.live:
             server.await_viewer()  # a file is soon over
         stats = process_stream(source, pipeline, on_frame=server.show, between=server.obey)

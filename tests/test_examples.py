@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import cv2
@@ -118,10 +119,12 @@ def test_in_a_browser(tmp_path: Path, film: Path) -> None:
     client = pytest.importorskip("websockets.sync.client", reason="needs the extra server")
     command = [sys.executable, EXAMPLES / "in_a_browser.py", film, film]
     paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    with subprocess.Popen(
+    going = subprocess.Popen(
         command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, text=True
-    ) as going:
+    )
+    with going, ExitStack() as context:
         assert going.stdout is not None
+        context.callback(going.kill)
         urls = [going.stdout.readline().split(": ")[1].strip() for _ in range(2)]
         assert len({*urls}) == 2
         for url in urls:

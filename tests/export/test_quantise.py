@@ -122,7 +122,7 @@ def test_its_metadata_describe_it(quantised: Path) -> None:
     for key in ("training", "crop", "input", "licence", "git_commit"):
         assert quantised_session.metadata[key] == original.metadata[key]
     assert set(quantised_session.metadata["figures"]) == {
-        f"wild_val, {way}, raw" for way in ("exact", "jitter", "detector")
+        f"wild_val, {way}, raw" for way in ("exact", "jitter", "second", "detector")
     }
 
 

@@ -26,11 +26,11 @@ from train.network.checkpoint import load_checkpoint, read_checkpoint
 from train.options import DataOptions, Recipe
 from train.recipe import read_recipe
 
-# Those of `train original-table` and `train expression` have forms of their own and tests of their own.
+# Those of `train original-table`, `train expression` and `train eyes` have forms of their own and tests of their own.
 RECIPES = sorted(
     path
     for path in (Path(__file__).parents[3] / "train" / "recipes").rglob("*.toml")
-    if not path.stem.startswith(("original", "expression"))
+    if not path.stem.startswith(("original", "expression", "eyes"))
 )
 TOML = """
 name = "tiny"
