@@ -43,10 +43,12 @@ docs: $(VENV)/docs.stamp
 
 # Run once, by `make test`: train/ and export/ need torch, whose lowest version is a download of gigabytes; the others ask
 # nothing of versions, but of processes, signals, windows and the system.
-ONCE := train export benchmarks browser docs fuzz mutants test_layout.py test_package.py test_privacy.py test_types.py \
-	$(patsubst %,batch/test_%.py,claims cores processes work) \
-	$(patsubst %,commands/test_%.py,batch bench cameras models numbers progress recorder send signals viewer) \
-	$(patsubst %,server/test_%.py,hostile live_page overlay_numbers web_page web_table)
+ONCE := train export benchmarks browser docs fuzz mutants test_examples.py test_layout.py test_notebook.py test_package.py \
+	test_privacy.py test_types.py sources/test_reopening.py \
+	$(patsubst %,batch/test_%.py,claims cores items processes records work) \
+	$(patsubst %,commands/test_%.py,batch bench cameras event_arguments models numbers picture_edits progress recorder) \
+	$(patsubst %,commands/test_%.py,replay send signals summary viewer) \
+	$(patsubst %,server/test_%.py,address guard hostile live_page newest overlay_numbers site site_server web_page web_table)
 test-lowest: RESOLUTION := lowest-direct
 test-newest: RESOLUTION := highest
 test-lowest test-newest: $(VENV)/uv.stamp
