@@ -46,15 +46,20 @@ def write(name: str, picture: Image) -> None:
     print(HERE / name)
 
 
+def cut_out(image: Image, width: int, height: int) -> Image:
+    """The largest face with what is around it, at the size of the film, so that points can be seen."""
+    x0, y0, x1, y1 = FaceLandmarker("cpu")(image)[0].box
+    left = int(np.clip((x0 + x1 - width) / 2, 0, image.shape[1] - width))
+    top = int(np.clip((y0 + y1 - height) / 2, 0, image.shape[0] - height))
+    return image[top : top + height, left : left + width]
+
+
 def demo(folder: Path) -> None:
-    """demo.jpg: three frames of the annotated clip."""
-    run("--demo", "--headless", "--out", folder / "demo.mp4")
+    """demo.jpg: the face in three frames of the annotated clip."""
+    run("--demo", "--headless", "--no-hud", "--out", folder / "demo.mp4")
     with open_source(folder / "demo.mp4") as source:
         frames = [frame.image for frame in source if frame.index in (20, 90, 160)]
-    write(
-        "demo.jpg",
-        np.hstack([cv2.resize(frame, (420, 315), interpolation=cv2.INTER_AREA) for frame in frames]),
-    )
+    write("demo.jpg", np.hstack([cut_out(frame, 420, 420) for frame in frames]))
 
 
 def moving(folder: Path) -> None:
