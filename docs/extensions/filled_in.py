@@ -5,6 +5,16 @@
     <!-- names: fkp_live.sinks -->          the public names of a package, from their docstrings
     <!-- notebook: examples/x.ipynb -->     a notebook, run while the site is built, with its outputs
 
+Not everybody reads them on the site. What only the site can show lies in a comment of GitHub's view, and what only that
+view needs lies between two marks:
+
+    <!-- on the site
+    ...
+    -->
+    <!-- not on the site -->
+    ...
+    <!-- on both again -->
+
 Links from pages in docs/ to files of the repository (``../examples/webcam.py``) work on the site, too: a file that is a
 page here becomes that page, any other one a download.
 """
@@ -34,11 +44,16 @@ PAGES = {
     **{f"models/{path.name}": f"docs/models/{path.name}" for path in (ROOT / "models").glob("*.md")},
 }
 _MARK = re.compile(r"^<!-- (file|options|names|notebook): (.+?) -->$", re.MULTILINE)
+_ON_THE_SITE = re.compile(r"^<!-- on the site\n(.*?)^-->$", re.MULTILINE | re.DOTALL)
+_NOT_ON_THE_SITE = re.compile(
+    r"^<!-- not on the site -->\n.*?^<!-- on both again -->$", re.MULTILINE | re.DOTALL
+)
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?(?=\))")
 
 
 def fill(text: str, page: str) -> str:
     """The text of a page (a path in the repository) with its marks replaced and its links led to the site."""
+    text = _ON_THE_SITE.sub(lambda mark: mark[1], _NOT_ON_THE_SITE.sub("", text))
     return _MARK.sub(lambda mark: _filled(mark[1], mark[2], page), relinked(text, page, page))
 
 
