@@ -7,6 +7,7 @@
 # make mutants      change central constants one by one; some test must fail for each
 # make fuzz         damaged files, odd values and signals for hours: make fuzz SEED=7 COUNT=3000
 # make docs         the documentation as a site, in site/; a broken link or docstring fails
+#                   (runs the notebook: brings PyTorch, and takes five minutes on two cores the first time)
 # make clean        remove what these made
 
 PYTHON ?= python3
@@ -21,6 +22,7 @@ demo: $(VENV)/product.stamp
 	$(BIN)/fkp-live --demo --headless --overwrite \
 		--out demo_annotated.mp4 --csv demo_annotated.csv --jsonl demo_annotated.jsonl
 	@echo "Open $(CURDIR)/demo_annotated.mp4; the numbers are in demo_annotated.csv and demo_annotated.jsonl beside it."
+	@echo "For the command fkp-live in this terminal: . $(BIN)/activate"
 
 test: lint
 	$(BIN)/python -m pytest -n auto

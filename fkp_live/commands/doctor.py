@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None, _: object = None) -> int:
 
 
 def _line(what: str, state: str) -> None:
-    say(f"{what:<24}{state}")
+    say(f"{what:<23} {state}")
 
 
 def _versions() -> list[str]:

@@ -51,6 +51,7 @@ commands (each has a --help of its own):
   fkp-live summary ...   recordings in numbers: a row a film and face
   fkp-live plot ...      recordings as pictures: timeline, raster, mean shape, head path
   fkp-live report ...    recordings as one page that opens from disk, with curves, pictures and table
+  fkp-live web ...       a page that finds faces in the visitor's own browser
   fkp-live models        what ships: size, data, figures, licence
   fkp-live bench ...     frames per second and latency, stage by stage
   fkp-live doctor        what is installed, which providers really run, cameras, screen

@@ -58,7 +58,8 @@ def write_report(
 ) -> None:
     """The files of --out: report.md, errors.json, curves of ``who``, sheets, calibration."""
     try:
-        (folder / "report.md").write_text(report(results) + "\n")
+        legend = "Sheets (sheet_*.png): labels in green, the network's points in magenta."
+        (folder / "report.md").write_text(f"{report(results)}\n\n{legend}\n")
         (folder / "errors.json").write_text(json.dumps(_errors(evaluated)) + "\n")
     except OSError as error:
         raise OutputError(f"cannot write into {folder}: {error.strerror}", "Choose another --out.") from error

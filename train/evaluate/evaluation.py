@@ -28,6 +28,7 @@ from train.data.augment import detector_jitter
 from train.data.faces import FaceSet
 from train.evaluate.report import bounded_errors, calibration, table
 from train.evaluate.slices import SLICES, Masks, slices
+from train.fit.loss import LEAST_EYE_DISTANCE
 
 EVALUATED_SETS = ("udacity_test", "unseen", "wild_val")
 WAYS = {
@@ -181,7 +182,13 @@ def report(results: Mapping[str, Mapping[str, Any]]) -> str:
             [f"{name}, expected calibration error", "", f"{result['calibration']['ece']:.3f}", "", ""]
         )
     blocks = [
-        "NME in % of the distance of the outer eye corners; a missed face is in every figure but the mean.",
+        "NME: mean distance of a point from its label, in % of the distance of the outer eye corners. MEDIAN, P90, "
+        "P95: half, 90 % and 95 % of the faces are below it. FR8, FR10: share of faces over 8 and over 10, in %. "
+        "AUC10: area under the curve of cumulative errors up to 10, in %; more is better. A missed face is in every "
+        "figure but the mean.\n\n"
+        "Box given: the box of the labels; detector jitter: one as inexact as a detector's; second look: again, in a "
+        "box around the points of the first; end to end: our own detector finds the face. Bounded eye distance: at "
+        f"least {LEAST_EYE_DISTANCE:.2f} of the longer side of the box, for turned heads.",
         table(["set, way", "missed", *(key.upper() for key in _COLUMNS)], main),
         table(["NME by region", *metrics.REGIONS], regions),
         table(["slice (box with jitter)", "faces", "NME", "second look", "FR10"], parts),
