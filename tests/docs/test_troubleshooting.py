@@ -11,6 +11,9 @@ ROOT = Path(__file__).parents[2]
 OTHERS = (
     "A file NAME.partial.mp4 was left behind",
     "Unrecognized arguments: …",  # argparse's
+    "One of the arguments SOURCE --camera --video --demo --list-cameras is required.",  # argparse's
+    "fkp-live: command not found",  # the shell's
+    "This application failed to start because no Qt platform plugin could be initialized.",  # Qt's
     "module 'mediapipe' has no attribute 'solutions'",
 )
 
