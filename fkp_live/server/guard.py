@@ -106,8 +106,12 @@ class Guard:
     def _is_ours(self, host: str) -> bool:
         if host in self._hosts:
             return True
-        # Where other machines come, any address may lead here; no name of somebody else's does that.
-        return bool(self._token) and _is_address(host)
+        # An address is no name that somebody else could make lead here, and browsers write it their own way: 127.2 as
+        # 127.0.0.2. Where other machines come, any may lead here.
+        try:
+            return ipaddress.ip_address(host).is_loopback or bool(self._token)
+        except ValueError:
+            return False
 
     def _named(self, scope: Scope) -> bool:
         """Whether the URL has the token."""
@@ -137,14 +141,6 @@ def _host_of(given: str) -> str:
     """The host of HOST:PORT, in lower case; empty where it is none."""
     found = _HOST.fullmatch(given.lower())
     return (found["six"] or found["host"].rstrip(".")) if found else ""
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _same_site(origin: str, host: str) -> bool:

@@ -60,6 +60,8 @@ class SiteServer(ThreadingHTTPServer):
     def __init__(self, files: Mapping[str, Asset], host: str, port: int) -> None:
         self.files = {f"/{name}": asset for name, asset in files.items()}
         self.files["/"] = self.files["/index.html"]
+        if host.startswith("[") and host.endswith("]"):
+            host = host[1:-1]  # as in a URL, and as --serve has it
         try:
             self.address_family, *_, address = socket.getaddrinfo(
                 host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -64,7 +64,16 @@ class Asked:
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1:8068", "localhost", "LOCALHOST:1", "[::1]:8068", "studio.lan", "localhost."]
+    "host",
+    [
+        "127.0.0.1:8068",
+        "localhost",
+        "LOCALHOST:1",
+        "[::1]:8068",
+        "studio.lan",
+        "localhost.",
+        "127.0.0.2:8068",
+    ],
 )
 def test_names_of_this_machine(host: str) -> None:
     asked = Asked(hosts=("studio.lan",))

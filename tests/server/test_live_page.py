@@ -114,6 +114,10 @@ def test_the_page_shows_the_stream_and_obeys_its_keys(browser: Any) -> None:
         assert len(saved) == 1
         page.keyboard.press("m")
         soon(page, "document.querySelector('#mirror').getAttribute('aria-pressed') === 'true'")
+        page.evaluate(
+            "for (const key of '[[') document.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }))"
+        )
+        soon(page, "document.querySelector('#smoothing').value === 'off'")
         page.keyboard.press("r")
         soon(page, "document.querySelector('.message.bad')?.textContent.includes('record')")
         # What cannot be done here is an answer with an error's number, of which browsers write a line.
@@ -132,6 +136,7 @@ def test_the_page_shows_the_stream_and_obeys_its_keys(browser: Any) -> None:
         while server.viewers != 1:
             page.wait_for_timeout(20)
     soon(page, "document.querySelector('.message')?.textContent.startsWith('The stream has ended')")
+    assert page.inner_text("#messages").count("\n") == 0, "no answer of before stands beside it"
     page.close()
     assert all(url.startswith((server.url, "about:")) for url in asked)
     assert [line for line in failed if "ERR_CONNECTION" not in line] == []

@@ -117,3 +117,8 @@ def test_addresses_that_cannot_be_listened_on(server: SiteServer) -> None:
         SiteServer(FILES, "no.such.host.invalid", 0)
     with pytest.raises(OutputError, match="cannot be listened on"):
         SiteServer(FILES, "192.0.2.1", 0)
+
+
+def test_brackets_around_an_address_as_in_urls() -> None:
+    with SiteServer(FILES, "[127.0.0.1]", 0) as server:
+        assert server.url == f"http://127.0.0.1:{server.server_port}/"

@@ -14,7 +14,7 @@ import pytest
 from fkp_live import FaceLandmarker
 from fkp_live.recorded import CSV_COLUMNS
 from fkp_live.server import site as module
-from fkp_live.server.site import site
+from fkp_live.server.site import Asset, site
 from fkp_live.server.site_server import SiteServer
 from fkp_live.sources.recordings import open_recording
 from fkp_live.topology import N_POINTS
@@ -39,11 +39,30 @@ pytestmark = [
 ]
 
 
+# In place of the worker: no face in any picture, and no answer at all to a large one.
+EMPTY_WORKER = b"""onmessage = ({ data }) => {
+  if (data.kind === "open") postMessage({ kind: "ready", ms: 1 });
+  if (data.kind !== "picture" || data.bitmap.width > 2999) return;
+  postMessage({ kind: "result", result: { frame: 0, time: 0, detected: true, faces: [] }, timings: { total: 1 } });
+};"""
+
+
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     with SiteServer(site(), "127.0.0.1", 0) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield server.url
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def empty() -> Iterator[SiteServer]:
+    """The site with `EMPTY_WORKER`, which is open at once."""
+    files = site()
+    files["engine/worker.js"] = Asset(files["engine/worker.js"].kind, EMPTY_WORKER)
+    with SiteServer(files, "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield server
         server.shutdown()
 
 
@@ -105,8 +124,26 @@ def test_a_video_is_recorded_as_python_records_it(page: Page, tmp_path: Path) ->
     page.until("seen.length")
     page.evaluate("document.querySelector('[data-do=record]').click(); seen.length = 0")
     page.until("seen.length >= 5")
+    leave = "dispatchEvent(new Event('beforeunload', {cancelable: true}))"
+    assert page.evaluate(leave) is False, "a recording is not lost by a reload without a question"
     recorded = page.evaluate("document.querySelector('[data-do=record]').click(); seen.length")
+    assert page.evaluate(leave) is True
     assert page.requests == asked
+
+    # A recording without a frame takes no other's place, and a jump does not end it.
+    offered = page.evaluate("document.getElementById('recorded').textContent")
+    pressed = page.evaluate(
+        """(() => {
+          const record = document.querySelector('[data-do=record]'), video = document.getElementById('video');
+          record.click();
+          video.dispatchEvent(new Event('seeking'));
+          const pressed = record.getAttribute('aria-pressed');
+          record.click();
+          return pressed;
+        })()"""
+    )
+    assert pressed == "true"
+    assert page.evaluate("document.getElementById('recorded').textContent") == offered
 
     for kind in ("jsonl", "csv"):
         path = download(page, kind, tmp_path)
@@ -121,3 +158,30 @@ def test_a_video_is_recorded_as_python_records_it(page: Page, tmp_path: Path) ->
             assert recording.header["model"]["name"] == "fkp68-int8"
             assert recording.header["source"]["name"] == DEMO.name
     assert page.complaints == []
+
+
+def test_nobody_waits_for_a_large_picture_that_was_given_up(
+    page: Page, empty: SiteServer, tmp_path: Path
+) -> None:
+    large = tmp_path / "large.png"
+    cv2.imwrite(str(large), np.zeros((3000, 3000, 3), np.uint8))
+    other = page.browser.open(empty.url, before=KEEP)
+    other.until("document.getElementById('opening').textContent.includes('ready')")
+    other.give_files("#file", large)
+    other.until("document.getElementById('message').textContent.startsWith('Looking')")
+    other.give_files("#file", PHOTO)
+    other.until("seen.length")
+    assert other.evaluate("document.getElementById('source').textContent") == PHOTO.name
+
+
+def test_what_is_missing_is_said_again_at_each_start(page: Page, empty: SiteServer) -> None:
+    facts = empty.files.pop("/web/facts.json")
+    said = "document.getElementById('message').textContent"
+    other = page.browser.open(empty.url, before=KEEP)
+    other.until(f"{said}.startsWith('web/facts.json could not be loaded')")
+    other.evaluate("document.getElementById('message').textContent = ''")
+    other.give_files("#file", PHOTO)
+    other.until(f"{said}.startsWith('web/facts.json could not be loaded')")
+    empty.files["/web/facts.json"] = facts
+    other.give_files("#file", PHOTO)
+    other.until("seen.length")

@@ -60,7 +60,9 @@ export class Controls {
   smooth(steps) {
     const levels = this.state?.smoothing_levels ?? [];
     const level = levels[levels.indexOf(this.state?.smoothing) + steps];
-    if (level) this.ask({ do: "smoothing", level });
+    if (!level) return;
+    this.state = { ...this.state, smoothing: level }; // a second press goes on from there, before the server has answered
+    this.ask({ do: "smoothing", level });
   }
 
   async ask(what) {

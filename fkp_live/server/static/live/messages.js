@@ -3,7 +3,7 @@
 const TROUBLES = {
   lost: "The server does not answer. Is fkp-live still running?",
   refused: "The server refused the picture. A program between here and the server may not pass WebSockets on.",
-  forbidden: "This URL lacks the token, or has that of an earlier run. Open the URL that fkp-live printed.",
+  forbidden: "This URL lacks the token, or has that of an earlier run. Open the URL that fkp-live printed last.",
   full: "Too many viewers look already. Close one, or start fkp-live with a larger --viewers.",
   ended: "The stream has ended. Start fkp-live again to go on."
 };
@@ -33,8 +33,14 @@ export class Messages {
     if (kind === this.kind) return;
     this.kind = kind;
     this.trouble.className = kind && kind !== "ended" ? "message bad" : "message";
-    if (kind) this.trouble.replaceChildren(`${said || TROUBLES[kind]} The page connects again by itself. `, this.again);
-    else this.trouble.replaceChildren();
+    if (!kind) {
+      this.trouble.replaceChildren();
+      return;
+    }
+    this.answer.replaceChildren(); // "recording" is not known to be true any more
+    // With another token the page would never get in.
+    if (kind === "forbidden") this.trouble.replaceChildren(TROUBLES.forbidden);
+    else this.trouble.replaceChildren(`${said || TROUBLES[kind]} The page connects again by itself. `, this.again);
   }
 
   /** What the program says at the moment, except what it has just answered here. */

@@ -93,6 +93,8 @@ function listen() {
   find("model").addEventListener("change", () => attempt(changeNetworks));
   for (const id of ["smooth", "expression"]) find(id).addEventListener("change", () => attempt(changeOptions));
   find("cameras").addEventListener("change", () => source.kind === "camera" && attempt(startCamera));
+  // Asked before the page is left: a recording is nowhere else.
+  addEventListener("beforeunload", (event) => recording?.frames && event.preventDefault());
   const view = find("view");
   document.addEventListener("dragover", (event) => {
     event.preventDefault();
@@ -121,8 +123,13 @@ async function openNetworks() {
   const opening = networks.open(find("model").value, options());
   // A recording is of one network.
   renew();
-  const [{ ms }, known] = await Promise.all([opening, facts ?? openFacts()]);
-  facts = known;
+  try {
+    facts ??= await openFacts();
+  } catch (failure) {
+    networks.close(); // the next start tries again, and says again what is missing
+    throw failure;
+  }
+  const { ms } = await opening;
   find("opening").textContent = `The networks are ready (${Math.round(ms)} ms).`;
   const model = find("model").value, { licence } = facts.models[model];
   find("about").textContent = `fkp-live ${facts.version}. Licence of ${model}: ${licence ?? "not stated"}.`;
@@ -213,6 +220,8 @@ async function ready() {
 /** Everything of the last stream ends. */
 function begin() {
   if (recording) toggleRecord();
+  // Loading the networks again takes less time than a very large picture.
+  if (networks.busy && source.kind === "picture" && size[0] * size[1] > MANY_PIXELS) networks.close();
   source.close();
   feed.begin();
   stage.release();
@@ -250,7 +259,8 @@ function onEnd(failure) {
 }
 
 function onJump() {
-  if (recording) toggleRecord();
+  // One that has nothing yet goes on: at the end of a video it waits until that is played again.
+  if (recording?.frames) toggleRecord();
   feed.begin();
   forget();
 }
@@ -281,9 +291,10 @@ function onResult({ result, timings }) {
 
 function toggleRecord() {
   if (recording) {
-    offer(recording);
+    // Nothing takes the place of what can still be downloaded.
+    if (recording.frames) offer(recording);
     recording = null;
-  } else {
+  } else if (facts) {
     recording = newRecording();
   }
   press("record", Boolean(recording));
