@@ -14,7 +14,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-SOURCES := fkp_live train export tests benchmarks examples docs web/vendor.py
+SOURCES := fkp_live train export tests benchmarks examples docs web/vendor.py setup.py
 
 .PHONY: demo test web lint docs test-lowest test-newest mutants fuzz clean
 

@@ -83,9 +83,9 @@ def _guarded(words: list[str], stops: Stops) -> int:
 
 def _dispatch(words: list[str], stops: Stops) -> int:
     if words == ["--version"]:
-        from fkp_live import __version__
+        from fkp_live.commands.version import version_line
 
-        say(f"fkp-live {__version__}")
+        say(version_line())
         return 0
     if words and words[0] in _COMMANDS:
         command = import_module(f"fkp_live.commands.{_COMMANDS[words[0]]}")

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from fkp_live import __version__
 from fkp_live.arguments import (
     STDOUT,
     Help,
@@ -36,6 +35,7 @@ from fkp_live.commands.event_arguments import EventOutputs, add_event_options, e
 from fkp_live.commands.picture_edits import EditOptions, add_edit_options, edit_options
 from fkp_live.commands.pipeline_options import add_face_options, add_inference_options
 from fkp_live.commands.serving import VIEWERS, add_serve_options
+from fkp_live.commands.version import version_line
 from fkp_live.commands.window_options import add_window_options, check_window
 from fkp_live.display.keys import keys_table
 from fkp_live.errors import UsageError
@@ -246,7 +246,7 @@ def parser() -> argparse.ArgumentParser:
         prog="fkp-live", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=Help, allow_abbrev=False
     )
     flag = argparse.BooleanOptionalAction
-    made.add_argument("--version", action="version", version=f"fkp-live {__version__}")
+    made.add_argument("--version", action="version", version=version_line())
 
     group = made.add_argument_group("source (one of the first four)")
     source = group.add_mutually_exclusive_group(required=True)

@@ -22,10 +22,11 @@ import pytest
 from conftest import numbered, until
 from screen import Screen, virtual_screen
 
-from fkp_live import PipelineOptions, __version__, pipeline
+from fkp_live import PipelineOptions, pipeline
 from fkp_live.commands import doctor, options
 from fkp_live.commands.cli import main
 from fkp_live.commands.options import parse
+from fkp_live.commands.version import version_line
 from fkp_live.inference import models
 from fkp_live.sources import open_source
 
@@ -270,7 +271,7 @@ def test_a_run_loads_nothing_that_only_training_needs(tmp_path: Path) -> None:
 
 def test_the_module_is_the_command() -> None:
     process = launched("--version")
-    assert ended(process) == (f"fkp-live {__version__}\n", "")
+    assert ended(process) == (f"{version_line()}\n", "")
     assert process.returncode == 0
 
 
