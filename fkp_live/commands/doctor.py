@@ -1,4 +1,4 @@
-"""``fkp-live doctor``: what is installed and what really runs on this machine."""
+"""``fkp-live doctor``: what is installed, what really runs on this machine, and how to get what is missing."""
 
 from __future__ import annotations
 
@@ -9,21 +9,17 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-import cv2
-
-from fkp_live import __version__
 from fkp_live.arguments import Parser
 from fkp_live.choices import PROVIDERS
-from fkp_live.commands.cameras import quiet_list
+from fkp_live.commands.version import version_line
 from fkp_live.console import say
-from fkp_live.display.screen import screen_problem
 from fkp_live.errors import ExitCode, FkpError
 from fkp_live.inference.models import models_dir, resolve_model, stream_model
 from fkp_live.inference.providers import available_providers
-from fkp_live.inference.session import open_session
-from fkp_live.targets import EXTRAS
 
-_PACKAGES = ("numpy", "opencv-python", "onnxruntime", "av", "lapx", "tqdm")
+_PACKAGES = ("numpy", "opencv-python", "onnxruntime", "av", "lapx", "orjson", "tqdm")
+# Without them nothing else can be looked at.
+_FIRST = ("numpy", "opencv-python")
 # Other wheels that bring one of these modules; two of them at once break each other.
 _VARIANTS = (
     "opencv-python-headless",
@@ -32,21 +28,27 @@ _VARIANTS = (
     "onnxruntime-openvino",
     "onnxruntime-directml",
 )
-# Package of each extra that --send needs.
-_SENDERS = {"vmc": "python-osc", "lsl": "pylsl", "camera": "pyvirtualcam"}
+# What each extra is for, the extra, and its packages.
+_EXTRAS = (
+    ("--send vmc://", "vmc", ("python-osc",)),
+    ("--send lsl://", "lsl", ("pylsl",)),
+    ("--send camera://", "camera", ("pyvirtualcam",)),
+    ("--serve", "server", ("starlette", "uvicorn", "websockets")),
+    ("Parquet, batch", "parquet", ("pyarrow",)),
+    ("batch --ray", "ray", ("ray",)),
+    ("plot", "plots", ("matplotlib",)),
+    ("tables of pandas", "tables", ("pandas",)),
+)
 
 
 def main(arguments: Sequence[str] | None = None, _: object = None) -> int:
     """Print the report and return the exit code: 0, or 1 where a necessary part is broken."""
-    Parser(
-        prog="fkp-live doctor",
-        description="Shows what is installed, which providers really run, what --send needs, cameras and screen.",
-    ).parse_args(arguments)
-    broken = [*_versions(), *_models(), *_providers()]
-    _senders()
-    _cameras()
-    problem = screen_problem()
-    _line("screen", "yes" if problem is None else f"none: {problem}")
+    _parser().parse_args(arguments)
+    broken = _versions()
+    if not any(part.startswith(_FIRST) for part in broken):
+        broken += [*_models(), *_providers()]
+        _extras()
+        _devices()
     say("")
     if broken:
         say("Broken: " + "; ".join(broken))
@@ -55,12 +57,19 @@ def main(arguments: Sequence[str] | None = None, _: object = None) -> int:
     return int(ExitCode.OK)
 
 
+def _parser() -> Parser:
+    return Parser(
+        prog="fkp-live doctor",
+        description="Shows what is installed, which providers really run, optional packages, cameras and screen.",
+    )
+
+
 def _line(what: str, state: str) -> None:
     say(f"{what:<23} {state}")
 
 
 def _versions() -> list[str]:
-    _line("fkp-live", __version__)
+    _line("fkp-live", version_line().removeprefix("fkp-live "))
     _line("python", f"{platform.python_version()} on {platform.platform()}, {os.cpu_count()} processors")
     modules = {"opencv-python": "cv2", "lapx": "lap"}
     broken = []
@@ -75,7 +84,6 @@ def _versions() -> list[str]:
     for package in _VARIANTS:
         if version := _version(package):
             _line(package, version)
-    _line("window backend", cv2.currentUIFramework() or "none")
     return broken
 
 
@@ -114,6 +122,9 @@ def _compare(path: Path, expected: str) -> str:
 
 def _providers() -> list[str]:
     """Open the shipped network on each provider, because not all that are listed run; returns the broken parts."""
+    # Loads numpy, which may be what is broken.
+    from fkp_live.inference.session import open_session
+
     try:
         _line("listed by onnxruntime", ", ".join(available_providers()))
         model = resolve_model(None)
@@ -136,16 +147,35 @@ def _providers() -> list[str]:
     return broken
 
 
-def _senders() -> None:
-    """Say which targets of --send can be used. Nothing is imported: pyvirtualcam is under the GPL."""
+def _extras() -> None:
+    """Say which optional parts can be used. Nothing is imported: pyvirtualcam is under the GPL, ray is slow."""
     _line("--send udp://, osf://", "yes")
-    for scheme, package in _SENDERS.items():
-        version = _version(package)
-        cure = f"no: pip install 'fkp-live[{EXTRAS[scheme][1]}]' ({package})"
-        _line(f"--send {scheme}://", cure if version is None else f"yes ({package} {version})")
+    for what, extra, packages in _EXTRAS:
+        versions = {package: _version(package) for package in packages}
+        if missing := [package for package, version in versions.items() if version is None]:
+            _line(what, f"no: pip install 'fkp-live[{extra}]' ({', '.join(missing)})")
+        else:
+            _line(what, f"yes ({', '.join(f'{package} {version}' for package, version in versions.items())})")
+    # Loads numpy, which may be what is broken.
+    from fkp_live.server.site import check_fetched
+
+    try:
+        check_fetched()
+    except FkpError as error:
+        _line("page of web", f"no: {error.message} {error.hint}")
+    else:
+        _line("page of web", "yes")
 
 
-def _cameras() -> None:
+def _devices() -> None:
+    """Window, screen and cameras."""
+    import cv2
+
+    # They load OpenCV, which may be what is broken.
+    from fkp_live.commands.cameras import quiet_list
+    from fkp_live.display.screen import screen_problem
+
+    _line("window backend", cv2.currentUIFramework() or "none")
     found = [
         f"{c.number} {c.name or '(name not known)'}: {c.problem or ', '.join(c.sizes())}"
         for c in quiet_list()
@@ -153,3 +183,5 @@ def _cameras() -> None:
     _line("cameras", found[0] if found else "none found")
     for line in found[1:]:
         _line("", line)
+    problem = screen_problem()
+    _line("screen", "yes" if problem is None else f"none: {problem}")

@@ -70,6 +70,21 @@ class Asset:
         return hashlib.sha256(self.stored).hexdigest()[:32]
 
 
+def check_fetched() -> None:
+    """Refuse if what ``make web`` makes is missing.
+
+    Raises
+    ------
+    FkpError
+    """
+    vendor = _STATIC / _VENDOR
+    if missing := [name for name in _NEEDED if not (vendor / name).is_file()]:
+        raise FkpError(
+            f"The page needs onnxruntime-web, of which {vendor / missing[0]} is missing.",
+            "In a checkout run make web once (it needs npm); a wheel built after that carries it.",
+        )
+
+
 def site() -> dict[str, Asset]:
     """Every file of the page, by its path from the site's root; the page itself is ``index.html``.
 
@@ -78,12 +93,7 @@ def site() -> dict[str, Asset]:
     FkpError : what ``make web`` makes is missing
     ModelError : a shipped network is missing or damaged
     """
-    vendor = _STATIC / _VENDOR
-    if missing := [name for name in _NEEDED if not (vendor / name).is_file()]:
-        raise FkpError(
-            f"The page needs onnxruntime-web, of which {vendor / missing[0]} is missing.",
-            "In a checkout run make web once (it needs npm); a wheel built after that carries it.",
-        )
+    check_fetched()
     files: dict[str, Asset] = {}
     for folder in (*_FOLDERS, _VENDOR):
         files |= {f"{folder}/{name}": asset for name, asset in _folder(_STATIC / folder)}
