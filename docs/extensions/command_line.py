@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str, str | None]] = {
     "fkp-live report": ("report", "_parser", None),
     "fkp-live models": ("models", "_parser", None),
     "fkp-live web": ("web", "_parser", None),
+    "fkp-live completion": ("completion", "_parser", None),
     "fkp-live bench": ("bench.options", "parser", "parse"),
 }
 

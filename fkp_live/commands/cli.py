@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "batch": "batch",
     "bench": "bench.command",
+    "completion": "completion",
     "convert": "convert",
     "doctor": "doctor",
     "models": "models",

@@ -55,6 +55,7 @@ commands (each has a --help of its own):
   fkp-live models        what ships: size, data, figures, licence
   fkp-live bench ...     frames per second and latency, stage by stage
   fkp-live doctor        what is installed, which providers really run, cameras, screen
+  fkp-live completion    the shell's completion of commands and options
 
 keys in the window:
 {keys_table()}
