@@ -48,8 +48,8 @@ docs: $(VENV)/docs.stamp
 ONCE := train export benchmarks browser docs fuzz mutants test_examples.py test_layout.py test_notebook.py test_package.py \
 	test_privacy.py test_types.py sources/test_reopening.py \
 	$(patsubst %,batch/test_%.py,claims cores items processes records work) \
-	$(patsubst %,commands/test_%.py,batch bench cameras event_arguments models numbers picture_edits progress recorder) \
-	$(patsubst %,commands/test_%.py,replay send signals summary viewer) \
+	$(patsubst %,commands/test_%.py,batch bench cameras completion event_arguments models numbers picture_edits progress recorder) \
+	$(patsubst %,commands/test_%.py,replay send signals summary version viewer) \
 	$(patsubst %,server/test_%.py,address guard hostile live_page newest overlay_numbers site site_server web_page web_table)
 test-lowest: RESOLUTION := lowest-direct
 test-newest: RESOLUTION := highest
