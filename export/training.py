@@ -64,11 +64,14 @@ def licence(training: dict[str, Any]) -> str:
 
 def recipe_named(training: dict[str, Any]) -> str:
     """The recipe's file where it is one of this project's, else its name."""
-    return f"train/recipes/{training['recipe']}.toml" if _is_ours(training) else training["recipe"]
+    file = _own_recipe(training)
+    return training["recipe"] if file is None else f"train/recipes/{file.relative_to(RECIPES).as_posix()}"
 
 
-def _is_ours(training: dict[str, Any]) -> bool:
-    return (RECIPES / f"{training['recipe']}.toml").is_file()
+def _own_recipe(training: dict[str, Any]) -> Path | None:
+    """The recipe's file, None where it is not one of this project's."""
+    files = (folder / f"{training['recipe']}.toml" for folder in (RECIPES, RECIPES / "history"))
+    return next((file for file in files if file.is_file()), None)
 
 
 def data_section(training: dict[str, Any]) -> str:
@@ -81,7 +84,7 @@ def data_section(training: dict[str, Any]) -> str:
     else:
         sets = "".join(f"- {name}\n" for name in training["sets"])
         data = f"{sets}\nNothing is known about held-out faces, nor how many faces these sets had.\n"
-    weights = f"{_LAST_EPOCH} {_COMPARED}" if _is_ours(training) else _LAST_EPOCH
+    weights = f"{_LAST_EPOCH} {_COMPARED}" if _own_recipe(training) else _LAST_EPOCH
     terms = _NON_COMMERCIAL if licence(training) == _LICENCE else f"Licence: {_OTHER_LICENCE}.\n"
     return f"{data}\n{weights}\n\n{terms}"
 
