@@ -9,8 +9,8 @@ from typing import Any
 HELD_OUT = {"unseen": "udacity unseen persons", "wild_val": "wild_val"}
 # The project's training sets, and what is known of them.
 KNOWN = {
-    "udacity_train": "frames of YouTube Faces, from the Udacity facial-keypoints set; its labels sit right of and "
-    "below 300-W's convention: x {x:.2f}, y {y:.2f} px are taken off",
+    "udacity_train": "frames of YouTube Faces, from the Udacity facial-keypoints set; its labels are shifted by "
+    "about 1 px against 300-W's: x {x:.2f}, y {y:.2f} px are taken off",
     "wild_train": "of 300-W (AFW, HELEN, LFPW)",
     "hard_aflw": "of AFLW2000-3D with hand-made labels (MERL-RAV), hidden points omitted: AFLW2000-3D is no test of "
     "this network any more, except for photos kept apart",
@@ -28,7 +28,7 @@ _OTHER_LICENCE = (
 # Of networks trained before checkpoints noted their sets: those that shipped.
 _BEFORE_NOTES = """\
 - 3,120 faces of the Udacity facial-keypoints set (frames of YouTube Faces; the 35 persons of its hold-out list are
-  never trained on). Their labels sit right of and below 300-W's convention: x {x:.2f}, y {y:.2f} px are taken off.
+  never trained on). Their labels are shifted by about 1 px against 300-W's: x {x:.2f}, y {y:.2f} px are taken off.
 - 1,712 faces of 300-W (AFW, HELEN, LFPW); 300 more are the validation set `wild_val` and are never trained on.
 {more}"""
 
@@ -50,9 +50,9 @@ _LIMITS = """\
 - Small faces: the crop is enlarged and the error grows; see the slices by size.
 - Dark or heavily backlit faces, hands and masks over the mouth: points are guessed from the rest of the face, and
   their confidence falls.
-- The confidence estimates the probability that a point lies within a tenth of the bounded eye distance: that of the
-  outer eye corners, but at least 0.34 of the longer side of the box. It was learnt on training faces; the last table
-  shows how well it fits others.
+- The confidence estimates the probability that a point lies within a tenth of the eye distance of its true place: the
+  distance of the outer eye corners, but at least 0.34 of the longer side of the box. It was learnt on training faces; the
+  last table shows how well it fits others.
 """
 _ADULTS = "- The faces that it learnt from are mostly adults in news footage and web photos.\n"
 
