@@ -51,8 +51,8 @@ _LIMITS = """\
 - Dark or heavily backlit faces, hands and masks over the mouth: points are guessed from the rest of the face, and
   their confidence falls.
 - The confidence estimates the probability that a point lies within a tenth of the eye distance of its true place: the
-  distance of the outer eye corners, but at least 0.34 of the longer side of the box. It was learnt on training faces; the
-  last table shows how well it fits others.
+  distance of the outer eye corners, but at least 0.34 of the longer side of the box. It was learnt on training faces;
+  the last table shows how well it fits others.
 """
 _ADULTS = "- The faces that it learnt from are mostly adults in news footage and web photos.\n"
 

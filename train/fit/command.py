@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="start from another run's checkpoint (.pt) or a shipped network (.onnx), of this shape or smaller; "
-        "for less than 1,000 faces always: models/fkp68-tiny.onnx",
+        "for fewer than 1,000 faces always: models/fkp68-tiny.onnx",
     )
     parser.add_argument(
         "--resume", action="store_true", help="continue the run in --out exactly where it stopped"
