@@ -1,6 +1,6 @@
 """The ablation table of train/EXPERIMENTS.md: every recipe of a folder trained and judged alike.
 
-    python -m benchmarks.ablation train/recipes/ablation --data DIR --runs runs/ablation
+    python -m benchmarks.ablation train/recipes/history/ablation --data DIR --runs runs/ablation
 
 A recipe that has been trained in the runs' folder is not trained again, one that was interrupted is continued. NME on
 wild val and on the unseen persons, box given with a detector's jitter; cost of a face over that of the base, through

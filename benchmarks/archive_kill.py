@@ -149,7 +149,18 @@ def _lives(number: int) -> bool:
 
 
 def _start(archive: Path, out: Path, words: Sequence[str]) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "fkp_live", "batch", str(archive), "--out", str(out), "--quiet", *words]
+    command = [
+        sys.executable,
+        "-m",
+        "fkp_live",
+        "batch",
+        str(archive),
+        "--out",
+        str(out),
+        "--progress",
+        "off",
+        *words,
+    ]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
 

@@ -61,7 +61,8 @@ def with_a_node_killed(archive: Path, out: Path, how: str) -> Findings:
             cluster.address,
             "--workers",
             "2",
-            "--quiet",
+            "--progress",
+            "off",
         ]
         began = time.monotonic()
         process = subprocess.Popen(

@@ -58,7 +58,7 @@ class Comparison:
 
     Attributes
     ----------
-    nme : on wild_val, box with a detector's jitter, in % of the distance of the outer eye corners
+    nme : on wild_val, given a face box as inexact as a detector's, in % of the distance of the outer eye corners
     milliseconds : median for one crop on one thread
     """
 

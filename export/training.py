@@ -9,8 +9,8 @@ from typing import Any
 HELD_OUT = {"unseen": "udacity unseen persons", "wild_val": "wild_val"}
 # The project's training sets, and what is known of them.
 KNOWN = {
-    "udacity_train": "frames of YouTube Faces, from the Udacity facial-keypoints set; its labels sit right of and "
-    "below 300-W's convention: x {x:.2f}, y {y:.2f} px are taken off",
+    "udacity_train": "frames of YouTube Faces, from the Udacity facial-keypoints set; its labels are shifted by "
+    "about 1 px against 300-W's: x {x:.2f}, y {y:.2f} px are taken off",
     "wild_train": "of 300-W (AFW, HELEN, LFPW)",
     "hard_aflw": "of AFLW2000-3D with hand-made labels (MERL-RAV), hidden points omitted: AFLW2000-3D is no test of "
     "this network any more, except for photos kept apart",
@@ -28,7 +28,7 @@ _OTHER_LICENCE = (
 # Of networks trained before checkpoints noted their sets: those that shipped.
 _BEFORE_NOTES = """\
 - 3,120 faces of the Udacity facial-keypoints set (frames of YouTube Faces; the 35 persons of its hold-out list are
-  never trained on). Their labels sit right of and below 300-W's convention: x {x:.2f}, y {y:.2f} px are taken off.
+  never trained on). Their labels are shifted by about 1 px against 300-W's: x {x:.2f}, y {y:.2f} px are taken off.
 - 1,712 faces of 300-W (AFW, HELEN, LFPW); 300 more are the validation set `wild_val` and are never trained on.
 {more}"""
 
@@ -50,9 +50,9 @@ _LIMITS = """\
 - Small faces: the crop is enlarged and the error grows; see the slices by size.
 - Dark or heavily backlit faces, hands and masks over the mouth: points are guessed from the rest of the face, and
   their confidence falls.
-- The confidence estimates the probability that a point lies within a tenth of the bounded eye distance: that of the
-  outer eye corners, but at least 0.34 of the longer side of the box. It was learnt on training faces; the last table
-  shows how well it fits others.
+- The confidence estimates the probability that a point lies within a tenth of the eye distance of its true place: the
+  distance of the outer eye corners, but at least 0.34 of the longer side of the box. It was learnt on training faces;
+  the last table shows how well it fits others.
 """
 _ADULTS = "- The faces that it learnt from are mostly adults in news footage and web photos.\n"
 
@@ -64,11 +64,14 @@ def licence(training: dict[str, Any]) -> str:
 
 def recipe_named(training: dict[str, Any]) -> str:
     """The recipe's file where it is one of this project's, else its name."""
-    return f"train/recipes/{training['recipe']}.toml" if _is_ours(training) else training["recipe"]
+    file = _own_recipe(training)
+    return training["recipe"] if file is None else f"train/recipes/{file.relative_to(RECIPES).as_posix()}"
 
 
-def _is_ours(training: dict[str, Any]) -> bool:
-    return (RECIPES / f"{training['recipe']}.toml").is_file()
+def _own_recipe(training: dict[str, Any]) -> Path | None:
+    """The recipe's file, None where it is not one of this project's."""
+    files = (folder / f"{training['recipe']}.toml" for folder in (RECIPES, RECIPES / "history"))
+    return next((file for file in files if file.is_file()), None)
 
 
 def data_section(training: dict[str, Any]) -> str:
@@ -81,7 +84,7 @@ def data_section(training: dict[str, Any]) -> str:
     else:
         sets = "".join(f"- {name}\n" for name in training["sets"])
         data = f"{sets}\nNothing is known about held-out faces, nor how many faces these sets had.\n"
-    weights = f"{_LAST_EPOCH} {_COMPARED}" if _is_ours(training) else _LAST_EPOCH
+    weights = f"{_LAST_EPOCH} {_COMPARED}" if _own_recipe(training) else _LAST_EPOCH
     terms = _NON_COMMERCIAL if licence(training) == _LICENCE else f"Licence: {_OTHER_LICENCE}.\n"
     return f"{data}\n{weights}\n\n{terms}"
 

@@ -69,6 +69,10 @@ MIN_CONFIDENCE = TrackerOptions().min_confidence_new
 class FaceLandmarker:
     """68 points of every face in single pictures, without memory from one to the next.
 
+    Pictures are BGR, as OpenCV reads them. An array does not show the order of its channels: RGB, as Pillow, imageio
+    and Matplotlib read pictures, is taken for BGR without an error, and the points get worse. Convert it before:
+    ``cv2.cvtColor(image, cv2.COLOR_RGB2BGR)``.
+
     May be used from several threads, which take turns at the networks; with one of its own each they do not wait.
     It can be pickled: by its options, so a worker process opens the networks anew.
 
@@ -273,6 +277,7 @@ class Pipeline:
     def process_image(self, image: AnyImage, time: float) -> TrackedResult:
         """The faces of the next picture: (H, W, 3) uint8 BGR, with its time in seconds of the stream.
 
+        RGB is taken for BGR without an error; convert it before, with ``cv2.cvtColor(image, cv2.COLOR_RGB2BGR)``.
         A time that goes back by more than `CLOCK_JUMP` begins a new stream, as `reset` does, with a RuntimeWarning.
 
         Raises
@@ -298,15 +303,22 @@ class Pipeline:
             return result
 
     def process(self, frame: Frame) -> TrackedResult:
-        """The faces of the next frame, largest first.
+        """The faces of the next frame of a source, largest first; for a picture of your own: `process_image`.
 
         Raises
         ------
+        TypeError
+            If ``frame`` is an array or anything else than a frame.
         ValueError
             If the frame's time is not finite.
         RuntimeError
             If another thread is in this pipeline.
         """
+        if not isinstance(frame, Frame):
+            raise TypeError(
+                f"frame is of type {type(frame).__name__}, expected a Frame of open_source; "
+                "for a picture: process_image(image, time), with its time in seconds"
+            )
         _check_time(frame.time)
         with self._one_thread():
             return self._process(frame)

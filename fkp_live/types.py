@@ -108,8 +108,8 @@ class Landmarks:
     ----------
     points : (N, 68, 2) float32, frame pixels, iBUG order
     confidence : (N, 68) float32 in [0, 1], the estimated probability that the point lies within a tenth of the
-        bounded eye distance of where a person would put it; that is the distance of the outer eye corners, but at
-        least 0.34 of the longer side of the face's box (in turned heads the eye corners nearly coincide)
+        eye distance of its true place, where a person would put it; the eye distance is that of the outer eye corners,
+        but at least 0.34 of the longer side of the face's box (in turned heads the eye corners nearly coincide)
     """
 
     points: FloatArray

@@ -399,6 +399,12 @@ def test_a_time_that_goes_back_begins_a_new_stream() -> None:
     assert pipeline.process_image(GREY, 1.04).faces[0].id == 2
 
 
+@pytest.mark.parametrize("frame", [GREY, "film.mp4", None], ids=["array", "name", "none"])
+def test_what_is_not_a_frame_is_refused(frame: Any) -> None:
+    with pytest.raises(TypeError, match=r"expected a Frame of open_source; for a picture: process_image\("):
+        _pipeline(World()).process(frame)
+
+
 @pytest.mark.parametrize("time", [np.nan, np.inf])
 def test_a_time_that_is_not_finite_is_refused_from_a_frame_too(time: float) -> None:
     pipeline = _pipeline(World())

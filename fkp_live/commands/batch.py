@@ -161,6 +161,8 @@ def _say_end(options: BatchOptions, tally: Tally, listing: Listing, table: str |
         say(f"failed: {one_line(problem)}")
     for item, by in tally.elsewhere:
         say(f"in work elsewhere: {_named(item)} ({by})")
+    if options.quiet:
+        return
     failed = len(tally.failed) + len(listing.problems)
     figures = f"done {tally.done}, failed {failed}, skipped {tally.skipped}"
     more = f", in work elsewhere {len(tally.elsewhere)}" if tally.elsewhere else ""
@@ -168,7 +170,7 @@ def _say_end(options: BatchOptions, tally: Tally, listing: Listing, table: str |
     if table is not None:
         say(f"written: {table}")
     say(f"written: {options.out}")
-    if tally.note and not options.quiet:
+    if tally.note:
         log(tally.note)
 
 

@@ -132,7 +132,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="PX",
         help="face crops of PX x PX pixels, in DIR/crops: of a film one for each id, where it was seen best",
     )
-    group.add_argument("--quiet", action=flag, default=False, help="only results, no progress and no log")
+    group.add_argument("--quiet", action=flag, default=False, help="print nothing but what failed")
     group.add_argument(
         "--progress",
         choices=PROGRESS,

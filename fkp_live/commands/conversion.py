@@ -79,7 +79,7 @@ def convert(options: ConvertOptions, stops: Stops) -> int:
             log(note)
     if not options.quiet:
         say(f"{frames} frames, {faces} faces")
-    say(f"written: {options.out}")
+        say(f"written: {options.out}")
     return int(ExitCode.OK)
 
 

@@ -199,7 +199,7 @@ def _parser() -> Parser:
     group = made.add_argument_group("output")
     group.add_argument("--overwrite", action=flag, default=False, help="replace OUT if it exists")
     group.add_argument("--progress", choices=PROGRESS, help="on stderr (default: bar)")
-    group.add_argument("--quiet", action=flag, default=False, help="neither progress nor notes")
+    group.add_argument("--quiet", action=flag, default=False, help="print nothing but errors")
     made.add_argument(
         "--debug", action=flag, default=False, help="show where an unexpected failure came from"
     )

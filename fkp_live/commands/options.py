@@ -97,7 +97,7 @@ class Options:
     max_pixels : refuse larger pictures by their header
     size, fps : width and height, and rate, asked of a camera
     retry : seconds for which a live source that was lost is tried again
-    quiet : neither progress nor log
+    quiet : print nothing but errors, and the lines that go to standard output
     progress : one of `choices.PROGRESS`; None: the bar, unless ``quiet``
     layers, fullscreen, window_size : what is painted of a face, and how the window is at first
     pipeline : how the stream is processed
@@ -179,7 +179,7 @@ def parse(arguments: Sequence[str]) -> Options:
     SystemExit
         With 0, after ``--help`` and ``--version`` have printed.
     """
-    given = vars(parser().parse_args(arguments))
+    given = vars(_given(arguments))
     number, video, source, _, _ = (given.pop(name) for name in ("camera", "video", "source", "demo", "debug"))
     del given["list_cameras"]  # which stands alone, and never gets here
     named = f"camera://{number}" if isinstance(number, str) else number
@@ -190,6 +190,23 @@ def parse(arguments: Sequence[str]) -> Options:
     options = Options(source=source, pipeline=pipeline, edits=edits, events=events, **given)
     check(options, camera=number is not None)
     return options
+
+
+def _given(arguments: Sequence[str]) -> argparse.Namespace:
+    """What argparse makes of the words. Several sources, as a shell makes of ``*.mp4``, are for ``fkp-live batch``."""
+    made = parser()
+    given, rest = made.parse_known_args(arguments)
+    if rest and given.source and not any(word.startswith("-") for word in rest):
+        sources = [given.source, *rest]
+        named = ", ".join(sources[:3]) + (", …" if sources[3:] else "")
+        raise UsageError(
+            f"{len(sources)} sources, but a run takes one: {named}.",
+            "For several films, pictures or folders: fkp-live batch SOURCE ... --out DIR. "
+            "Files to write follow --out, --csv or --jsonl.",
+        )
+    if rest:
+        made.error(f"unrecognized arguments: {' '.join(rest)}")
+    return given
 
 
 def check(options: Options, *, camera: bool = False) -> None:
@@ -302,7 +319,9 @@ def parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--hud", action=flag, default=True, help="fps, frame age, provider and faces in the corner"
     )
-    group.add_argument("--quiet", action=flag, default=False, help="only results, no progress and no log")
+    group.add_argument(
+        "--quiet", action=flag, default=False, help="print nothing but errors, and what - asks for"
+    )
     group.add_argument(
         "--progress",
         choices=PROGRESS,

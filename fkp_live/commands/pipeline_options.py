@@ -17,13 +17,14 @@ def add_face_options(made: argparse.ArgumentParser) -> None:
         "--max-faces",
         type=whole_number(1),
         metavar="N",
-        help="at most N faces, the largest new ones",
+        help="follow at most N faces; where there are more, the largest (one that is followed stays)",
     )
     group.add_argument(
         "--min-face",
         type=positive,
         metavar="PX",
-        help="longer side of the smallest face to detect (default: 40, or a 24th of the picture's where that is more)",
+        help="smallest face that is found: its longer side in px (default: 40, or 1/24 of the picture's longer side "
+        "where that is more: 80 at 1920)",
     )
     group.add_argument(
         "--detect-every",
@@ -33,7 +34,10 @@ def add_face_options(made: argparse.ArgumentParser) -> None:
         help="run the detector at least every N frames; a new face appears then",
     )
     group.add_argument(
-        "--smooth", choices=SMOOTHING, default=_DEFAULT.smooth, help="more smoothing: less jitter, more lag"
+        "--smooth",
+        choices=SMOOTHING,
+        default=_DEFAULT.smooth,
+        help="how strongly jitter is smoothed; stronger is steadier but follows later",
     )
     group.add_argument(
         "--id-order",

@@ -92,7 +92,8 @@ def main(words: Sequence[str], stops: Stops | None = None) -> int:
             figure = draw(kind, seen, face) if isinstance(seen, Observed) else draw_clinical(seen, face)
             _make_folder(path.parent)
             save(figure, path, overwrite=options.overwrite)
-            say(str(path))
+            if not options.quiet:
+                say(str(path))
     return int(ExitCode.OK)
 
 
@@ -134,7 +135,10 @@ def _parser() -> Parser:
         "--overwrite", action=argparse.BooleanOptionalAction, default=False, help="replace files that exist"
     )
     made.add_argument(
-        "--quiet", action=argparse.BooleanOptionalAction, default=False, help="no progress on stderr"
+        "--quiet",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="print nothing but errors and warnings",
     )
     made.add_argument("--debug", action="store_true", help="show where a failure happened")
     return made

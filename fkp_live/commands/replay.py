@@ -201,7 +201,9 @@ def _add_outputs(made: argparse.ArgumentParser) -> None:
         help="no window; --no-headless insists on one (default: one if no file is written)",
     )
     group.add_argument("--hud", action=flag, default=False, help="fps and faces in the corner")
-    group.add_argument("--quiet", action=flag, default=False, help="only results, no progress and no log")
+    group.add_argument(
+        "--quiet", action=flag, default=False, help="print nothing but errors, and what - asks for"
+    )
     group.add_argument(
         "--progress",
         choices=PROGRESS,

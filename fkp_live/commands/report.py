@@ -72,7 +72,8 @@ def main(words: Sequence[str], stops: Stops | None = None) -> int:
                 say_notes(recording, "fkp-live report")
             sections.append(section)
     write_text(options.out, page_of(sections), overwrite=options.overwrite)
-    say(str(options.out))
+    if not options.quiet:
+        say(str(options.out))
     return int(ExitCode.OK)
 
 
@@ -95,7 +96,10 @@ def _parser() -> Parser:
         "--overwrite", action=argparse.BooleanOptionalAction, default=False, help="replace a file that exists"
     )
     made.add_argument(
-        "--quiet", action=argparse.BooleanOptionalAction, default=False, help="no progress on stderr"
+        "--quiet",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="print nothing but errors and warnings",
     )
     made.add_argument("--debug", action="store_true", help="show where a failure happened")
     return made

@@ -299,7 +299,7 @@ def _finish(
     *,
     said: str,
 ) -> int:
-    """Print notes and summary, once every file has its name; ``made``: by keys of the window."""
+    """Print notes and summary, unless quiet, once every file has its name; ``made``: by keys of the window."""
     if any(isinstance(sink, StreamSink) and sink.gone for sink in sinks):
         # What is left in the buffer cannot be delivered, and the interpreter's end would fail on it.
         silence(sys.stdout)
@@ -313,7 +313,7 @@ def _finish(
         outputs=[*written, *made],
         deliveries={sender.name: sender.delivery for sender in senders},
     )
-    if not (options.fills_stdout and options.quiet):
+    if not options.quiet:
         stream = sys.stderr if options.fills_stdout else None
         say(summary.table(), stream)
         for name in summary.outputs:

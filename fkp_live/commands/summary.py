@@ -66,7 +66,7 @@ def main(words: Sequence[str], stops: Stops | None = None) -> int:
                 say(line)
         else:
             _write(options.out, lines, overwrite=options.overwrite)
-    if options.out is not None:
+    if options.out is not None and not options.quiet:
         say(str(options.out))
     if failed:
         say(f"fkp-live summary: {len(failed)} of {len(found)} recordings could not be read.", sys.stderr)
@@ -101,7 +101,10 @@ def _parser() -> Parser:
         "--overwrite", action=argparse.BooleanOptionalAction, default=False, help="replace a file that exists"
     )
     made.add_argument(
-        "--quiet", action=argparse.BooleanOptionalAction, default=False, help="no progress on stderr"
+        "--quiet",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="print nothing but errors and warnings, and the table where --out is not given",
     )
     made.add_argument("--debug", action="store_true", help="show where a failure happened")
     return made

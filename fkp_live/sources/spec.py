@@ -123,7 +123,8 @@ def pictures_of(path: Path) -> list[Path]:
     files = [p for p in found if p.suffix.lower() in PICTURE_SUFFIXES and os.path.isfile(p)]
     if not files:
         raise InputError(
-            f"There is no picture in {where}.", f"Known pictures are {', '.join(PICTURE_SUFFIXES)}."
+            f"There is no picture in {where}.",
+            f"Known pictures are {', '.join(PICTURE_SUFFIXES)}. For films: fkp-live batch FOLDER --out DIR.",
         )
     return sorted(files, key=natural)
 

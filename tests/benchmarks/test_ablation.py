@@ -40,7 +40,9 @@ def test_cost_is_relative_to_the_first() -> None:
 
 
 def test_every_recipe_says_what_it_changes() -> None:
-    recipes = sorted((Path(__file__).parents[2] / "train" / "recipes" / "ablation").glob("*.toml"))
+    recipes = sorted(
+        (Path(__file__).parents[2] / "train" / "recipes" / "history" / "ablation").glob("*.toml")
+    )
     assert "base.toml" in {path.name for path in recipes}
     for path in recipes:
         assert len(comment_of(path)) > 10

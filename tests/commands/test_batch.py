@@ -99,6 +99,8 @@ def test_an_archive_from_its_folder_to_its_failures_and_again(archive: Path, tmp
     code, said, _ = run(*words)
     assert code == 0
     assert "done 1, failed 0, skipped 4; 1 frames, 1 faces" in said
+    code, said, noted = run(*words, "--quiet")
+    assert (code, *said, *noted) == (0,)
 
 
 @needs_proc

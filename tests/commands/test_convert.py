@@ -99,6 +99,8 @@ def test_a_csv_is_the_one_of_the_run(
     convert(recording, tmp_path / "o.csv")
     assert (tmp_path / "o.csv").read_text() == (tmp_path / "run.csv").read_text()
     assert capsys.readouterr().out == f"90 frames, 135 faces\nwritten: {tmp_path / 'o.csv'}\n"
+    convert(recording, tmp_path / "again.csv", "--quiet")
+    assert capsys.readouterr().out == ""
 
 
 def test_openface_columns_as_py_feat_reads_them(recording: Path, tmp_path: Path) -> None:

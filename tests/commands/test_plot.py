@@ -28,7 +28,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_folder_gets_every_kind(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["plot", "points.jsonl", "--out", "a/plots", "--quiet"]) == 0
+    assert main(["plot", "points.jsonl", "--out", "a/plots"]) == 0
     expected = [f"points-{kind}.png" for kind in PLOT_KINDS]
     assert names(here / "a" / "plots") == sorted(expected)
     assert capsys.readouterr().out.splitlines() == [str(Path("a/plots") / name) for name in expected]
@@ -61,7 +61,7 @@ def test_the_clinical_measures_are_a_plot_on_request(
 
     # What it draws is tested in plots/.
     monkeypatch.setattr(clinical_figure, "draw_clinical", draw)
-    assert main(["plot", "points.jsonl", "--out", "a", "--symmetry", "--scale-mm", "92", "--quiet"]) == 0
+    assert main(["plot", "points.jsonl", "--out", "a", "--symmetry", "--scale-mm", "92"]) == 0
     assert capsys.readouterr().out == f"{Path('a/points-clinical.png')}\n"
     assert names(here / "a") == ["points-clinical.png"]
     assert drawn == [(92.0, 30, 7)]

@@ -291,7 +291,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
 def test_r_records_what_out_would_hold(
     here: Path, start: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = "--demo --max-frames 30 --no-hud --quiet --no-headless --out a.mp4 --csv a.csv"
+    words = "--demo --max-frames 30 --no-hud --no-headless --out a.mp4 --csv a.csv"
     assert start(words, {4: "r", 7: "m", 9: "1", 24: "r"}) == 0
     video, table = (name for name in names(here)[::-1] if name.startswith("demo-"))
     assert f"written: {video}\nwritten: {table}" in capsys.readouterr().out
@@ -326,7 +326,7 @@ def test_a_recording_is_finished_whatever_ends_the_run(
 
     monkeypatch.setattr(Pipeline, "process", observed)
     keys = {2: "r", **({11: "q"} if how == "q" else {})}
-    code = start("--demo --quiet --no-headless --csv a.csv", keys)
+    code = start("--demo --no-headless --csv a.csv", keys)
     assert code == {"q": 0, "Ctrl-C": 130, "failure": 1}[how]
     table, video = (name for name in names(here) if name.startswith("demo-"))
     assert (table[-4:], video[-4:]) == (".csv", ".mp4")

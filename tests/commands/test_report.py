@@ -24,7 +24,7 @@ def test_the_film_beside_the_recording_gives_the_pictures(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copy(DEMO, here / "my film.mp4")
-    assert main(["report", "points.jsonl", "--out", "report.html", "--quiet"]) == 0
+    assert main(["report", "points.jsonl", "--out", "report.html"]) == 0
     page = (here / "report.html").read_text("utf-8")
     assert page.count("data:image/jpeg") > 10
     assert 'data-src="./my%20film.mp4"' in page

@@ -91,7 +91,7 @@ def test_older_checkpoints_of_our_own_sets_give_their_shipped_cards(tmp_path: Pa
     assert metadata(MODEL, "mine", facts, {})["licence"] == shipped["licence"]
     expected = (models_dir() / "fkp68.md").read_text().split("## Data")[1].split("## Limits")[0]
     assert text.split("## Data")[1].split("## Limits")[0] == expected.replace("sixth_unlabelled.csv, ", "")
-    assert "train/recipes/fkp68-seventh.toml" in text
+    assert "train/recipes/history/fkp68-seventh.toml" in text
 
 
 @pytest.mark.parametrize("data", [DataOptions(("wild_train",)), DataOptions(OURS, csv=("people.csv",))])

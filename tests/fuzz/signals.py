@@ -21,7 +21,7 @@ DEMO = ROOT / "fkp_live/assets/demo.mp4"
 RUNS = (
     ("--video", str(DEMO), "--headless", "--out", "a.mp4", "--csv", "a.csv"),
     ("--video", str(DEMO), "--headless", "--out", "a.mkv", "--jsonl", "a.jsonl", "--detect-every", "1"),
-    ("--demo", "--headless", "--quiet", "--csv", "a.csv"),
+    ("--demo", "--headless", "--progress", "off", "--csv", "a.csv"),
     ("doctor",),
     ("bench", "--faces", "1", "--repeats", "1"),
 )

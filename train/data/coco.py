@@ -86,7 +86,7 @@ def read_coco(path: Path, images: Path | None = None, name: str | None = None) -
         if not exists(picture):
             raise InputError(
                 f"{labels.place(row)}: image {shortened(str(picture), 200)} does not exist",
-                "Put the images into a folder beside the file: with its name, or called images.",
+                "Put the images into a folder beside the file, with its name or called images; or give --images DIR.",
             )
     check_places(labels, paths, points)
     visibility = _SEEN[seen[..., 2].astype(int)]

@@ -115,7 +115,7 @@ def read_csv(
         if not exists(path):
             raise InputError(
                 f"{table.csv}, row {table.lines[row]}, column 0: image {shortened(str(path), 200)} does not exist",
-                "Name the folder of the images if it is another one.",
+                "Where the pictures lie elsewhere, name their folder: --images DIR.",
             )
     check_places(table, paths, points)
     hidden = np.where(np.isnan(points[..., 0]), HIDDEN, VISIBLE).astype(np.uint8) if partial else None

@@ -215,4 +215,6 @@ def run(args: argparse.Namespace) -> int:
             arriving.remove()
     for name in CSV_FILES:
         print(f"{target / name}: {len(read_csv(target / name, inside=True))} faces")
+    if target.name == "udacity":  # as --data expects it
+        print(f"next: python -m train fit train/recipes/quick.toml --data {target.parent} --out runs/quick")
     return ExitCode.OK

@@ -35,15 +35,17 @@ def read_faces(path: Path, images: Path | None = None, *, partial: bool = False)
     return read_csv(path, images, partial=partial)
 
 
-def read_complete(path: Path) -> FaceSet:
+def read_complete(path: Path, images: Path | None = None) -> FaceSet:
     """The faces of a data set all of whose points are labelled, to judge a network on; a line says if some are not.
+
+    ``images``: see `read_faces`.
 
     Raises
     ------
     InputError
         As `read_faces`, or no face has all of its labels.
     """
-    faces = read_faces(path)
+    faces = read_faces(path, images)
     complete = np.isfinite(faces.points).all((1, 2))
     if not complete.any():
         raise InputError(f"{path} holds no face with all of its labels", "A network is judged on all points.")

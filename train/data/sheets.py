@@ -68,6 +68,16 @@ def captioned(tile: Image, text: str) -> Image:
     return np.concatenate([tile, strip])
 
 
+def with_legend(sheet: Image, entries: Sequence[tuple[str, Colour]]) -> Image:
+    """The sheet with a line above it that says what each colour is, each entry in its colour."""
+    strip = np.full((_CAPTION_HEIGHT, sheet.shape[1], 3), 32, np.uint8)
+    left = 3
+    for text, colour in entries:
+        cv2.putText(strip, text, (left, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.38, colour, 1, cv2.LINE_AA)
+        left += cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.38, 1)[0][0] + 12
+    return np.concatenate([strip, sheet])
+
+
 def contact_sheet(tiles: Sequence[Image], columns: int) -> Image:
     """Tiles of one size in rows of ``columns``; what the last row lacks stays dark."""
     columns = min(columns, len(tiles))
@@ -78,7 +88,7 @@ def contact_sheet(tiles: Sequence[Image], columns: int) -> Image:
 
 
 def error_sheet(predicted: NDArray[np.float32], faces: FaceSet, tile: int = 200, each: int = 6) -> Image:
-    """Worst, median and random faces, a row each: true points green, predicted ones (N, 68, 2) magenta."""
+    """Worst, median and random faces, a row each, and a legend: true points green, predicted (N, 68, 2) magenta."""
     errors = nme(predicted, faces.points)
     order, each = np.argsort(errors, kind="stable"), min(each, len(faces))
     middle = (len(faces) - each) // 2
@@ -95,7 +105,7 @@ def error_sheet(predicted: NDArray[np.float32], faces: FaceSet, tile: int = 200,
             )
             score = f"{errors[index]:.1f}" if np.isfinite(errors[index]) else "missed"
             tiles.append(captioned(painted, f"{name} {score} {faces.paths[index].stem}"))
-    return contact_sheet(tiles, each)
+    return with_legend(contact_sheet(tiles, each), [("label", GREEN), ("network", MAGENTA)])
 
 
 def write_png(image: Image, path: Path) -> None:

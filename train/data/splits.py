@@ -24,8 +24,10 @@ from train.options import DataOptions, Recipe
 HELD_OUT = {"udacity_train": "unseen", "wild_train": "wild_val"}
 
 
-def training_sets(recipe: Recipe, root: Path) -> list[FaceSet]:
+def training_sets(recipe: Recipe, root: Path, images: Path | None = None) -> list[FaceSet]:
     """The faces that the recipe trains on.
+
+    ``images``: folder of the pictures of its files, where they do not lie beside them.
 
     Raises
     ------
@@ -42,7 +44,7 @@ def training_sets(recipe: Recipe, root: Path) -> list[FaceSet]:
         if name == "udacity_train":
             faces = faces.shifted([-v for v in options.udacity_offset])
         chosen.append(faces)
-    return chosen + [read_faces(Path(root) / csv) for csv in options.csv]
+    return chosen + [read_faces(Path(root) / csv, images) for csv in options.csv]
 
 
 def _check_names(options: DataOptions) -> None:
@@ -64,12 +66,14 @@ def _check_names(options: DataOptions) -> None:
         raise UsageError("[data] share: 0 for every set, so no face can be drawn", "Leave one above 0.")
 
 
-def validation_sets(recipe: Recipe, root: Path) -> dict[str, FaceSet]:
-    """The validation faces, never trained on: what is held out beside the recipe's sets, or the
-    files that the recipe names."""
+def validation_sets(recipe: Recipe, root: Path, images: Path | None = None) -> dict[str, FaceSet]:
+    """The validation faces, never trained on: what is held out beside the recipe's sets, or the files that it names.
+
+    ``images``: folder of the pictures of these files, where they do not lie beside them.
+    """
     options = recipe.data
     if options.validation or not options.sets:
-        return {Path(csv).stem: read_complete(Path(root) / csv) for csv in options.validation}
+        return {Path(csv).stem: read_complete(Path(root) / csv, images) for csv in options.validation}
     available, watched = splits(root), {}
     for trained in sorted(set(options.sets) & HELD_OUT.keys(), reverse=True):
         name = HELD_OUT[trained]
@@ -142,7 +146,8 @@ def _wild(root: Path) -> dict[str, FaceSet]:
     if not csv.exists():
         raise InputError(
             f"no such data set: {csv}",
-            'Without 300-W, train with sets = ["udacity_train"] in [data] and evaluate --sets udacity_test unseen.',
+            "Without 300-W, train by train/recipes/quick.toml and evaluate --sets udacity_test unseen: both need "
+            "Udacity's faces only.",
         )
     faces, held_out = read_csv(csv, name="wild"), validation_names(root)
     unknown = sorted(held_out - set(faces.names))

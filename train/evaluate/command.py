@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 import fkp_live
 from fkp_live import metrics
 from fkp_live.arguments import whole_number
+from fkp_live.console import say
 from fkp_live.errors import ExitCode, InputError, OutputError, UsageError
 from fkp_live.sinks.files import write_text
 from train.arguments import finite_number, make_folder, prepare_output
@@ -23,7 +25,7 @@ from train.data.reading import read_complete
 from train.data.sheets import error_sheet, write_png
 from train.data.splits import splits
 from train.evaluate.evaluation import EVALUATED_SETS, WAYS, Evaluated, evaluate, finite, report
-from train.evaluate.report import plot_calibration, plot_error_curves
+from train.evaluate.report import GLOSSARY, plot_calibration, plot_error_curves
 from train.evaluate.visible import LABELS, evaluate_visible, visible_table
 from train.network.opening import open_network
 from train.options import UDACITY_OFFSET
@@ -56,10 +58,9 @@ def read_peers(path: Path, faces: int) -> dict[str, Values]:
 def write_report(
     folder: Path, who: str, evaluated: Mapping[str, Evaluated], results: Mapping[str, Any], peers: Any
 ) -> None:
-    """The files of --out: report.md, errors.json, curves of ``who``, sheets, calibration."""
+    """The files of --out: report.md with a glossary, errors.json, curves of ``who``, sheets, calibration."""
     try:
-        legend = "Sheets (sheet_*.png): labels in green, the network's points in magenta."
-        (folder / "report.md").write_text(f"{report(results)}\n\n{legend}\n")
+        (folder / "report.md").write_text(f"{GLOSSARY}\n\n{report(results)}\n")
         (folder / "errors.json").write_text(json.dumps(_errors(evaluated)) + "\n")
     except OSError as error:
         raise OutputError(f"cannot write into {folder}: {error.strerror}", "Choose another --out.") from error
@@ -110,7 +111,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="evaluate on this CSV, folder of .pts files or COCO .json instead (labels as they are)",
     )
     parser.add_argument(
-        "--sets", nargs="+", choices=EVALUATED_SETS, help="with --data: some of them (default: all)"
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="with --csv: folder of the pictures, where they do not lie beside the file",
+    )
+    parser.add_argument(
+        "--sets",
+        nargs="+",
+        choices=EVALUATED_SETS,
+        help="with --data: some of them (default: those whose folder is there)",
     )
     parser.add_argument(
         "--offset",
@@ -146,13 +156,27 @@ def _sets(args: argparse.Namespace) -> dict[str, FaceSet]:
                     "Rename one of them, or evaluate on them one by one.",
                 )
             files[csv.stem] = csv
-        sets = {name: read_complete(csv) for name, csv in files.items()}
+        sets = {name: read_complete(csv, args.images) for name, csv in files.items()}
     else:
+        if args.images is not None:
+            raise UsageError(
+                "--images goes with --csv", "The sets of --data have their pictures beside them."
+            )
         available = splits(args.data)
-        sets = {name: available[name] for name in args.sets or EVALUATED_SETS}
+        sets = {name: available[name] for name in args.sets or _present(args.data)}
     if args.limit is not None:
         sets = {name: faces.select(np.arange(min(args.limit, len(faces)))) for name, faces in sets.items()}
     return sets
+
+
+def _present(data: Path) -> list[str]:
+    """The evaluated sets whose folder is there, and a line for those left out; all of them if none is there."""
+    folders = {name: "wild" if name.startswith("wild") else "udacity" for name in EVALUATED_SETS}
+    present = [name for name, folder in folders.items() if (data / folder).is_dir()]
+    left_out = [name for name in EVALUATED_SETS if name not in present]
+    if present and left_out:
+        say(f"Without {data / folders[left_out[0]]}: {', '.join(left_out)} left out.", sys.stderr)
+    return present or list(EVALUATED_SETS)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,8 +1,8 @@
 """`python -m train offset CHECKPOINT`: how far the Udacity labels are from 300-W's convention.
 
-A network that was not trained on the Udacity labels (train/recipes/wild_only.toml) predicts where 300-W's annotators
-would have put the points of the Udacity training faces. The labels' mean distance from that, in pixels of the images,
-is the offset.
+A network that was not trained on the Udacity labels (train/recipes/history/wild_only.toml) predicts where 300-W's
+annotators would have put the points of the Udacity training faces. The labels' mean distance from that, in pixels of
+the images, is the offset.
 """
 
 from __future__ import annotations

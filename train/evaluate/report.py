@@ -17,6 +17,25 @@ from train.plotting import pyplot
 
 _BINS = 10
 
+GLOSSARY = """\
+# What the figures mean
+
+- **NME**: mean distance of a face's points from their labels, in % of the distance of its outer eye corners. About 4 is
+  good; over 15 is not a face.
+- **median**, **P90**, **P95**: half, 90 % and 95 % of the faces have a smaller NME.
+- **FR8**, **FR10**: share of the faces in % whose NME is over 8 or 10. A face that was missed counts.
+- **AUC10**: area under the curve of the share of faces against their NME, up to 10, in %; 100 is perfect.
+- **missed**: faces that the detector did not find; they are in every figure but the mean.
+- **box given**: the network sees the box around the labels. **detector jitter**: that box, shifted and scaled as
+  inexactly as a detector's. **second look**: again, around the points of the first look. **end to end**: with the
+  product's own detector.
+- **labels' own convention**: with the measured offset of Udacity's labels from 300-W's added.
+- **confidence**: probability that a point lies within a tenth of the eye distance of its true place.
+  **expected calibration error**: how far it is from the share that really does, from 0 to 1; 0 is perfect.
+- **sheet_*.png**: labels in green, the network's points in magenta; the number is the NME of the face.
+
+# Figures"""
+
 
 def plot_error_curves(curves: Mapping[str, ArrayLike], path: Path, title: str, limit: float = 15.0) -> None:
     """Cumulative error curves of NMEs (N,) in per cent by name; missed faces (``inf``) keep a curve below 100."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from fkp_live.arguments import MOST_THREADS, whole_number
+from fkp_live.console import say
 from fkp_live.errors import ExitCode, InputError, OutputError, UsageError
+from train.fit.advice import meaning
 from train.fit.loop import fit
 from train.options import DataOptions
 from train.recipe import read_recipe
@@ -35,6 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="train on this CSV, folder of .pts files or COCO .json instead of the recipe's data",
     )
     parser.add_argument("--val", type=Path, action="append", help="with --csv: validate on this one")
+    parser.add_argument(
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="folder of the pictures of --csv, --val and --more, where they do not lie beside the file",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--epochs", type=whole_number(1), help="instead of the recipe's")
@@ -52,7 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--init",
         type=Path,
         metavar="FILE",
-        help="start from another run's checkpoint (.pt) or a shipped network (.onnx), of this shape or smaller",
+        help="start from another run's checkpoint (.pt) or a shipped network (.onnx), of this shape or smaller; "
+        "for fewer than 1,000 faces always: models/fkp68-tiny.onnx",
     )
     parser.add_argument(
         "--resume", action="store_true", help="continue the run in --out exactly where it stopped"
@@ -78,6 +88,8 @@ def run(args: argparse.Namespace) -> int:
     if args.csv:
         chosen = DataOptions(sets=(), csv=_texts(args.csv), validation=_texts(args.val or []))
         recipe = replace(recipe, data=chosen)
+    if args.images is not None and not (args.csv or args.more):
+        raise UsageError("--images goes with --csv or --more", "The recipe's own data lies in --data.")
     if args.more:
         recipe = replace(recipe, data=replace(recipe.data, csv=recipe.data.csv + _texts(args.more)))
     changes = {key: getattr(args, key) for key in ("epochs", "seed") if getattr(args, key) is not None}
@@ -101,9 +113,13 @@ def run(args: argparse.Namespace) -> int:
         resume=args.resume,
         init=args.init,
         compare_labels=args.check_labels,
+        images=args.images,
     )
     last = finished.history[-1]
     for key in sorted(k for k in last if k.endswith(("_nme", "_fr10"))):
         print(f"{key}: {last[key]:.3f}")
     print(finished.checkpoint)
+    errors = {key.removesuffix("_nme"): last[key] for key in sorted(last) if key.endswith("_nme")}
+    if said := meaning(errors):
+        say(said, sys.stderr)
     return ExitCode.OK

@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from fkp_live.console import say
 from fkp_live.errors import FkpError, OutputError, UsageError
 from fkp_live.geometry import CropSpec, apply, box_of, crop_matrix
 from fkp_live.images.warping import warp
@@ -35,6 +36,7 @@ from train.data.faces import FaceSet
 from train.data.provenance import KEYS, provenance, refuse_held_out, refuse_other_data
 from train.data.sampling import Crops, load_sources
 from train.data.splits import training_sets, validation_sets
+from train.fit.advice import few_faces
 from train.fit.curves import plot_curves
 from train.fit.interruption import Interruption, quiet_worker
 from train.fit.loss import Truth, disagreement, eye_distance, total_loss
@@ -262,11 +264,13 @@ def fit(
     resume: bool,
     init: Path | None = None,
     compare_labels: bool = True,
+    images: Path | None = None,
 ) -> Run:
     """Train by the recipe; the folder then holds last.pt, metrics.csv, curves.png and recipe.json.
 
     ``init`` names a checkpoint or a shipped ONNX file whose weights the run starts from instead of random ones.
-    ``compare_labels``: see `check_labels`.
+    ``compare_labels``: see `check_labels`. ``images``: folder of the pictures of the recipe's CSV and COCO files, where
+    they do not lie beside them. With few faces and neither ``init`` nor ``resume``, a warning is printed.
 
     Raises
     ------
@@ -276,13 +280,15 @@ def fit(
     """
     run = Run(recipe, folder, device)
     training = recipe.training
-    sets, watched = training_sets(recipe, data), validation_sets(recipe, data)
+    sets, watched = training_sets(recipe, data, images), validation_sets(recipe, data, images)
     refuse_held_out(sets, data)
     run.origin = provenance(sets, data, init)
     if resume:
         run.load()  # only a run of the same faces, which were checked at its start
     elif compare_labels:
         check_labels([*sets, *watched.values()])
+    if init is None and not resume and (warning := few_faces(sum(map(len, sets)), recipe.model.crop_spec)):
+        say(warning, sys.stderr)
     make_folder(folder)
     with _writing(folder):
         (folder / "recipe.json").write_text(json.dumps(recipe.as_dict(), indent=1) + "\n")

@@ -75,7 +75,9 @@ def test_the_sheet_of_errors_puts_the_worst_first(tmp_path: Path) -> None:
     truth = np.stack([drawn_points()] * 3)
     predicted = truth + np.array([0.0, 40.0, 8.0], np.float32)[:, None, None]
     sheet = error_sheet(predicted, FaceSet("set", (tmp_path / "a.png",) * 3, truth), tile=120, each=3)
-    rows = np.split(sheet, 3)
+    legend, rows = sheet[:18], np.split(sheet[18:], 3)
+    assert len(of_colour(legend, GREEN)) > 5
+    assert len(of_colour(legend, MAGENTA)) > 5
     # In the worst row face 1 (moved by 40 px) stands left of face 2, and face 0 hides its truth under its points.
     away = [np.median(of_colour(part, MAGENTA), 0) for part in np.split(rows[0], 3, axis=1)]
     assert away[0][0] > away[1][0] > away[2][0]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from analytic import centroid_network
+from drawn import write_data
 from shapes import FRONTAL, SPEC, face_at
 
 from fkp_live import metrics
@@ -247,7 +249,10 @@ def test_an_onnx_file_is_run_by_the_products_code(csv: Path, tmp_path: Path) -> 
         image = cv2.imread(str(picture))
         assert image is not None
         assert image.std() > 5
-    assert f"| {exact['nme']:.2f} |" in (out / "report.md").read_text()
+    text = (out / "report.md").read_text()
+    assert f"| {exact['nme']:.2f} |" in text
+    for explained in ("**NME**", "**FR8**, **FR10**", "**AUC10**", "green", "magenta"):
+        assert explained in text.split("# Figures")[0]
 
 
 def test_the_report_has_a_row_for_each_way(faces: FaceSet) -> None:
@@ -284,6 +289,7 @@ def test_peers_of_another_form_are_refused(tmp_path: Path, content: str, said: s
         (["--peers", "p.json", "--out", "o"], ExitCode.USAGE),
         (["--peers", "p.json", "--peers-set", "people", "--out", "o"], ExitCode.INPUT),
         (["--sets", "unseen"], ExitCode.USAGE),
+        (["--images", "elsewhere"], ExitCode.INPUT),
     ],
 )
 def test_nonsense_is_refused(csv: Path, tmp_path: Path, options: list[str], code: ExitCode) -> None:
@@ -314,6 +320,30 @@ def test_outputs_without_a_place_are_known_before_anything_is_asked(
     model = centroid_network(tmp_path / "net.onnx")
     command = ["evaluate", str(model), "--csv", str(csv), option, str(places[option])]
     assert main(command) == ExitCode.OUTPUT
+
+
+def test_pictures_may_lie_elsewhere(csv: Path, tmp_path: Path) -> None:
+    model = centroid_network(tmp_path / "net.onnx")
+    moved = tmp_path / "tables" / "moved.csv"
+    moved.parent.mkdir()
+    moved.write_bytes(csv.read_bytes())
+    command = ["evaluate", str(model), "--csv", str(moved)]
+    assert main(command) == ExitCode.INPUT
+    assert main([*command, "--images", str(csv.parent)]) == ExitCode.OK
+
+
+def test_sets_without_a_folder_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = write_data(tmp_path / "data")
+    shutil.rmtree(data / "wild")
+    model = centroid_network(tmp_path / "net.onnx")
+    command = ["evaluate", str(model), "--data", str(data)]
+    assert main(command) == ExitCode.OK
+    out, err = capsys.readouterr()
+    assert "unseen, box given" in out
+    assert "wild_val left out" in err
+    assert main([*command, "--images", str(tmp_path)]) == ExitCode.USAGE
+    shutil.rmtree(data / "udacity")
+    assert main(command) == ExitCode.INPUT
 
 
 def test_missing_and_foreign_models(csv: Path, tmp_path: Path) -> None:

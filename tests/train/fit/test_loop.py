@@ -18,9 +18,11 @@ import torch
 from drawn import mean_shape, write_data, write_drawn
 
 from fkp_live.errors import FkpError, UsageError
+from fkp_live.geometry import CropSpec
 from train.__main__ import main
 from train.data.sampling import Crops, face_weights, load_sources
 from train.data.splits import training_sets, validation_sets
+from train.fit.advice import few_faces, meaning
 from train.fit.loop import Run, evaluate, fit
 from train.network.checkpoint import load_checkpoint, read_checkpoint
 from train.options import DataOptions, Recipe
@@ -233,6 +235,39 @@ def test_more_faces_join_those_of_the_recipe(
     assert [Path(csv).name for csv in stored] == ["keypoints.csv", "few.csv"]
 
 
+@pytest.mark.parametrize(("count", "said"), [(200, True), (999, True), (1000, False)])
+def test_few_faces_need_first_weights(count: int, said: bool) -> None:
+    warning = few_faces(count, CropSpec(80, 0.125))
+    assert ("--init models/fkp68-tiny.onnx" in warning) == said
+    assert ("--init models/fkp68.onnx" in few_faces(count, CropSpec(112, 0.125))) == said
+
+
+def test_what_a_figure_means() -> None:
+    assert meaning({}) == ""
+    assert "About 4 is good; over 15 is not a face" in meaning({"mine": 4.2})
+    assert "mine" not in meaning({"mine": 4.2, "yours": 50.9})
+    assert meaning({"mine": 4.2, "yours": 50.9}).endswith("Not a face yet: yours.")
+
+
+def test_pictures_may_lie_elsewhere(faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    moved = tmp_path / "tables" / "moved.csv"
+    moved.parent.mkdir()
+    moved.write_bytes(faces.read_bytes())
+    (tmp_path / "tiny.toml").write_text(TOML)
+    command = ["fit", str(tmp_path / "tiny.toml"), "--csv", str(moved), "--val", str(moved), "--epochs", "1"]
+    assert main([*command, "--out", str(tmp_path / "run")]) == 3
+    assert "--images DIR" in capsys.readouterr().err
+    assert main([*command, "--out", str(tmp_path / "run"), "--images", str(faces.parent / "images")]) == 0
+    assert "Not a face yet: moved" in (err := capsys.readouterr().err)
+    assert "12 training faces and random weights" in err
+
+
+def test_a_folder_of_pictures_goes_with_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "tiny.toml").write_text(TOML)
+    assert main(["fit", str(tmp_path / "tiny.toml"), "--images", ".", "--out", str(tmp_path / "run")]) == 2
+    assert "--images goes with --csv" in capsys.readouterr().err
+
+
 def test_missing_data_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(FkpError, match="no such data set") as caught:
         training_sets(Recipe(), tmp_path)
@@ -381,7 +416,7 @@ def test_only_the_folders_of_the_chosen_sets_are_needed(tmp_path: Path) -> None:
     assert list(validation_sets(recipe, data)) == ["unseen"]
     with pytest.raises(FkpError, match="no such data set") as caught:
         training_sets(Recipe(), data)
-    assert 'sets = ["udacity_train"]' in caught.value.hint
+    assert "quick.toml" in caught.value.hint
 
 
 def test_without_balance_no_shapes_are_compared() -> None:
