@@ -17,19 +17,16 @@ class HaarDetector:
     """Frontal faces by the cascade that OpenCV carries."""
 
     def __init__(self) -> None:
-        self._cascade = cv2.CascadeClassifier(
-            str(Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml")
-        )
+        folder = Path(cv2.__file__).parent / "data"
+        self._cascade = cv2.CascadeClassifier(str(folder / "haarcascade_frontalface_default.xml"))
 
     def __call__(self, picture: Picture) -> list[FaceBox]:
         """Boxes tight around the 68 points, as the landmark network expects them."""
-        boxes = []
         # minNeighbors: how many windows must agree on a face.
-        for x, y, width, height in self._cascade.detectMultiScale(picture.luma, minNeighbors=8):
-            # A cascade's square reaches from the forehead to below the chin; the points begin at the brows.
-            box = np.array([x + 0.1 * width, y + 0.2 * height, x + 0.9 * width, y + height], np.float32)
-            boxes.append(FaceBox(box, score=1.0))
-        return boxes
+        squares = self._cascade.detectMultiScale(picture.luma, minNeighbors=8)
+        # A cascade's square reaches from the forehead to below the chin; the points begin at the brows.
+        boxes = [(x + 0.1 * w, y + 0.2 * h, x + 0.9 * w, y + h) for x, y, w, h in squares]
+        return [FaceBox(np.array(box, np.float32), score=1.0) for box in boxes]
 
 
 def main(path: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +18,7 @@ import numpy as np
 import pytest
 from photos import photographs
 
+from fkp_live import FaceLandmarker
 from fkp_live.commands.bench.scenes import demo_clip
 from fkp_live.sinks import VideoSink
 from fkp_live.sources import open_source
@@ -148,3 +151,77 @@ def test_pushed_frames(tmp_path: Path, film: Path) -> None:
     assert [float(row["timestamp"]) for row in rows] == pytest.approx(
         [i / 30 for i in range(FRAMES)], abs=1e-3
     )
+
+
+def test_openface_csv(tmp_path: Path, film: Path) -> None:
+    (tmp_path / "films").mkdir()
+    shutil.copy(film, tmp_path / "films" / "a b.mp4")
+    (tmp_path / "films" / "broken.mp4").write_bytes(b"no film")
+    printed = run(tmp_path, "openface_csv.py", "films", "tables")
+    assert f"a b.mp4: {FRAMES} frames" in printed
+    assert "broken.mp4: " in printed
+    with (tmp_path / "tables" / "a b.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == FRAMES
+    assert [name for name in rows[0] if name.startswith("raw_")] == []
+
+
+def test_read_archive(tmp_path: Path, film: Path) -> None:
+    pytest.importorskip("pandas", reason="needs the extra tables")
+    pytest.importorskip("pyarrow", reason="needs the extra batch")
+    batch = [sys.executable, "-m", "fkp_live", "batch", str(film), "--out", "found", "--quiet"]
+    subprocess.run(batch, cwd=tmp_path, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    printed = run(tmp_path, "read_archive.py", "found").splitlines()
+    assert printed[2].split()[0].endswith("film.mp4")
+    assert printed[2].split()[-1] == str(FRAMES)
+
+
+def test_blur_others(tmp_path: Path, film: Path) -> None:
+    assert (
+        run(tmp_path, "blur_others.py", film, "others.mp4", "1") == f"{FRAMES} frames written to others.mp4\n"
+    )
+    run(tmp_path, "blur_others.py", film, "all.mp4")
+    with open_source(film) as source:
+        height, width = next(iter(source)).image.shape[:2]
+    middle = np.s_[height // 3 : height // 2, width // 2 - 40 : width // 2 + 40]
+
+    def sharpness(path: Path) -> float:
+        with open_source(path) as made:
+            return float(cv2.Laplacian(next(iter(made)).image[middle], cv2.CV_64F).var())
+
+    assert sharpness(tmp_path / "all.mp4") < 0.2 * sharpness(film)
+    assert sharpness(tmp_path / "others.mp4") > 0.7 * sharpness(film)
+
+
+def test_avatar_sender(tmp_path: Path, film: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(60)
+        target = f"osf://127.0.0.1:{receiver.getsockname()[1]}"
+        printed = run(tmp_path, "avatar_sender.py", film, target)
+        assert len(receiver.recv(65536)) == 1785
+    assert re.search(r"\d+ frames sent to osf://", printed)
+
+
+def test_own_network(tmp_path: Path, film: Path) -> None:
+    printed = run(tmp_path, "own_network.py", film).splitlines()
+    assert len(printed) == FRAMES
+    with open_source(film) as source:
+        (face,) = FaceLandmarker("cpu")(next(iter(source)).image)
+    nose = [float(number) for number in re.findall(r"\d+\.\d*", printed[0])]
+    assert np.abs(nose - face.points[30]).max() < 5
+
+
+def test_points_receiver(tmp_path: Path, film: Path) -> None:
+    pytest.importorskip("uvicorn", reason="needs the extra server")
+    command = [sys.executable, "-m", "fkp_live", str(film), "--serve", "127.0.0.1:0"]
+    going = subprocess.Popen(
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True
+    )
+    with going, ExitStack() as context:
+        context.callback(going.kill)
+        assert going.stderr is not None
+        url = next(found[0] for line in going.stderr if (found := re.findall(r"http://\S+", line)))
+        printed = run(tmp_path, "points_receiver.py", url).splitlines()
+    assert printed[0].startswith("film.mp4, network fkp68")
+    assert "face 1, nose at" in printed[-1]
