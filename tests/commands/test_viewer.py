@@ -591,7 +591,7 @@ def test_a_pause_and_the_pace_are_not_run_time(
     monkeypatch.setattr("fkp_live.commands.run.RunStats", functools.partial(RunStats, clock))
     monkeypatch.setattr("fkp_live.commands.run.Viewer", functools.partial(Viewer, clock=clock))
     # The clock moves only while the window waits: ten seconds of pause, and one of pace.
-    run("--demo --max-frames 31 --quiet", SPACE, *[NO_KEY] * 200, SPACE)
+    run("--demo --max-frames 31 --progress off", SPACE, *[NO_KEY] * 200, SPACE)
     out = capsys.readouterr().out
     assert "31 frames in 0.00 s" in out
     (waited,) = re.findall(r"([\d.]+) s more were spent waiting", out)
