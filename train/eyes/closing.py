@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# The skin that gives way begins so many openings above the upper lid.
+# The skin that gives way begins this many openings above the upper lid.
 _ABOVE = 1.2
-# Points of a lid lie at least so many pixels apart across the patch, or there is no curve through them.
+# Least distance in pixels, across the patch, between points of a lid: below it there is no curve through them.
 _APART = 1.5
 # Of the six points of an eye: those of each lid from corner to corner.
 _UPPER, _LOWER = [0, 1, 2, 3], [0, 5, 4, 3]
