@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from fkp_live.errors import ModelError, UsageError
 from fkp_live.types import EXPRESSIONS
+from train.network.checkpoint import load_content
 from train.network.initial import initial_network
 from train.network.model import LandmarkNet
 from train.options import ModelOptions
@@ -112,12 +113,7 @@ def read_expression_checkpoint(path: Path) -> dict[str, Any]:
     ModelError
         The file is missing, damaged or of another kind.
     """
-    if not path.is_file():
-        raise ModelError(f"no checkpoint at {path}", _WRITTEN_BY_FIT)
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file
-        raise ModelError(f"{path} is damaged or is not a checkpoint", _WRITTEN_BY_FIT) from error
+    content = load_content(path, _WRITTEN_BY_FIT)
     if not isinstance(content, dict) or content.get("kind") != "expression":
         raise ModelError(f"{path} holds no expression network", _WRITTEN_BY_FIT)
     return content

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from fkp_live.errors import ModelError
 from train.eyes.data import SIZE
+from train.network.checkpoint import load_content
 
 # Of pixels 0..255: patches get a deviation of 1; flat ones stay flat.
 _EPS = 25.0
@@ -70,12 +70,7 @@ def read_eye_checkpoint(path: Path) -> dict[str, Any]:
     ModelError
         The file is missing, damaged or of another kind.
     """
-    if not path.is_file():
-        raise ModelError(f"no checkpoint at {path}", _WRITTEN_BY_FIT)
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file
-        raise ModelError(f"{path} is damaged or is not a checkpoint", _WRITTEN_BY_FIT) from error
+    content = load_content(path, _WRITTEN_BY_FIT)
     if not isinstance(content, dict) or content.get("kind") != "eyes":
         raise ModelError(f"{path} holds no eye network", _WRITTEN_BY_FIT)
     return content

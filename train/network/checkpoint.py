@@ -47,6 +47,22 @@ def save_checkpoint(path: Path, model: LandmarkNet, **extra: Any) -> None:
 _WRITTEN_BY_FIT = "Expected a .pt file written by `python -m train fit`."
 
 
+def load_content(path: Path, expected: str) -> Any:
+    """What a file of torch holds, whatever it is; ``expected``: the cure in messages.
+
+    Raises
+    ------
+    ModelError
+        The file is missing or damaged.
+    """
+    if not path.is_file():
+        raise ModelError(f"no checkpoint at {path}", expected)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise ModelError(f"{path} is damaged or is not a checkpoint", expected) from error
+
+
 def read_checkpoint(path: Path, needs: Sequence[str] = ()) -> dict[str, Any]:
     """Content of a checkpoint.
 
@@ -59,12 +75,7 @@ def read_checkpoint(path: Path, needs: Sequence[str] = ()) -> dict[str, Any]:
     ModelError
         The file is missing, is not a checkpoint of this program or does not hold what is needed.
     """
-    if not Path(path).is_file():
-        raise ModelError(f"no checkpoint at {path}", _WRITTEN_BY_FIT)
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file; all mean the same to the user
-        raise ModelError(f"{path} is damaged or is not a checkpoint", _WRITTEN_BY_FIT) from error
+    content = load_content(Path(path), _WRITTEN_BY_FIT)
     if not isinstance(content, dict) or not {"options", "model"} <= content.keys():
         raise ModelError(f"{path} holds no model of this program", _WRITTEN_BY_FIT)
     missing = [key for key in needs if key not in content]
