@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fkp_live.topology import MIRROR
+from train.cutouts.augment import relit, resampled, turned, unmoved
 from train.expression.data import KEPT_SIDE, NETWORK_SIDE
 
 _MIRROR = torch.from_numpy(np.array(MIRROR))
@@ -19,10 +20,7 @@ _LUMA = torch.tensor([0.114, 0.587, 0.299])[None, :, None, None]
 
 def network_crops(crops: Tensor, size: int, moves: Tensor | None = None) -> Tensor:
     """Kept crops (N, 3, 88, 88) -> (N, 3, size, size) as the network gets them, moved by affines (N, 2, 3)."""
-    if moves is None:
-        moves = torch.tensor([[ZOOM, 0.0, 0.0], [0.0, ZOOM, 0.0]]).expand(len(crops), 2, 3)
-    grid = functional.affine_grid(moves, [len(crops), 3, size, size], align_corners=False)
-    return functional.grid_sample(crops, grid, align_corners=False, padding_mode="border")
+    return resampled(crops, unmoved(len(crops), ZOOM, ZOOM) if moves is None else moves, (size, size))
 
 
 def disturbed(
@@ -58,10 +56,8 @@ def _moves(count: int) -> Tensor:
     """(N, 2, 3): small turns, scales, stretches and shifts."""
     angle, scale = torch.randn(count) * 0.10, ZOOM * torch.exp(torch.randn(count) * 0.06)
     stretch = torch.exp(torch.randn(count) * 0.04)
-    shift_x, shift_y = torch.randn(count) * 0.035, torch.randn(count) * 0.035
-    cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
-    rows = torch.stack([cos * stretch, -sin, shift_x], 1), torch.stack([sin, cos / stretch, shift_y], 1)
-    return torch.stack(rows, 1)
+    shift = torch.stack([torch.randn(count) * 0.035, torch.randn(count) * 0.035], 1)
+    return torch.cat([turned(angle, scale, stretch), shift[..., None]], 2)
 
 
 def _lit(x: Tensor) -> Tensor:
@@ -71,6 +67,4 @@ def _lit(x: Tensor) -> Tensor:
     luma = (x * _LUMA).sum(1, keepdim=True)
     x = luma + (x - luma) * torch.where(grey, torch.zeros(()), torch.rand(count, 1, 1, 1) + 0.3)
     x = x * (1 + torch.randn(count, 3, 1, 1) * 0.06 * ~grey)
-    mean = x.mean((1, 2, 3), keepdim=True)
-    contrast, light, gamma = (torch.exp(torch.randn(count, 1, 1, 1) * by) for by in (0.25, 0.25, 0.2))
-    return ((x - mean) * contrast + mean * light).clamp(1e-3, 1) ** gamma
+    return relit(x, contrast=0.25, light=0.25, gamma=0.2)

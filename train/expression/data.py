@@ -8,8 +8,6 @@ same person may be on both sides.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from fkp_live.errors import InputError
 from fkp_live.faces.expression import aligned, similarity
 from fkp_live.images.picture import BgrPicture
 from fkp_live.types import EXPRESSIONS
+from train.cutouts.kept import kept_arrays
 from train.data.splits import person_of, unseen_persons
 
 SOURCES = ("faces", "rafdb")
@@ -35,6 +34,7 @@ _POOR = ("jhamski", (3, 5))
 KEPT_SIZE, KEPT_SIDE, NETWORK_SIDE = 88, 2.35, 1.95
 # Unlabelled pictures of the same collection as `faces`, so maybe of its held-out persons: never used.
 _MAY_SHOW_HELD_OUT = "muxgrey_"
+_KEPT = ("crops", "points", "labels", "source", "annotator", "person", "template")
 _PICTURES = "*.[jp][pn]g"
 # Of the crop's side: how far the template's middle lies above the crop's.
 _RAISED = 0.02
@@ -94,20 +94,7 @@ def load(folder: Path, kept: Path) -> Labelled:
     ------
     InputError : a file is missing or damaged
     """
-    if not kept.is_file():
-        _prepare(folder, kept)
-    with _readable(kept):
-        with np.load(kept) as file:
-            data = {name: file[name] for name in file.files}
-        return _split(data)
-
-
-@contextmanager
-def _readable(kept: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{kept} is damaged: {error}", "Delete it: it is made again.") from error
+    return _split(dict(zip(_KEPT, kept_arrays(kept, _KEPT, lambda: _prepare(folder)), strict=True)))
 
 
 def load_unlabelled(folder: Path, kept: Path, template: NDArray[np.float64]) -> Faces:
@@ -117,14 +104,13 @@ def load_unlabelled(folder: Path, kept: Path, template: NDArray[np.float64]) -> 
     ------
     InputError : there is no picture, or a file is damaged
     """
-    if not kept.is_file():
-        names = [
-            name for name in sorted(folder.glob(_PICTURES)) if not name.name.startswith(_MAY_SHOW_HELD_OUT)
-        ]
-        faces = _without_labels(folder, names, template)
-        np.savez(kept, crops=faces.crops, points=faces.points)
-    with _readable(kept), np.load(kept) as file:
-        return Faces(file["crops"], file["points"])
+
+    def make() -> dict[str, NDArray]:
+        names = sorted(folder.glob(_PICTURES))
+        names = [name for name in names if not name.name.startswith(_MAY_SHOW_HELD_OUT)]
+        return _without_labels(folder, names, template)
+
+    return Faces(*kept_arrays(kept, Faces.__slots__, make))
 
 
 def load_clips(root: Path, kept: Path, template: NDArray[np.float64]) -> Clips:
@@ -134,23 +120,25 @@ def load_clips(root: Path, kept: Path, template: NDArray[np.float64]) -> Clips:
     ------
     InputError : there is no picture, or a file is damaged
     """
-    if not kept.is_file():
+
+    def make() -> dict[str, NDArray]:
         folder, held = root / "udacity" / "training", unseen_persons(root)
         names = [name for name in sorted(folder.glob(_PICTURES)) if person_of(name.name) not in held]
         faces = _without_labels(folder, names, template)
-        person = np.array([person_of(name.name) for name in names])
-        np.savez(kept, crops=faces.crops, points=faces.points, person=person)
-    with _readable(kept), np.load(kept) as file:
-        return Clips(file["crops"], file["points"], file["person"])
+        return faces | {"person": np.array([person_of(name.name) for name in names])}
+
+    return Clips(*kept_arrays(kept, Clips.__slots__, make))
 
 
-def _without_labels(folder: Path, names: list[Path], template: NDArray[np.float64]) -> Faces:
+def _without_labels(folder: Path, names: list[Path], template: NDArray[np.float64]) -> dict[str, NDArray]:
+    """``crops`` and ``points`` of `Faces`."""
     if not names:
         raise InputError(f"no picture in {folder}", "Expected .jpg or .png files.")
     landmarker = FaceLandmarker(provider="cpu", model="fkp68")
     pictures = [_picture(name) for name in names]
     shapes = [points_of(landmarker, picture) for picture in tqdm(pictures, desc=folder.name, disable=None)]
-    return Faces(*_aligned(pictures, np.array(shapes, np.float64), template))
+    crops, points = _aligned(pictures, np.array(shapes, np.float64), template)
+    return {"crops": crops, "points": points}
 
 
 def _split(data: dict[str, NDArray]) -> Labelled:
@@ -170,7 +158,7 @@ def _split(data: dict[str, NDArray]) -> Labelled:
     return Labelled(*fields, ~held & ~poor, held & ~poor, data["template"])
 
 
-def _prepare(folder: Path, kept: Path) -> None:
+def _prepare(folder: Path) -> dict[str, NDArray]:
     landmarker = FaceLandmarker(provider="cpu", model="fkp68")
     pictures, points, rows = [], [], []
     for source in SOURCES:
@@ -183,17 +171,15 @@ def _prepare(folder: Path, kept: Path) -> None:
     template = mean_shape(shapes)
     crops, aligned_points = _aligned(pictures, shapes, template)
     sources, annotators, persons, labels = zip(*rows, strict=True)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(
-        kept,
-        crops=crops,
-        points=aligned_points,
-        labels=np.array(labels, np.int64),
-        source=np.array(sources),
-        annotator=np.array(annotators),
-        person=np.array(persons),
-        template=template,
-    )
+    return {
+        "crops": crops,
+        "points": aligned_points,
+        "labels": np.array(labels, np.int64),
+        "source": np.array(sources),
+        "annotator": np.array(annotators),
+        "person": np.array(persons),
+        "template": template,
+    }
 
 
 def _picture(path: Path) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fkp_live.errors import ModelError, UsageError
+from fkp_live.errors import UsageError
 from fkp_live.types import EXPRESSIONS
-from train.network.checkpoint import load_content
+from train.network.checkpoint import read_content
 from train.network.initial import initial_network
 from train.network.model import LandmarkNet
 from train.options import ModelOptions
 
 _EVENED_SCALE, _EVENED_EPS = 0.866, 0.006875 * 255.0**2
-_WRITTEN_BY_FIT = "Expected a .pt file written by `python -m train expression`."
 
 
 class ExpressionNet(nn.Module):
@@ -105,15 +105,6 @@ def network_of(content: dict[str, Any]) -> ExpressionNet:
     return net.eval()
 
 
-def read_expression_checkpoint(path: Path) -> dict[str, Any]:
-    """Content of a checkpoint of `python -m train expression`.
-
-    Raises
-    ------
-    ModelError
-        The file is missing, damaged or of another kind.
-    """
-    content = load_content(path, _WRITTEN_BY_FIT)
-    if not isinstance(content, dict) or content.get("kind") != "expression":
-        raise ModelError(f"{path} holds no expression network", _WRITTEN_BY_FIT)
-    return content
+def read_expression_checkpoint(path: Path, needs: Sequence[str] = ()) -> dict[str, Any]:
+    """Content of a checkpoint of `python -m train expression`; raises as `train.network.checkpoint.read_content`."""
+    return read_content(path, "expression", ("recipe", "options", "model", *needs))

@@ -6,18 +6,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from train.cutouts.augment import relit, resampled, turned, unmoved
 from train.eyes.data import EYE, KEPT_EYE, KEPT_SIZE, SIZE
 
 # The part of the kept patch that the network sees, across and down.
-ZOOM = tuple(side / EYE / (kept / KEPT_EYE) for side, kept in zip(SIZE, KEPT_SIZE, strict=True))
+ZOOM = (SIZE[0] / EYE / (KEPT_SIZE[0] / KEPT_EYE), SIZE[1] / EYE / (KEPT_SIZE[1] / KEPT_EYE))
 
 
 def network_patches(patches: Tensor, moves: Tensor | None = None) -> Tensor:
     """Kept patches (N, 1, 64, 64) -> (N, 1, 24, 32) as the network gets them, moved by affines (N, 2, 3)."""
-    if moves is None:
-        moves = torch.tensor([[ZOOM[0], 0.0, 0.0], [0.0, ZOOM[1], 0.0]]).expand(len(patches), 2, 3)
-    grid = functional.affine_grid(moves, [len(patches), 1, SIZE[1], SIZE[0]], align_corners=False)
-    return functional.grid_sample(patches, grid, align_corners=False, padding_mode="border")
+    return resampled(patches, unmoved(len(patches), *ZOOM) if moves is None else moves, SIZE)
 
 
 def disturbed(patches: Tensor) -> Tensor:
@@ -50,19 +48,15 @@ def _moves(count: int) -> Tensor:
     stretch = torch.exp(torch.randn(count) * 0.05)
     # The kept patch is 2.7 eyes wide and high, from -1 to 1.
     shift = torch.randn(count, 2, 1) * 0.03
-    cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
-    rows = torch.stack([cos * stretch, -sin], 1), torch.stack([sin, cos / stretch], 1)
-    return torch.cat([torch.stack(rows, 1) * torch.tensor(ZOOM), shift], 2)
+    return torch.cat([turned(angle, scale, stretch) * torch.tensor(ZOOM), shift], 2)
 
 
 def _lit(x: Tensor) -> Tensor:
     """Patches 0..1 in other light: contrast, gamma, and a light that falls off to one side."""
-    count = len(x)
-    mean = x.mean((1, 2, 3), keepdim=True)
-    contrast, light, gamma = (torch.exp(torch.randn(count, 1, 1, 1) * by) for by in (0.25, 0.2, 0.25))
-    across, down = torch.randn(2, count, 1, 1, 1) * 0.25
+    lit = relit(x, contrast=0.25, light=0.2, gamma=0.25)
+    across, down = torch.randn(2, len(x), 1, 1, 1) * 0.25
     shade = 1 + across * torch.linspace(-1, 1, SIZE[0]) + down * torch.linspace(-1, 1, SIZE[1])[:, None]
-    return ((x - mean) * contrast + mean * light).clamp(1e-3, 1) ** gamma * shade.clamp(0.2, 2)
+    return lit * shade.clamp(0.2, 2)
 
 
 def _covered(x: Tensor) -> Tensor:

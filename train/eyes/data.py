@@ -17,7 +17,6 @@ from tqdm import tqdm
 
 from fkp_live import FaceLandmarker, geometry
 from fkp_live.engine import Engine
-from fkp_live.errors import InputError
 from fkp_live.faces.eyes import eye_affines, eye_patches
 from fkp_live.faces.head_pose import head_pose
 from fkp_live.faces.openness import measures
@@ -29,6 +28,7 @@ from fkp_live.topology import (
     RIGHT_EYE_LIDS,
     RIGHT_EYE_OUTER,
 )
+from train.cutouts.kept import kept_arrays
 from train.data.faces import VISIBLE, FaceSet
 from train.data.splits import splits, twins_in_validation
 
@@ -87,13 +87,7 @@ def load(root: Path, kept: Path) -> Eyes:
     ------
     InputError : a file is missing or damaged
     """
-    if not kept.is_file():
-        _prepare(root, kept)
-    try:
-        with np.load(kept) as file:
-            return Eyes(*(file[name] for name in Eyes.__slots__))
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{kept} is damaged: {error}", "Delete it: it is made again.") from error
+    return Eyes(*kept_arrays(kept, Eyes.__slots__, lambda: _prepare(root)))
 
 
 def labelled_openness(points: NDArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -108,7 +102,7 @@ def labelled_openness(points: NDArray) -> tuple[NDArray[np.float32], NDArray[np.
     return (lids / np.maximum(width, 1e-6)).astype(np.float32), width.astype(np.float32)
 
 
-def _prepare(root: Path, kept: Path) -> None:
+def _prepare(root: Path) -> dict[str, NDArray[Any]]:
     landmarker = FaceLandmarker(engine=Engine("cpu", "fkp68"))
     available, rows = splits(root), []
     for name in (*TRAINING, *HELD_OUT):
@@ -130,10 +124,8 @@ def _prepare(root: Path, kept: Path) -> None:
             )
             by_points = np.array([found.right_eye_open, found.left_eye_open], np.float32)
             rows.append((*row, width[index], by_points, head_pose(points).yaw, name, held[index]))
-    kept.parent.mkdir(parents=True, exist_ok=True)
     fields = zip(Eyes.__slots__, zip(*rows, strict=True), strict=True)
-    arrays: dict[str, Any] = {field: np.array(values) for field, values in fields}
-    np.savez(kept, **arrays)
+    return {field: np.array(values) for field, values in fields}
 
 
 def held_out(root: Path, name: str) -> FaceSet:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fkp_live.errors import ModelError
 from train.eyes.data import SIZE
-from train.network.checkpoint import load_content
+from train.network.checkpoint import read_content
 
 # Of pixels 0..255: patches get a deviation of 1; flat ones stay flat.
 _EPS = 25.0
-_WRITTEN_BY_FIT = "Expected last.pt of a run of 'python -m train eyes'."
 
 
 class EyeNet(nn.Module):
@@ -62,15 +61,6 @@ def network_of(content: dict[str, Any]) -> EyeNet:
     return net.eval()
 
 
-def read_eye_checkpoint(path: Path) -> dict[str, Any]:
-    """Content of a checkpoint of `python -m train eyes`.
-
-    Raises
-    ------
-    ModelError
-        The file is missing, damaged or of another kind.
-    """
-    content = load_content(path, _WRITTEN_BY_FIT)
-    if not isinstance(content, dict) or content.get("kind") != "eyes":
-        raise ModelError(f"{path} holds no eye network", _WRITTEN_BY_FIT)
-    return content
+def read_eye_checkpoint(path: Path, needs: Sequence[str] = ()) -> dict[str, Any]:
+    """Content of a checkpoint of `python -m train eyes`; raises as `train.network.checkpoint.read_content`."""
+    return read_content(path, "eyes", ("recipe", "ema", *needs))

@@ -21,9 +21,12 @@ _FORMER_OPTIONS = {"stride": 4, "head": "soft-argmax"}
 
 
 def save_checkpoint(path: Path, model: LandmarkNet, **extra: Any) -> None:
-    """Write a checkpoint: model options, ``model`` weights and the ``extra`` values.
+    """Write a checkpoint: model options, ``model`` weights and the ``extra`` values. OutputError as `write_content`."""
+    write_content(path, {"options": asdict(model.options), "model": model.state_dict(), **extra})
 
-    It replaces an older one only when it is complete.
+
+def write_content(path: Path, content: dict[str, Any]) -> None:
+    """Write a checkpoint, which replaces an older one only when it is complete.
 
     Raises
     ------
@@ -32,7 +35,7 @@ def save_checkpoint(path: Path, model: LandmarkNet, **extra: Any) -> None:
     """
     partial = path.with_name(f"{path.name}.partial")
     try:
-        torch.save({"options": asdict(model.options), "model": model.state_dict(), **extra}, partial)
+        torch.save(content, partial)
         partial.replace(path)
     except (OSError, RuntimeError) as error:  # torch has a RuntimeError for a full disk
         reason = error.strerror if isinstance(error, OSError) else "it could not be written completely"
@@ -44,17 +47,31 @@ def save_checkpoint(path: Path, model: LandmarkNet, **extra: Any) -> None:
             partial.unlink()
 
 
-_WRITTEN_BY_FIT = "Expected a .pt file written by `python -m train fit`."
+def _written_by(command: str) -> str:
+    return f"Expected a .pt file written by `python -m train {command}`."
 
 
-def load_content(path: Path, expected: str) -> Any:
-    """What a file of torch holds, whatever it is; ``expected``: the cure in messages.
+_WRITTEN_BY_FIT = _written_by("fit")
+
+
+def read_content(path: Path, command: str, needs: Sequence[str] = ()) -> dict[str, Any]:
+    """Content of a checkpoint that another command than `fit` wrote, ``expression`` or ``eyes``.
 
     Raises
     ------
     ModelError
-        The file is missing or damaged.
+        The file is missing, damaged, of another command, or does not hold what is needed.
     """
+    content = _load(path, _written_by(command))
+    if not isinstance(content, dict) or content.get("kind") != command:
+        raise ModelError(f"{path} was not written by `python -m train {command}`", _written_by(command))
+    if missing := [key for key in needs if key not in content]:
+        raise ModelError(f"{path} holds no {missing[0]}", _written_by(command))
+    return content
+
+
+def _load(path: Path, expected: str) -> Any:
+    """What a file of torch holds, whatever it is; ``expected``: the cure in messages."""
     if not path.is_file():
         raise ModelError(f"no checkpoint at {path}", expected)
     try:
@@ -75,7 +92,7 @@ def read_checkpoint(path: Path, needs: Sequence[str] = ()) -> dict[str, Any]:
     ModelError
         The file is missing, is not a checkpoint of this program or does not hold what is needed.
     """
-    content = load_content(Path(path), _WRITTEN_BY_FIT)
+    content = _load(Path(path), _WRITTEN_BY_FIT)
     if not isinstance(content, dict) or not {"options", "model"} <= content.keys():
         raise ModelError(f"{path} holds no model of this program", _WRITTEN_BY_FIT)
     missing = [key for key in needs if key not in content]
@@ -122,14 +139,16 @@ def network_of(content: dict[str, Any], path: Path) -> LandmarkNet:
     return model
 
 
-def load_weights(model: nn.Module | torch.optim.Optimizer, state: Any, path: Path) -> None:
+def load_weights(
+    model: nn.Module | torch.optim.Optimizer, state: Any, path: Path, command: str = "fit"
+) -> None:
     """Give a network, or its optimiser, the state that a checkpoint holds; ModelError where it does not fit."""
     try:
         model.load_state_dict(state)
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         kind = "weights" if isinstance(model, nn.Module) else "a state of the optimiser"
         raise ModelError(
-            f"{path} holds {kind} of another network than its options describe", _WRITTEN_BY_FIT
+            f"{path} holds {kind} of another network than its options describe", _written_by(command)
         ) from error
 
 

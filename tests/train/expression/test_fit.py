@@ -16,8 +16,10 @@ from fkp_live.sources import open_source
 torch = pytest.importorskip("torch")
 
 from train.__main__ import main as train  # noqa: E402
-from train.expression import fit  # noqa: E402
-from train.expression.command import read_expression_recipe  # noqa: E402
+from train.cutouts import loop  # noqa: E402
+from train.cutouts.command import read_schedule  # noqa: E402
+from train.expression.fit import ExpressionRecipe  # noqa: E402
+from train.network.checkpoint import write_content  # noqa: E402
 
 ROOT = Path(__file__).parents[3]
 RECIPE = ROOT / "train" / "recipes" / "expression.toml"
@@ -61,14 +63,13 @@ def test_a_run_that_is_resumed_ends_as_one_that_was_not(
     assert train([*words, "--out", str(tmp_path / "whole")]) == 0
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "faces.npz").write_bytes((tmp_path / "whole" / "faces.npz").read_bytes())
-    save = fit._save
 
-    def save_and_stop(*what: Any, **more: Any) -> None:
-        save(*what, **more)
+    def save_and_stop(path: Path, content: dict[str, Any]) -> None:
+        write_content(path, content)
         raise OutputError("stopped after an epoch")
 
     with monkeypatch.context() as patch:
-        patch.setattr(fit, "_save", save_and_stop)
+        patch.setattr(loop, "write_content", save_and_stop)
         assert train([*words, "--out", str(tmp_path / "parts")]) == ExitCode.OUTPUT
     assert train([*words, "--out", str(tmp_path / "parts"), "--resume"]) == 0
     whole, parts = (weights(tmp_path / name / "last.pt") for name in ("whole", "parts"))
@@ -90,8 +91,8 @@ def test_a_run_that_is_resumed_ends_as_one_that_was_not(
 
 
 def test_the_shipped_recipe_is_read_and_another_section_refused(tmp_path: Path) -> None:
-    assert read_expression_recipe(RECIPE).blocks == (1, 1, 0)
+    assert read_schedule(RECIPE, "expression", ExpressionRecipe).blocks == (1, 1, 0)
     recipe = tmp_path / "other.toml"
     recipe.write_text(SMALL + "[data]\n")
     with pytest.raises(UsageError, match="unknown section 'data'"):
-        read_expression_recipe(recipe)
+        read_schedule(recipe, "expression", ExpressionRecipe)

@@ -13,14 +13,16 @@ from fkp_live.errors import ExitCode, ModelError, OutputError, UsageError
 torch = pytest.importorskip("torch")
 
 from train.__main__ import main as train  # noqa: E402
+from train.cutouts import loop  # noqa: E402
+from train.cutouts.command import read_schedule  # noqa: E402
 from train.eyes import fit  # noqa: E402
 from train.eyes.augment import disturbed, network_patches  # noqa: E402
 from train.eyes.closing import can_close, closed  # noqa: E402
-from train.eyes.command import read_eye_recipe  # noqa: E402
 from train.eyes.data import EYE, KEPT_EYE, KEPT_SIZE, SIZE, Eyes, labelled_openness  # noqa: E402
 from train.eyes.evaluation import evaluate  # noqa: E402
 from train.eyes.figures import judged, line, recall, report  # noqa: E402
 from train.eyes.network import network_of, read_eye_checkpoint  # noqa: E402
+from train.network.checkpoint import write_content  # noqa: E402
 
 RECIPE = Path(__file__).parents[3] / "train" / "recipes" / "eyes.toml"
 
@@ -72,14 +74,13 @@ def test_a_run_that_is_resumed_ends_as_one_that_was_not(
     whole, parts = (kept(eyes, tmp_path / name) for name in ("whole", "parts"))
     assert train([*words, "--out", str(whole)]) == 0
     assert "| network |" in capsys.readouterr().out
-    save = fit._save
 
-    def save_and_stop(*what: Any) -> None:
-        save(*what)
+    def save_and_stop(path: Path, content: dict[str, Any]) -> None:
+        write_content(path, content)
         raise OutputError("stopped after an epoch")
 
     with monkeypatch.context() as patch:
-        patch.setattr(fit, "_save", save_and_stop)
+        patch.setattr(loop, "write_content", save_and_stop)
         assert train([*words, "--out", str(parts)]) == ExitCode.OUTPUT
     assert train([*words, "--out", str(parts)]) == ExitCode.OUTPUT
     assert train([*words, "--out", str(parts), "--resume"]) == 0
@@ -150,13 +151,13 @@ def test_labelled_openness_is_the_distance_of_the_lids_over_the_width() -> None:
 
 
 def test_the_shipped_recipe_is_read_and_another_section_refused(tmp_path: Path) -> None:
-    assert read_eye_recipe(RECIPE).width == 8
+    assert read_schedule(RECIPE, "eyes", fit.EyeRecipe).width == 8
     recipe = tmp_path / "other.toml"
     recipe.write_text("[data]\n")
     with pytest.raises(UsageError, match="unknown section 'data'"):
-        read_eye_recipe(recipe)
+        read_schedule(recipe, "eyes", fit.EyeRecipe)
     with pytest.raises(ModelError, match="no checkpoint"):
         read_eye_checkpoint(tmp_path / "none.pt")
     torch.save({"kind": "expression"}, tmp_path / "other.pt")
-    with pytest.raises(ModelError, match="holds no eye network"):
+    with pytest.raises(ModelError, match="was not written by `python -m train eyes`"):
         read_eye_checkpoint(tmp_path / "other.pt")
