@@ -29,15 +29,19 @@ def build_parser() -> argparse.ArgumentParser:
         prog="python -m export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("checkpoint", type=Path, help="last.pt of a run of `python -m train fit`")
-    parser.add_argument("--name", default="fkp68", help="name of the model (default: %(default)s)")
-    parser.add_argument(
-        "--out", type=Path, default=Path(__file__).parents[1] / "models", help="folder (default: models/)"
-    )
+    _add_place(parser, "fkp68")
     parser.add_argument(
         "--data", type=Path, help="folder with udacity/ and wild/: measure the figures on them"
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing model")
     return parser
+
+
+def _add_place(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.add_argument("--name", default=name, help="name of the model (default: %(default)s)")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parents[1] / "models", help="folder (default: models/)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing model")
 
 
 def build_quantise_parser() -> argparse.ArgumentParser:
@@ -89,10 +93,7 @@ def build_expression_parser() -> argparse.ArgumentParser:
         description="A trained expression network as a checked ONNX file with card and figures.",
     )
     parser.add_argument("checkpoint", type=Path, help="last.pt of a run of `python -m train expression`")
-    parser.add_argument("--name", default="fkp-expression", help="name of the model (default: %(default)s)")
-    parser.add_argument(
-        "--out", type=Path, default=Path(__file__).parents[1] / "models", help="folder (default: models/)"
-    )
+    _add_place(parser, "fkp-expression")
     parser.add_argument("--data", type=Path, required=True, help="folder that holds faces/ and rafdb/")
     parser.add_argument("--clips", type=Path, required=True, help="root of the data that holds udacity/")
     parser.add_argument(
@@ -100,7 +101,6 @@ def build_expression_parser() -> argparse.ArgumentParser:
         type=Path,
         help="folder of faces.npz and clips.npz (default: the checkpoint's; made if they are not there)",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing model")
     return parser
 
 
@@ -111,17 +111,13 @@ def build_eyes_parser() -> argparse.ArgumentParser:
         description="A trained eye network as a checked ONNX file with card and figures.",
     )
     parser.add_argument("checkpoint", type=Path, help="last.pt of a run of `python -m train eyes`")
-    parser.add_argument("--name", default="fkp-eyes", help="name of the model (default: %(default)s)")
-    parser.add_argument(
-        "--out", type=Path, default=Path(__file__).parents[1] / "models", help="folder (default: models/)"
-    )
+    _add_place(parser, "fkp-eyes")
     parser.add_argument(
         "--data", type=Path, required=True, help="folder that holds wild/, hard/ and udacity/"
     )
     parser.add_argument(
         "--kept", type=Path, help="eyes.npz of that data (default: the checkpoint's; made if it is not there)"
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing model")
     return parser
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from export.landmark import CHECKED_BATCHES, TOLERANCE, sha256_of
+from export.landmark import TOLERANCE
 from export.training import HELD_OUT, USUAL, data_section, limits, recipe_named
+from export.written import CHECKED_BATCHES, sha256_of
 from train.evaluate.evaluation import report
 from train.network.model import LandmarkNet, count_macs
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,23 +11,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
-from export.landmark import CHECKED_BATCHES, git_commit, sha256_of
-from export.ship import SHIPPED, staging_folder, write_sums
-from export.written import write_checked
-from fkp_live.errors import UsageError
+from export.ship import check_place, staging_folder, write_beside, write_sums
+from export.written import CHECKED_BATCHES, git_commit, graph_of, largest_difference, sha256_of, write_checked
 from fkp_live.faces.expression import GIVEN_SHARE
 from fkp_live.inference.metadata import EXPRESSION
-from fkp_live.inference.session import open_session
-from fkp_live.sinks.files import check_output
 from fkp_live.types import EXPRESSIONS
-from train.arguments import is_plain_name, make_folder
 from train.expression.data import Labelled, load, load_clips
 from train.expression.difference import Difference, fit_difference
 from train.expression.evaluation import answers, evaluate, report
 from train.expression.network import ExpressionNet, evened, network_of, read_expression_checkpoint
 from train.expression.own_neutral import compare
+from train.network.model import count_macs
 from train.network.norms import fold_batch_norms
 
 # Largest difference between the logits of torch and of onnxruntime.
@@ -80,11 +72,7 @@ def ship_expression(
     ------
     UsageError, OutputError, InputError, ModelError
     """
-    if not is_plain_name(name):
-        raise UsageError(f"--name '{name}' is not a file name", "Use letters, digits, dots, - and _.")
-    make_folder(folder)
-    for suffix in SHIPPED:
-        check_output(folder / f"{name}{suffix}", overwrite=overwrite, inputs=[checkpoint])
+    check_place(checkpoint, name, folder, overwrite=overwrite)
     content = read_expression_checkpoint(checkpoint)
     net, faces = network_of(content), load(data, kept / "faces.npz")
     net.temperature.fill_(best_temperature(net, faces))
@@ -101,9 +89,7 @@ def ship_expression(
     with staging_folder(folder) as staging:
         target = staging / f"{name}.onnx"
         apart = export_onnx(net, target, metadata(net, name, training, headline, faces, difference))
-        facts = {"name": name, "sha256": sha256_of(target), "training": training, "figures": figures}
-        target.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n")
-        target.with_suffix(".md").write_text(card(name, target, net, training, figures, own))
+        write_beside(target, training, figures, card(name, target, net, training, figures, own))
         write_sums(folder, staging)
     print(f"logits differ from torch's by {apart:.5f} at most", file=sys.stderr)
     print(folder / f"{name}.onnx")
@@ -193,42 +179,18 @@ def export_onnx(net: ExpressionNet, path: Path, meta: dict[str, Any]) -> float:
     FkpError
         The difference is above `TOLERANCE`; no file is left.
     """
-    batch = torch.export.Dim("batch")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        program = torch.onnx.export(
-            Shipped(net).eval(),
-            (torch.zeros(2, 3, net.size, net.size), torch.zeros(2, 68, 2)),
-            input_names=["image", "points"],
-            output_names=["logits"],
-            dynamic_shapes=({0: batch}, {0: batch}),
-            dynamo=True,
-            verbose=False,
-        )
-    assert program is not None
-    return write_checked(
-        program.model_proto, path, meta, lambda: _difference(net, path), limit=TOLERANCE, what="logits"
-    )
+    inputs = {"image": torch.zeros(2, 3, net.size, net.size), "points": torch.zeros(2, 68, 2)}
+    graph = graph_of(Shipped(net), inputs, ["logits"])
 
-
-def _difference(net: ExpressionNet, path: Path) -> float:
-    session, rng, worst = open_session(path, "cpu"), np.random.default_rng(0), 0.0
-    for batch in CHECKED_BATCHES:
+    def drawn(rng: np.random.Generator, batch: int) -> dict[str, NDArray[np.float32]]:
         crops = rng.uniform(0.0, 255.0, (batch, 3, net.size, net.size)).astype(np.float32)
         points = net.template.numpy() + rng.normal(0.0, 2.0, (batch, 68, 2)).astype(np.float32)
-        with torch.no_grad():
-            expected = net.eval()(torch.from_numpy(crops), torch.from_numpy(points)).numpy()
-        worst = max(worst, float(np.abs(session.run({"image": crops, "points": points})[0] - expected).max()))
-    return worst
+        return {"image": crops, "points": points}
 
+    def difference() -> float:
+        return largest_difference(net, path, drawn)
 
-def count_macs(net: ExpressionNet) -> int:
-    """Multiply-accumulates of one face in convolutions and linear layers."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        net.eval()(torch.zeros(1, 3, net.size, net.size), torch.zeros(1, 68, 2))
-    flops = counter.get_flop_counts()["Global"]
-    return sum(flops[op] for op in (torch.ops.aten.convolution, torch.ops.aten.addmm)) // 2
+    return write_checked(graph, path, meta, difference, limit=TOLERANCE, what="logits")
 
 
 def card(
@@ -247,13 +209,14 @@ def card(
         for source, numbers in training["trained_on"].items()
     ]
     first = training["init"]
+    macs = count_macs(net, torch.zeros(1, 3, net.size, net.size), torch.zeros(1, 68, 2))
     batches = " and ".join(map(str, CHECKED_BATCHES))
     parts = [
         f"# {name}\n",
         f"What a face shows ({', '.join(EXPRESSIONS)}), from one aligned crop and the 68 points.\n",
         f"- input: {net.size}x{net.size} BGR, 0..255, aligned by a similarity of the points to the file's template;",
         "  and the points in pixels of that crop",
-        f"- size: {count_macs(net) / 1e6:.1f} million multiply-accumulates, "
+        f"- size: {macs / 1e6:.1f} million multiply-accumulates, "
         f"{sum(p.numel() for p in net.parameters()) / 1e6:.2f} million parameters",
         f"- file: {path.name}, {path.stat().st_size:,} bytes, SHA-256 {sha256_of(path)}",
         f"- recipe: {_TAUGHT if training['teachers'] else _ALONE}; the last run: {training['epoch']} epochs, "

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
-from export.landmark import CHECKED_BATCHES, git_commit, sha256_of
-from export.ship import SHIPPED, staging_folder, write_sums
-from export.written import write_checked
-from fkp_live.errors import UsageError
+from export.ship import check_place, staging_folder, write_beside, write_sums
+from export.written import CHECKED_BATCHES, git_commit, graph_of, largest_difference, sha256_of, write_checked
 from fkp_live.inference.metadata import EYES
-from fkp_live.inference.session import open_session
-from fkp_live.sinks.files import check_output
-from train.arguments import is_plain_name, make_folder
 from train.eyes.data import EYE, OPEN, SHUT, SIZE, load
 from train.eyes.evaluation import evaluate
 from train.eyes.figures import FALSE, report
 from train.eyes.network import EyeNet, network_of, read_eye_checkpoint
+from train.network.model import count_macs
 from train.network.norms import fold_batch_norms
 
 # Largest difference between the outputs of torch and of onnxruntime.
@@ -62,11 +55,7 @@ def ship_eyes(checkpoint: Path, name: str, folder: Path, data: Path, kept: Path,
     ------
     UsageError, OutputError, InputError, ModelError
     """
-    if not is_plain_name(name):
-        raise UsageError(f"--name '{name}' is not a file name", "Use letters, digits, dots, - and _.")
-    make_folder(folder)
-    for suffix in SHIPPED:
-        check_output(folder / f"{name}{suffix}", overwrite=overwrite, inputs=[checkpoint])
+    check_place(checkpoint, name, folder, overwrite=overwrite)
     content = read_eye_checkpoint(checkpoint)
     net = network_of(content)
     figures = evaluate(net, load(data, kept))
@@ -76,9 +65,7 @@ def ship_eyes(checkpoint: Path, name: str, folder: Path, data: Path, kept: Path,
     with staging_folder(folder) as staging:
         target = staging / f"{name}.onnx"
         apart = export_onnx(net, target, metadata(name, training, headline))
-        facts = {"name": name, "sha256": sha256_of(target), "training": training, "figures": figures}
-        target.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n")
-        target.with_suffix(".md").write_text(card(name, target, net, training, figures))
+        write_beside(target, training, figures, card(name, target, net, training, figures))
         write_sums(folder, staging)
     print(f"outputs differ from torch's by {apart:.6f} at most", file=sys.stderr)
     print(folder / f"{name}.onnx")
@@ -128,48 +115,25 @@ def export_onnx(net: EyeNet, path: Path, meta: dict[str, Any]) -> float:
     FkpError
         The difference is above `TOLERANCE`; no file is left.
     """
-    shipped = Shipped(net).eval()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        program = torch.onnx.export(
-            shipped,
-            (torch.zeros(2, 1, SIZE[1], SIZE[0]),),
-            input_names=["image"],
-            output_names=["openness", "shut"],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
-            dynamo=True,
-            verbose=False,
-        )
-    assert program is not None
-    return write_checked(
-        program.model_proto, path, meta, lambda: _difference(shipped, path), limit=TOLERANCE, what="outputs"
-    )
+    shipped = Shipped(net)
+    graph = graph_of(shipped, {"image": torch.zeros(2, 1, SIZE[1], SIZE[0])}, ["openness", "shut"])
+
+    def difference() -> float:
+        return largest_difference(shipped, path, _inputs)
+
+    return write_checked(graph, path, meta, difference, limit=TOLERANCE, what="outputs")
 
 
-def _difference(shipped: Shipped, path: Path) -> float:
-    session, rng, worst = open_session(path, "cpu"), np.random.default_rng(0), 0.0
-    for batch in CHECKED_BATCHES:
-        patches = rng.uniform(0.0, 255.0, (batch, 1, SIZE[1], SIZE[0])).astype(np.float32)
-        with torch.no_grad():
-            expected = shipped(torch.from_numpy(patches))
-        found = session.run({"image": patches}, ["openness", "shut"])
-        for one, other in zip(found, expected, strict=True):
-            worst = max(worst, float(np.abs(one - other.numpy()).max()))
-    return worst
-
-
-def count_macs(net: EyeNet) -> int:
-    """Multiply-accumulates of one eye in convolutions and linear layers."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        net.eval()(torch.zeros(1, 1, SIZE[1], SIZE[0]))
-    flops = counter.get_flop_counts()["Global"]
-    return sum(flops[op] for op in (torch.ops.aten.convolution, torch.ops.aten.addmm)) // 2
+def _inputs(rng: np.random.Generator, batch: int) -> dict[str, NDArray[np.float32]]:
+    return {"image": rng.uniform(0.0, 255.0, (batch, 1, SIZE[1], SIZE[0])).astype(np.float32)}
 
 
 def card(name: str, path: Path, net: EyeNet, training: dict[str, Any], figures: dict[str, Any]) -> str:
     """The model card as Markdown."""
-    batches = " and ".join(map(str, CHECKED_BATCHES))
+    batches, macs = (
+        " and ".join(map(str, CHECKED_BATCHES)),
+        count_macs(net, torch.zeros(1, 1, SIZE[1], SIZE[0])),
+    )
     counts = [f"- {source}: {count:,} faces" for source, count in training["trained_on"].items()]
     parts = [
         f"# {name}\n",
@@ -177,7 +141,7 @@ def card(name: str, path: Path, net: EyeNet, training: dict[str, Any], figures: 
         f"- input: {SIZE[0]}x{SIZE[1]} grey, 0..255: outer corner of the eye on the left, inner one on the right,",
         f"  {EYE:g} px apart; the person's left eye is mirrored",
         "- output: openness, the distance of the lids over the width of the eye; probability that it is shut",
-        f"- size: {count_macs(net) / 1e6:.2f} million multiply-accumulates an eye, "
+        f"- size: {macs / 1e6:.2f} million multiply-accumulates an eye, "
         f"{sum(p.numel() for p in net.parameters()):,} parameters",
         f"- file: {path.name}, {path.stat().st_size:,} bytes, SHA-256 {sha256_of(path)}",
         f"- recipe: {_RECIPE}, {training['epoch']} epochs, seed {training['recipe']['seed']}",

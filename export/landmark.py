@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import subprocess
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +11,7 @@ import torch
 from torch import nn
 
 from export.training import licence
-from export.written import FAULT, write_checked
-from fkp_live.errors import FkpError
+from export.written import CHECKED_BATCHES, git_commit, graph_of, write_checked
 from fkp_live.inference.metadata import LANDMARKS
 from fkp_live.inference.session import open_session
 from train.network.model import LandmarkNet
@@ -24,7 +19,6 @@ from train.network.norms import fold_batch_norms
 
 # Largest distance between the points of torch and of onnxruntime, in crop pixels.
 TOLERANCE = 0.05
-CHECKED_BATCHES = (1, 8)
 
 
 class Shipped(nn.Module):
@@ -66,24 +60,14 @@ def metadata(
     }
 
 
-def git_commit() -> str:
-    """Commit of the checkout, with a plus sign where files have changed since; "unknown" without git."""
-
-    def git(*arguments: str) -> str:
-        command, here = ["git", *arguments], Path(__file__).parent
-        try:
-            return subprocess.run(
-                command, cwd=here, capture_output=True, text=True, check=False
-            ).stdout.strip()
-        except OSError:  # git is not installed
-            return ""
-
-    commit = git("rev-parse", "--short=12", "HEAD")
-    return (commit or "unknown") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
-
-
-def export_onnx(model: LandmarkNet, path: Path, meta: dict[str, Any]) -> None:
+def export_onnx(
+    model: LandmarkNet, path: Path, meta: dict[str, Any], graph: onnx.ModelProto | None = None
+) -> None:
     """Write the network to ``path`` with its metadata and check it.
+
+    Parameters
+    ----------
+    graph : of `traced`, which takes seconds, where it is there already
 
     Raises
     ------
@@ -93,7 +77,7 @@ def export_onnx(model: LandmarkNet, path: Path, meta: dict[str, Any]) -> None:
         The file cannot be written.
     """
     write_checked(
-        _graph(model),
+        graph or traced(model),
         path,
         meta,
         lambda: largest_difference(model, path),
@@ -103,26 +87,10 @@ def export_onnx(model: LandmarkNet, path: Path, meta: dict[str, Any]) -> None:
     )
 
 
-def _graph(model: LandmarkNet) -> onnx.ModelProto:
+def traced(model: LandmarkNet) -> onnx.ModelProto:
+    """The network's graph as it ships. FkpError where torch cannot export it."""
     size = model.options.size
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        try:
-            program = torch.onnx.export(
-                Shipped(model).eval(),
-                (torch.zeros(2, 3, size, size),),
-                input_names=["image"],
-                output_names=["points", "confidence"],
-                dynamic_shapes=({0: torch.export.Dim("batch")},),
-                dynamo=True,
-                verbose=False,
-            )
-        except torch.onnx.OnnxExporterError as error:
-            first_line = str(error).strip().splitlines()[0]
-            raise FkpError(f"torch cannot export the network: {first_line}", FAULT) from error
-    assert program is not None
-    return program.model_proto
+    return graph_of(Shipped(model), {"image": torch.zeros(2, 3, size, size)}, ["points", "confidence"])
 
 
 def largest_difference(model: LandmarkNet, path: Path) -> float:
@@ -138,8 +106,3 @@ def largest_difference(model: LandmarkNet, path: Path) -> float:
         points = session.run({"image": crops})[0]
         worst = max(worst, float(np.linalg.norm(points - expected, axis=-1).max()))
     return worst
-
-
-def sha256_of(path: Path) -> str:
-    """Hex digest of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

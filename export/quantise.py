@@ -28,9 +28,8 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from export.card import figures_section, headline
-from export.landmark import sha256_of
 from export.ship import SHIPPED, evaluated_sets, measure, staging_folder, write_sums
-from export.written import strip_local_traces, write_metadata
+from export.written import sha256_of, strip_local_traces, write_metadata
 from fkp_live.errors import ModelError, UsageError
 from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.geometry import CropSpec, box_of, crop_matrix

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from export.card import card, headline, training_facts
-from export.landmark import export_onnx, largest_difference, metadata, sha256_of
+from export.landmark import export_onnx, largest_difference, metadata, traced
+from export.written import sha256_of
 from fkp_live.errors import OutputError, UsageError
 from fkp_live.sinks.files import check_output
 from train.arguments import is_plain_name, make_folder
@@ -42,6 +43,28 @@ def ship(checkpoint: Path, name: str, folder: Path, data: Path | None, *, overwr
     InputError
         ``data`` does not hold the evaluated sets.
     """
+    check_place(checkpoint, name, folder, overwrite=overwrite)
+    model = sound_network(checkpoint)
+    training = training_facts(read_checkpoint(checkpoint, needs=("recipe", "epoch")))
+    # Read before the export, so that faulty data are noticed first.
+    sets = evaluated_sets(data) if data is not None else {}
+    with staging_folder(folder) as staging:
+        target, graph = staging / f"{name}.onnx", traced(model)
+        export_onnx(model, target, metadata(model, name, training, {}), graph)
+        figures: dict[str, Any] = {}
+        if sets:
+            # Evaluated as it ships: the file just written, through the product's code. Then the figures go into it.
+            figures = measure(target, sets)
+            export_onnx(model, target, metadata(model, name, training, headline(figures)), graph)
+        write_beside(target, training, figures, card(name, target, model, training, figures))
+        write_sums(folder, staging)
+        difference = largest_difference(model, target)
+    print(f"points differ from torch's by {difference:.4f} px at most", file=sys.stderr)
+    print(folder / f"{name}.onnx")
+
+
+def check_place(checkpoint: Path, name: str, folder: Path, *, overwrite: bool) -> None:
+    """Make the folder for a model's files; raises as `ship` where they cannot, or must not, be written there."""
     if not is_plain_name(name):
         raise UsageError(
             f"--name '{name}' is not a file name", "Use letters, digits, dots, - and _; no folder."
@@ -49,25 +72,13 @@ def ship(checkpoint: Path, name: str, folder: Path, data: Path | None, *, overwr
     make_folder(folder)
     for suffix in SHIPPED:
         check_output(folder / f"{name}{suffix}", overwrite=overwrite, inputs=[checkpoint])
-    model = sound_network(checkpoint)
-    training = training_facts(read_checkpoint(checkpoint, needs=("recipe", "epoch")))
-    # Read before the export, so that faulty data are noticed first.
-    sets = evaluated_sets(data) if data is not None else {}
-    with staging_folder(folder) as staging:
-        target = staging / f"{name}.onnx"
-        export_onnx(model, target, metadata(model, name, training, {}))
-        figures: dict[str, Any] = {}
-        if sets:
-            # Evaluated as it ships: the file just written, through the product's code. Then the figures go into it.
-            figures = measure(target, sets)
-            export_onnx(model, target, metadata(model, name, training, headline(figures)))
-        facts = {"name": name, "sha256": sha256_of(target), "training": training, "figures": figures}
-        target.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n")
-        target.with_suffix(".md").write_text(card(name, target, model, training, figures))
-        write_sums(folder, staging)
-        difference = largest_difference(model, target)
-    print(f"points differ from torch's by {difference:.4f} px at most", file=sys.stderr)
-    print(folder / f"{name}.onnx")
+
+
+def write_beside(model: Path, training: dict[str, Any], figures: dict[str, Any], card: str) -> None:
+    """Figures and card beside an ONNX file."""
+    facts = {"name": model.stem, "sha256": sha256_of(model), "training": training, "figures": figures}
+    model.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n")
+    model.with_suffix(".md").write_text(card)
 
 
 @contextmanager

@@ -1,18 +1,103 @@
-"""ONNX files as they are written: without traces of this machine, with metadata, and checked against torch."""
+"""ONNX files as they are written: traced by torch, without traces of this machine, with metadata, and checked."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable
+import logging
+import subprocess
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from fkp_live.errors import ExitCode, FkpError
 from fkp_live.inference.metadata import METADATA_PREFIX
+from fkp_live.inference.session import open_session
 
+CHECKED_BATCHES = (1, 8)
 FAULT = "Nothing was written; this is a fault of the exporter or of its versions of torch and onnx."
+
+
+def graph_of(net: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str]) -> onnx.ModelProto:
+    """The network's ONNX graph, for any batch size.
+
+    Parameters
+    ----------
+    inputs : an example of each by name, batch first
+    outputs : their names
+
+    Raises
+    ------
+    FkpError
+        torch cannot export it.
+    """
+    batch = torch.export.Dim("batch")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        try:
+            program = torch.onnx.export(
+                net.eval(),
+                tuple(inputs.values()),
+                input_names=list(inputs),
+                output_names=list(outputs),
+                dynamic_shapes=tuple({0: batch} for _ in inputs),
+                dynamo=True,
+                verbose=False,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            first_line = str(error).strip().splitlines()[0]
+            raise FkpError(f"torch cannot export the network: {first_line}", FAULT) from error
+    assert program is not None
+    return program.model_proto
+
+
+@torch.no_grad()
+def largest_difference(
+    net: nn.Module, path: Path, inputs: Callable[[np.random.Generator, int], dict[str, NDArray[np.float32]]]
+) -> float:
+    """Largest difference between the outputs of torch and of the file, over the checked batch sizes.
+
+    Parameters
+    ----------
+    inputs : makes those of a batch size, by name
+    """
+    session, rng, worst = open_session(path, "cpu"), np.random.default_rng(0), 0.0
+    for batch in CHECKED_BATCHES:
+        given = inputs(rng, batch)
+        expected = net.eval()(*map(torch.from_numpy, given.values()))
+        expected = expected if isinstance(expected, tuple) else (expected,)
+        for one, other in zip(session.run(given), expected, strict=True):
+            worst = max(worst, float(np.abs(one - other.numpy()).max()))
+    return worst
+
+
+def git_commit() -> str:
+    """Commit of the checkout, with a plus sign where files have changed since; "unknown" without git."""
+
+    def git(*arguments: str) -> str:
+        command, here = ["git", *arguments], Path(__file__).parent
+        try:
+            return subprocess.run(
+                command, cwd=here, capture_output=True, text=True, check=False
+            ).stdout.strip()
+        except OSError:  # git is not installed
+            return ""
+
+    commit = git("rev-parse", "--short=12", "HEAD")
+    return (commit or "unknown") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def write_checked(

@@ -16,6 +16,7 @@ import torch
 from export import landmark, ship
 from export.__main__ import main
 from export.ship import staging_folder, write_sums
+from export.written import git_commit, sha256_of
 from fkp_live.errors import FkpError, InputError, OutputError
 from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.inference.session import open_session
@@ -44,6 +45,24 @@ def _exported(model: LandmarkNet, tmp_path_factory: pytest.TempPathFactory) -> P
     save_checkpoint(folder / "last.pt", model, **extra)
     assert main([str(folder / "last.pt"), "--name", "tiny", "--out", str(folder)]) == 0
     return folder / "tiny.onnx"
+
+
+@pytest.fixture(name="graph", scope="module")
+def _graph(model: LandmarkNet) -> onnx.ModelProto:
+    return landmark.traced(model)
+
+
+@pytest.fixture
+def traced(graph: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model's graph, which torch takes seconds to make, once for all tests that ask what becomes of it."""
+
+    def copied(_: LandmarkNet) -> onnx.ModelProto:
+        copy = onnx.ModelProto()
+        copy.CopyFrom(graph)
+        return copy
+
+    for module in (landmark, ship):
+        monkeypatch.setattr(module, "traced", copied)
 
 
 @pytest.mark.parametrize("batch", [1, 3, 8])
@@ -82,12 +101,13 @@ def test_nothing_of_this_machine_is_inside(exported: Path) -> None:
 
 def test_card_figures_and_sums_lie_beside_it(exported: Path) -> None:
     card = exported.with_suffix(".md").read_text()
-    digest = landmark.sha256_of(exported)
+    digest = sha256_of(exported)
     assert digest in card
     assert json.loads(exported.with_suffix(".json").read_text())["sha256"] == digest
     assert f"{digest}  tiny.onnx" in (exported.parent / "SHA256SUMS").read_text().splitlines()
 
 
+@pytest.mark.usefixtures("traced")
 def test_an_existing_model_is_kept(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = exported.read_bytes()
     arguments = [str(exported.parent / "last.pt"), "--name", "tiny", "--out", str(exported.parent)]
@@ -101,6 +121,7 @@ def test_a_missing_checkpoint_is_a_model_error(tmp_path: Path) -> None:
     assert main([str(tmp_path / "none.pt"), "--out", str(tmp_path)]) == 4
 
 
+@pytest.mark.usefixtures("traced")
 def test_a_file_that_differs_from_torch_is_not_written(
     model: LandmarkNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +143,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
@@ -162,6 +184,7 @@ def test_data_that_cannot_be_read_is_refused_before_the_export(
     assert contents(tmp_path / "out") == {}
 
 
+@pytest.mark.usefixtures("traced")
 def test_a_full_disk_is_an_output_error_and_leaves_nothing(
     model: LandmarkNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -169,7 +192,7 @@ def test_a_full_disk_is_an_output_error_and_leaves_nothing(
         Path(path).write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(landmark.onnx, "save", full)
+    monkeypatch.setattr(onnx, "save", full)
     assert main(a_checkpoint(tmp_path, model)) == 6
     assert "No space left" in capsys.readouterr().err
     assert contents(tmp_path / "out") == {}
@@ -200,6 +223,7 @@ def test_weights_that_are_not_finite_are_a_model_error(
     assert contents(tmp_path / "out") == {}
 
 
+@pytest.mark.usefixtures("traced")
 def test_points_that_are_not_finite_do_not_pass_for_equal(
     model: LandmarkNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,7 +250,7 @@ def test_a_card_that_exists_is_kept(model: LandmarkNet, tmp_path: Path, suffix: 
 
 def test_without_git_the_commit_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    assert landmark.git_commit() == "unknown"
+    assert git_commit() == "unknown"
 
 
 def test_a_checkpoint_without_a_recipe_is_a_model_error(model: LandmarkNet, tmp_path: Path) -> None:
@@ -239,7 +263,7 @@ def test_sums_of_the_shipped_models_are_right() -> None:
     before = (models / "SHA256SUMS").read_text()
     for line in before.splitlines():
         digest, name = line.split("  ")
-        assert landmark.sha256_of(models / name) == digest, name
+        assert sha256_of(models / name) == digest, name
     listed = {line.split("  ")[1] for line in before.splitlines()}
     assert {path.name for path in models.glob("*.onnx")} <= listed
 

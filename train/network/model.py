@@ -141,11 +141,12 @@ def _double(x: Tensor) -> Tensor:
     return functional.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
-def count_macs(model: LandmarkNet) -> int:
-    """Multiply-accumulates of one crop in convolutions and linear layers."""
-    size = model.options.size
+def count_macs(net: nn.Module, *inputs: Tensor) -> int:
+    """Multiply-accumulates in convolutions and linear layers; of one crop where a landmark network gets no inputs."""
+    if isinstance(net, LandmarkNet) and not inputs:
+        inputs = (torch.zeros(1, 3, net.options.size, net.options.size),)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model.eval()(torch.zeros(1, 3, size, size))
+        net.eval()(*inputs)
     flops = counter.get_flop_counts()["Global"]
     # The matrix product of the soft-argmax, a quarter of a per cent, is omitted, as in all cards.
     return sum(flops[op] for op in (torch.ops.aten.convolution, torch.ops.aten.addmm)) // 2
