@@ -14,6 +14,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# uv takes a sixth of pip's processor time. It does not read pip's settings: where it fails, pip installs.
+LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
+INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python $(addprefix --find-links ,$(LINKS)) -c constraints.txt -e $(1) || \
+	$(PIP) install --quiet -c constraints.txt -e $(1)
 SOURCES := fkp_live train export tests benchmarks examples docs web/vendor.py setup.py
 
 .PHONY: demo test web lint docs test-lowest test-newest mutants fuzz clean
@@ -46,10 +50,10 @@ docs: $(VENV)/docs.stamp
 # Run once, by `make test`: train/ and export/ need torch, whose lowest version is a download of gigabytes; the others ask
 # nothing of versions, but of processes, signals, windows and the system.
 ONCE := train export benchmarks browser docs fuzz mutants test_examples.py test_layout.py test_notebook.py test_package.py \
-	test_privacy.py test_types.py sources/test_reopening.py \
+	test_privacy.py test_types.py test_asserts.py plots/test_report_browser.py sources/test_reopening.py \
 	$(patsubst %,batch/test_%.py,claims cores items processes records work) \
-	$(patsubst %,commands/test_%.py,batch bench cameras completion event_arguments models numbers picture_edits progress recorder) \
-	$(patsubst %,commands/test_%.py,replay send signals summary version viewer) \
+	$(patsubst %,commands/test_%.py,batch bench cameras cli_window completion event_arguments models numbers picture_edits progress recorder) \
+	$(patsubst %,commands/test_%.py,replay send signals standard_streams summary version viewer) \
 	$(patsubst %,server/test_%.py,address guard hostile live_page newest overlay_numbers site site_server web_page web_table)
 test-lowest: RESOLUTION := lowest-direct
 test-newest: RESOLUTION := highest
@@ -67,22 +71,21 @@ fuzz: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.fuzz --seed $(SEED) --count $(COUNT)
 
 # The product alone: without torch, onnx and pandas.
-$(VENV)/product.stamp: setup.cfg pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet -c constraints.txt -e .
+$(VENV)/product.stamp: setup.cfg pyproject.toml $(VENV)/uv.stamp
+	$(call INSTALL,.)
 	touch $@
 
 $(VENV)/dev.stamp: $(VENV)/product.stamp
-	$(PIP) install --quiet -c constraints.txt -e '.[train,notebook,dev]'
+	$(call INSTALL,'.[train,notebook,dev]')
 	touch $@
 
 $(VENV)/docs.stamp: $(VENV)/product.stamp
-	$(PIP) install --quiet -c constraints.txt -e '.[train,notebook,docs]'
+	$(call INSTALL,'.[train,notebook,docs]')
 	touch $@
 
 $(VENV)/uv.stamp: constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet -c constraints.txt uv
+	$(PIP) install --quiet -c constraints.txt uv || echo "no uv: pip installs, which takes longer; make test-lowest and test-newest need it" >&2
 	touch $@
 
 clean:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import os
 import signal
 import threading
 import time
@@ -18,6 +19,10 @@ from skimage import data
 
 from fkp_live.sources import open_source
 from fkp_live.types import Frame, Image
+
+# For torch, in child processes too: networks this small gain nothing by more threads, and threads that wait for a busy
+# core cost minutes where tests run side by side.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED = Path(__file__).parents[2] / "shared"
 

@@ -1,17 +1,14 @@
-"""The command line as a user meets it: exit codes, messages, files, signals, the window."""
+"""The command line as a user meets it: options, exit codes, messages, files; also test_cli_window.py beside this."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,38 +16,19 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from conftest import numbered, until
-from screen import Screen, virtual_screen
+from conftest import numbered
+from launched import ROOT, ended, frames_of, launched, lines_of, rows_of
 
 from fkp_live import PipelineOptions, pipeline
 from fkp_live.commands import doctor, options
+from fkp_live.commands.bench.scenes import demo_clip
 from fkp_live.commands.cli import main
 from fkp_live.commands.options import parse
 from fkp_live.commands.version import version_line
 from fkp_live.inference import models
 from fkp_live.sources import open_source
 
-ROOT = Path(__file__).parents[2]
 DEMO_FRAMES = 180
-
-
-def launched(*words: object, **more: Any) -> subprocess.Popen[str]:
-    """``python -m fkp_live`` with these words, wherever it is started from."""
-    environment = {**os.environ, **more.pop("env", {}), "PYTHONPATH": str(ROOT), "PYTHONFAULTHANDLER": "1"}
-    line = [sys.executable, "-m", "fkp_live", *map(str, words)]
-    return subprocess.Popen(
-        line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more
-    )
-
-
-def ended(process: subprocess.Popen[str], seconds: float = 60.0) -> tuple[str, str]:
-    """What a process wrote when it has ended; where its threads are if it does not."""
-    try:
-        return process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGABRT)
-        _, err = process.communicate(timeout=30)
-        raise AssertionError(f"still running after {seconds} s:\n{err}") from None
 
 
 def call(words: str, *more: str) -> int:
@@ -60,33 +38,6 @@ def call(words: str, *more: str) -> int:
 
 def parsed(words: str) -> options.Options:
     return parse(words.split())
-
-
-def frames_of(path: Path) -> int:
-    with open_source(path) as source:
-        return sum(1 for _ in source)
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def lines_of(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-@pytest.fixture
-def no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("DISPLAY", raising=False)
-    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_screen: None) -> Path:
-    """An empty folder to work in, without a screen."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 # ----- options
@@ -380,10 +331,6 @@ def test_no_hud_leaves_the_corner_alone(here: Path) -> None:
     assert (change[5:25, 5:120].max(2) > 25).mean() < 0.1
 
 
-def demo_clip() -> Path:
-    return ROOT / "fkp_live" / "assets" / "demo.mp4"
-
-
 def test_range_mirror_and_quiet(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = "--demo --start 1 --max-frames 10 --headless --quiet --csv"
     assert call(words, "plain.csv") == 0
@@ -517,244 +464,6 @@ def test_a_failure_in_the_middle_keeps_the_target_and_a_playable_part(
     assert frames_of(here / "a.partial.mp4") == 12
     assert call(words, "--debug") == 1
     assert "Traceback" in capsys.readouterr().err
-
-
-def test_a_closed_stdout_does_no_harm(here: Path) -> None:
-    process = launched("--demo", "--max-frames", 5, "--csv", "a.csv", "--headless")
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdout.close()
-    err = process.stderr.read()
-    process.stderr.close()
-    assert process.wait(60) == 0
-    assert "Traceback" not in err
-    assert "Exception ignored" not in err
-    assert (here / "a.csv").exists()
-
-
-def test_a_closed_stderr_does_no_harm(here: Path) -> None:
-    process = launched("--demo", "--max-frames", 60, "--csv", "a.csv", "--headless")
-    assert process.stderr is not None
-    process.stderr.close()
-    out, _ = ended(process)
-    assert "written: a.csv" in out
-    assert process.returncode == 0
-
-
-def through_shell(words: str, how: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    """``fkp-live`` with its streams redirected as the shell does it."""
-    return subprocess.run(
-        ["sh", "-c", f'exec "$0" -m fkp_live {words} {how}', sys.executable],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        timeout=120,
-    )
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-@pytest.mark.parametrize(
-    ("how", "code"),
-    [
-        (">&-", 0),
-        ("2>&-", 0),
-        ("<&- >&- 2>&-", 0),
-        ("2>/dev/full", 0),
-        (">/dev/full", 6),
-        (">/dev/full 2>&1", 6),
-    ],
-)
-def test_files_are_whole_whatever_becomes_of_the_streams(here: Path, how: str, code: int) -> None:
-    done = through_shell("--demo --max-frames 2 --out a.mp4 --csv a.csv --headless", how)
-    assert done.returncode == code, done.stderr
-    assert len(rows_of(here / "a.csv")) == 2
-    assert frames_of(here / "a.mp4") == 2
-    assert sorted(path.name for path in here.iterdir()) == ["a.csv", "a.mp4"]
-    assert b"Traceback" not in done.stderr
-    assert b"Exception ignored" not in done.stderr
-    # What belongs on one stream does not turn up on the other.
-    assert (b"written: a.csv" in done.stdout) == (">&-" not in how.replace("2>&-", "") and not code)
-    assert b"network" not in done.stdout
-    if how == ">/dev/full":
-        assert b"Standard output does not take the results: No space left" in done.stderr
-
-
-@pytest.mark.skipif(os.name != "posix", reason="closes streams in a shell")
-@pytest.mark.parametrize("lines", ["--csv -", "--jsonl -"])
-def test_lines_for_a_closed_stdout_are_a_failure(here: Path, lines: str) -> None:
-    done = through_shell(f"--demo --max-frames 2 --out a.mp4 --headless {lines}", ">&-")
-    assert done.returncode == 6
-    assert b"Standard output is closed" in done.stderr
-    assert not list(here.iterdir())
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("words", ["--version", "--help", "bench --help", "doctor --help", "models --help"])
-def test_an_answer_that_cannot_be_delivered_is_a_failure(words: str, unbuffered: str) -> None:
-    done = through_shell(words, ">/dev/full", PYTHONUNBUFFERED=unbuffered)
-    assert done.returncode == 6
-    assert b"No space left" in done.stderr
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="names are any bytes on Linux only")
-@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
-def test_names_that_cannot_be_printed_are_written_all_the_same(here: Path, encoding: str) -> None:
-    clip = os.fsdecode(b"b\xff.mp4")
-    shutil.copy(demo_clip(), here / clip)
-    (here / "日本").mkdir()
-    words = ("--video", clip, "--jsonl", "日本/n.jsonl", "--max-frames", 2, "--headless")
-    process = launched(*words, env={"PYTHONIOENCODING": encoding})
-    out, err = ended(process, 120)
-    assert process.returncode == 0, err
-    assert "Traceback" not in err
-    assert ("written: 日本/n.jsonl" if encoding == "utf-8" else "written: \\u65e5\\u672c/n.jsonl") in out
-    header, *frames = lines_of(here / "日本" / "n.jsonl")
-    assert len(frames) == 2
-    assert header["source"]["name"] == clip
-
-
-def test_control_characters_of_a_name_do_not_reach_the_terminal(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["--video", "red\x1b[31m.mp4", "--csv", "a.csv", "--headless"]) == 3
-    err = capsys.readouterr().err
-    assert "\x1b" not in err
-    assert r"red\x1b[31m.mp4" in err
-
-
-# ----- the window
-
-
-@pytest.fixture(scope="module")
-def screen() -> Iterator[Screen]:
-    with virtual_screen() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def long_clip(tmp_path_factory: pytest.TempPathFactory, make_clip: Callable[..., Path]) -> Path:
-    """Forty seconds, so that there is time to press something."""
-    return make_clip(tmp_path_factory.mktemp("long") / "long.mp4", [numbered(i % 256) for i in range(1200)])
-
-
-@pytest.mark.parametrize("how", ["q", "Escape", "the close button", "Ctrl-C"])
-def test_the_window_can_be_left(screen: Screen, tmp_path: Path, long_clip: Path, how: str) -> None:
-    process = launched("--video", long_clip, cwd=tmp_path, env=screen.environment)
-    window = screen.wait_for_window("fkp-live: long.mp4", process)
-    if how == "the close button":
-        screen.press_close_button(window)
-    elif how == "Ctrl-C":
-        process.send_signal(signal.SIGINT)
-    else:
-        screen.press_until_it_ends(window, how, process)
-    out, err = ended(process, 30)
-    assert process.returncode == (130 if how == "Ctrl-C" else 0), err
-    assert 0 < int(out.split(" frames")[0]) < 1200
-
-
-# Key for xdotool, and what the title bar says then, in a paused run.
-TITLED = [
-    *(("1", "points off"), ("2", "contours off"), ("3", "boxes off"), ("4", "ids off")),
-    *(("5", "pose on"), ("6", "measures on"), ("7", "hud off"), ("7", "hud on")),
-    *(("m", "mirrored"), ("m", "not mirrored"), ("plus", "size 1.4"), ("minus", "size 1")),
-    *(("bracketright", "smoothing strong"), ("bracketleft", "smoothing medium")),
-    *(("c", "neutral face"), ("f", "full screen"), ("f", "no full screen")),
-]
-
-
-def test_every_key_of_the_window(screen: Screen, tmp_path: Path) -> None:
-    """One run of the demo clip: what a key does is waited for in the title bar, the folder or the picture."""
-    words = ("--demo", "--window-size", "800x600", "--csv", "a.csv", "--no-headless")
-    process = launched(*words, cwd=tmp_path, env=screen.environment)
-    try:
-        press_every_key(screen, process, tmp_path)
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def press_every_key(screen: Screen, process: subprocess.Popen[str], tmp_path: Path) -> None:
-    window = screen.wait_for_window("fkp-live: demo.mp4", process)
-
-    def press(key: str, happened: Callable[[], bool]) -> None:
-        screen.press_until(window, key, happened, process)
-
-    def titled(text: str) -> Callable[[], bool]:
-        return lambda: screen.title(window).endswith(text) or f" {text}" in screen.title(window)
-
-    def named(pattern: str) -> list[Path]:
-        return sorted(tmp_path.glob(pattern))
-
-    def middle() -> float:
-        return float(screen.picture(window)[150:450, 100:700].mean())
-
-    press("space", titled("paused"))
-    assert screen.size(window) == (800, 600)
-    # Before the full screen: a window that has just left it may show a part of the larger picture for a moment.
-    until(lambda: middle() == middle() > 40)
-    bright = middle()
-    for key, text in TITLED:
-        press(key, titled(text))
-    press("h", lambda: middle() < 0.6 * bright)
-    press("h", lambda: middle() > 0.8 * bright)
-    press("s", lambda: len(named("demo-*-clean.png")) == 1)
-    press("r", titled("recording"))
-    press("space", lambda: len(named("demo-*.partial.mp4")) == 1)
-    press("r", lambda: len(named("demo-*[0-9].mp4")) == 1)
-    screen.press_until_it_ends(window, "q", process)
-    out, err = ended(process)
-    assert process.returncode == 0, err
-
-    picture, clean = (cv2.imread(str(path)) for path in (*named("demo-*[0-9].png"), *named("*-clean.png")))
-    with open_source(demo_clip()) as source:
-        frames = {frame.time: frame.image.copy() for frame in source}
-    assert picture.shape == clean.shape == (480, 640, 3)
-    assert any(np.array_equal(clean, image) for image in frames.values())
-    # The layers as they were switched: pose and measures, neither points nor contours.
-    assert 0 < (picture != clean).any(2).mean() < 0.1
-    # The recording: frames of the clip, one after the other, at the same distances, and the table's rows.
-    (video,), (table,) = named("demo-*.mp4"), named("demo-*.csv")
-    with open_source(video) as source:
-        recorded = [(frame.time, frame.image) for frame in source]
-    rows, all_rows = rows_of(table), rows_of(tmp_path / "a.csv")
-    (first,) = (
-        n for n, row in enumerate(all_rows) if row["x_30"] == rows[0]["x_30"] and row["y_8"] == rows[0]["y_8"]
-    )
-    assert len(rows) == len(recorded)
-    for (seconds, image), row, whole in zip(recorded, rows, all_rows[first:], strict=False):
-        when = float(whole["timestamp"])
-        assert seconds == pytest.approx(when - float(all_rows[first]["timestamp"]), abs=0.001)
-        assert float(row["timestamp"]) == pytest.approx(seconds, abs=0.001)
-        source_image = frames[min(frames, key=lambda time, when=when: abs(time - when))]
-        assert np.abs(image[200:, :100].astype(int) - source_image[200:, :100]).mean() < 6
-    for path in named("demo-*"):
-        assert f"written: {path.name}" in out
-
-
-def test_a_file_in_the_window_plays_at_its_own_pace(screen: Screen, tmp_path: Path) -> None:
-    process = launched("--demo", "--max-frames", 45, cwd=tmp_path, env=screen.environment)
-    out, err = ended(process)
-    assert process.returncode == 0, err
-    (busy,) = re.findall(r"45 frames in ([\d.]+) s", out)
-    # Absent where this machine is too slow to wait at all.
-    idle = re.findall(r"([\d.]+) s more were spent waiting", out)
-    assert float(busy) + sum(map(float, idle)) >= 44 / 30 - 0.02
-
-
-def test_window_and_file_together(screen: Screen, tmp_path: Path) -> None:
-    words = ("--demo", "--out", "a.mp4", "--no-headless", "--max-frames", 90)
-    process = launched(*words, cwd=tmp_path, env=screen.environment)
-    out, err = ended(process)
-    assert process.returncode == 0, err
-    assert "\nshow " in out
-    assert frames_of(tmp_path / "a.mp4") == 90
-
-
-def test_a_written_file_opens_no_window_of_itself(screen: Screen, tmp_path: Path) -> None:
-    process = launched("--demo", "--max-frames", 30, "--csv", "a.csv", cwd=tmp_path, env=screen.environment)
-    out, err = ended(process)
-    assert process.returncode == 0, err
-    assert "\nshow " not in out
 
 
 # ----- doctor

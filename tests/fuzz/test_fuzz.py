@@ -29,7 +29,7 @@ def session(tmp_path: Path) -> Iterator[Session]:
 
 
 def test_damaged_files_are_refused_or_read_to_their_end(session: Session, tmp_path: Path) -> None:
-    session.files(150, tmp_path / "files")
+    session.files(75, tmp_path / "files")
     print(*session.table(), sep="\n")
     assert not session.findings
     assert {"exit 0", "exit 0 with a note", "exit 3"} <= set(session.counts["video"])
@@ -37,7 +37,7 @@ def test_damaged_files_are_refused_or_read_to_their_end(session: Session, tmp_pa
 
 
 def test_odd_values_are_refused_or_taken(session: Session) -> None:
-    session.values(3000)
+    session.values(1500)
     print(*session.table(), sep="\n")
     assert not session.findings
     assert session.counts["words"]["Options"]

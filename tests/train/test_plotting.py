@@ -7,14 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
-CURVES = """
-from pathlib import Path
-from train.fit.curves import plot_curves
-plot_curves([{"epoch": 1, "points": 2.0, "val_nme": 5.0}, {"epoch": 2, "points": 1.0, "val_nme": 4.0}], Path("c.png"))
-"""
 REPORT = """
 from pathlib import Path
 from train.evaluate.report import plot_calibration, plot_error_curves
@@ -62,23 +55,15 @@ def files_below(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
 
 
-@pytest.mark.parametrize(
-    ("code", "written"), [(CURVES, {"c.png"}), (REPORT, {"e.png", "k.png"})], ids=["curves", "report"]
-)
-def test_a_plot_leaves_no_cache(tmp_path: Path, code: str, written: set[str]) -> None:
-    done = fresh_home(tmp_path, code)
-    assert files_below(tmp_path) == {f"work/{name}" for name in written}
+def test_a_training_and_its_plots_write_what_was_requested_only(tmp_path: Path) -> None:
+    done = fresh_home(tmp_path, FIT + REPORT)
+    assert {name.split("/")[1] for name in files_below(tmp_path)} == {
+        "tiny.toml", "faces.csv", "images", "run", "e.png", "k.png",
+    }  # fmt: skip
+    assert (tmp_path / "work" / "run" / "curves.png").is_file()
     assert list((tmp_path / "home").iterdir()) == []
     assert list((tmp_path / "tmp").iterdir()) == []
     assert "cache" not in done.stderr  # matplotlib has notices about its folders and the time they take
-
-
-def test_a_training_writes_what_was_requested_only(tmp_path: Path) -> None:
-    fresh_home(tmp_path, FIT)
-    assert {name.split("/")[1] for name in files_below(tmp_path)} == {
-        "tiny.toml", "faces.csv", "images", "run",
-    }  # fmt: skip
-    assert list((tmp_path / "home").iterdir()) == []
 
 
 def test_a_folder_that_the_user_has_set_for_matplotlib_stays(tmp_path: Path) -> None:
