@@ -62,7 +62,8 @@ def test_a_training_and_its_plots_write_what_was_requested_only(tmp_path: Path) 
     }  # fmt: skip
     assert (tmp_path / "work" / "run" / "curves.png").is_file()
     assert list((tmp_path / "home").iterdir()) == []
-    assert list((tmp_path / "tmp").iterdir()) == []
+    # torch makes an empty folder there.
+    assert all(path.name.startswith("torchinductor_") for path in (tmp_path / "tmp").iterdir())
     assert "cache" not in done.stderr  # matplotlib has notices about its folders and the time they take
 
 
