@@ -16,8 +16,8 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # uv takes a sixth of pip's processor time. It does not read pip's settings: where it fails, pip installs.
 LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
-INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python $(addprefix --find-links ,$(LINKS)) -c constraints.txt -e $(1) || \
-	$(PIP) install --quiet -c constraints.txt -e $(1)
+INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python $(addprefix --find-links ,$(LINKS)) -c constraints.txt -e '$(WHAT)' || \
+	$(PIP) install --quiet -c constraints.txt -e '$(WHAT)'
 SOURCES := fkp_live train export tests benchmarks examples docs web/vendor.py setup.py
 
 .PHONY: demo test web lint docs test-lowest test-newest mutants fuzz clean
@@ -71,16 +71,19 @@ fuzz: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.fuzz --seed $(SEED) --count $(COUNT)
 
 # The product alone: without torch, onnx and pandas.
+$(VENV)/product.stamp: WHAT := .
 $(VENV)/product.stamp: setup.cfg pyproject.toml $(VENV)/uv.stamp
-	$(call INSTALL,.)
+	$(INSTALL)
 	touch $@
 
+$(VENV)/dev.stamp: WHAT := .[train,notebook,dev]
 $(VENV)/dev.stamp: $(VENV)/product.stamp
-	$(call INSTALL,'.[train,notebook,dev]')
+	$(INSTALL)
 	touch $@
 
+$(VENV)/docs.stamp: WHAT := .[train,notebook,docs]
 $(VENV)/docs.stamp: $(VENV)/product.stamp
-	$(call INSTALL,'.[train,notebook,docs]')
+	$(INSTALL)
 	touch $@
 
 $(VENV)/uv.stamp: constraints.txt

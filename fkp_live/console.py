@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import TextIO
 
 from fkp_live.errors import ExitCode, FkpError, OutputError
@@ -78,6 +79,19 @@ def silence(stream: TextIO) -> None:
 
 # Those of stdout and stderr that were closed when the program began.
 _closed: list[TextIO] = []
+
+
+def bar_works(step: Callable[[], object]) -> bool:
+    """Do one step of a progress bar. False, after a message, where tqdm fails: a bar never makes a run fail."""
+    try:
+        step()
+    except OSError:
+        silence(sys.stderr)
+    except Exception as error:
+        # tqdm takes its settings from the environment too, and fails on a value that it cannot use.
+        log(f"No progress bar: tqdm failed ({error}). Check the environment variables TQDM_*.")
+        return False
+    return True
 
 
 def was_closed(stream: TextIO) -> bool:

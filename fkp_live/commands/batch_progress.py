@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Protocol, Self
 
-from fkp_live.console import log, printable, silence
+from fkp_live.console import bar_works, log, printable
 
 # Seconds from one update to the next.
 _EVERY = 0.5
@@ -193,15 +194,9 @@ class BatchBars(BatchProgress):
         self._bar.total = self.total
         self._bar.update(self.ended_items - self._shown)
 
-    def _attempt(self, what: Any) -> None:
-        try:
-            what()
-        except OSError:
-            silence(sys.stderr)
-        except Exception as error:
-            # tqdm takes its settings from the environment too, and fails on a value that it cannot use.
+    def _attempt(self, step: Callable[[], object]) -> None:
+        if not bar_works(step):
             self._bar = None
-            log(f"No progress bar: tqdm failed ({error}). Check the environment variables TQDM_*.")
 
 
 def _lane_text(key: str, name: str, frames: int, total: int | None) -> str:

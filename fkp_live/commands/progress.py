@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from fkp_live.console import log, printable, silence
+from fkp_live.console import bar_works, log, printable
 from fkp_live.display.overlay import Hud
 from fkp_live.stats import FrameRate, RunStats
 from fkp_live.types import FrameResult, SourceInfo
@@ -173,12 +173,6 @@ class ProgressBar:
             dynamic_ncols=True,
         )
 
-    def _attempt(self, what: Callable[[], object]) -> None:
-        try:
-            what()
-        except OSError:
-            silence(sys.stderr)
-        except Exception as error:
-            # tqdm takes its settings from the environment too, and fails on a value that it cannot use.
+    def _attempt(self, step: Callable[[], object]) -> None:
+        if not bar_works(step):
             self._bar = None
-            log(f"No progress bar: tqdm failed ({error}). Check the environment variables TQDM_*.")

@@ -13,17 +13,8 @@ from fkp_live.commands.cli import main
 from fkp_live.commands.options import parse
 from fkp_live.event_options import EventOptions
 
-pytestmark = [pytest.mark.usefixtures("no_thread_left"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.usefixtures("here", "no_thread_left"), pytest.mark.timeout(120)]
 RUN = ["--demo", "--max-frames", "3", "--headless"]
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in, without a screen."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DISPLAY", raising=False)
-    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    return tmp_path
 
 
 def _rows(path: str) -> list[dict[str, str]]:

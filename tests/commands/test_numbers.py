@@ -28,16 +28,7 @@ ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "fkp_live"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
-pytestmark = pytest.mark.usefixtures("no_thread_left")
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in, without a screen."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DISPLAY", raising=False)
-    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("here", "no_thread_left")
 
 
 def test_lines_on_stdout_are_those_of_a_file_and_nothing_else_is_there(

@@ -24,7 +24,7 @@ from fkp_live.sources import open_source
 from fkp_live.sources.recordings import open_recording
 from fkp_live.types import Frame, FrameResult
 
-pytestmark = [pytest.mark.usefixtures("no_thread_left"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.usefixtures("here", "no_thread_left"), pytest.mark.timeout(120)]
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "fkp_live" / "assets" / "demo.mp4"
 FRAMES = 20
@@ -46,15 +46,6 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = [str(folder / "film.mp4"), "--max-frames", str(FRAMES), "--no-hud", "--quiet", "--layers", "all"]
     assert main([*words, *outputs, "--headless"]) == 0
     return folder
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in, without a screen and without networks."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DISPLAY", raising=False)
-    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    return tmp_path
 
 
 @pytest.fixture

@@ -12,16 +12,7 @@ from receivers import free_port, read_osf, receiver
 
 from fkp_live.commands.cli import main
 
-pytestmark = [pytest.mark.usefixtures("no_thread_left"), pytest.mark.timeout(120)]
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in, without a screen."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DISPLAY", raising=False)
-    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    return tmp_path
+pytestmark = [pytest.mark.usefixtures("here", "no_thread_left"), pytest.mark.timeout(120)]
 
 
 def test_two_receivers_get_the_face_of_the_demo(capsys: pytest.CaptureFixture[str]) -> None:

@@ -161,3 +161,6 @@ def test_the_shipped_recipe_is_read_and_another_section_refused(tmp_path: Path) 
     torch.save({"kind": "expression"}, tmp_path / "other.pt")
     with pytest.raises(ModelError, match="was not written by `python -m train eyes`"):
         read_eye_checkpoint(tmp_path / "other.pt")
+    torch.save({"kind": "eyes", "recipe": {}, "ema": {}}, tmp_path / "other.pt")
+    with pytest.raises(ModelError, match="holds no optimiser"):
+        read_eye_checkpoint(tmp_path / "other.pt", ("optimiser",))
