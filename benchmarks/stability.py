@@ -186,7 +186,7 @@ def put_into_card(card: Path, title: str, text: str) -> None:
 
 
 def card_section(table: dict[str, dict[str, float]], followed: int, asked: int, model: str) -> str:
-    """The table as a model card tells it."""
+    """The table as a model card shows it."""
     names = list(table["off"])
     lines = [
         f"By `python -m benchmarks.stability --data DIR --model {model} --card models/{model}.md`: {followed} of "

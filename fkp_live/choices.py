@@ -22,6 +22,10 @@ PLOT_KINDS = ("timeline", "raster", "shape", "path", "symmetry")
 PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 # 16,384 x 16,384, the largest side of H.264: more than any phone's picture, and 800 MB as BGR.
 MAX_PIXELS = 1 << 28
+# The fields of `PipelineOptions` that shape the result: what the header of a recording holds.
+SHAPING = (
+    *("max_faces", "detect_every", "min_face", "smooth", "threads", "id_order", "expression", "any_roll"),
+)
 
 
 @dataclass(frozen=True)

@@ -259,7 +259,7 @@ def longest_first(items: Sequence[Item]) -> list[Item]:
 
 
 def _kind_of(name: str) -> str | None:
-    """The kind that a file's ending tells, None where it is not known."""
+    """The kind of a file by its ending, None where it is not known."""
     suffix = os.path.splitext(name)[1].lower()
     return PICTURE if suffix in _STILLS else FILM if suffix in FILM_SUFFIXES else None
 

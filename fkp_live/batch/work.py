@@ -22,7 +22,7 @@ from fkp_live.batch.crops import FaceCrops
 from fkp_live.batch.items import FILM, Item, segments_of
 from fkp_live.batch.records import FAILED, OK, readable
 from fkp_live.batch.tables import open_table
-from fkp_live.choices import MAX_PIXELS, PipelineOptions
+from fkp_live.choices import MAX_PIXELS, SHAPING, PipelineOptions
 from fkp_live.display.overlay import draw
 from fkp_live.engine import Engine, recording_header
 from fkp_live.errors import InputError, ModelError, OutputError
@@ -226,19 +226,9 @@ class Worker:
         return {"frames": 1, "faces": len(result.faces), "size": size, "files": files, "note": note}
 
     def _header(self, source: Source, item: Item, part: dict[str, Any] | None) -> dict[str, Any]:
-        options = asdict(self._plan.pipeline)
-        names = (
-            "max_faces",
-            "detect_every",
-            "min_face",
-            "smooth",
-            "threads",
-            "id_order",
-            "expression",
-            "any_roll",
-        )
+        options = {name: getattr(self._plan.pipeline, name) for name in SHAPING}
         cut = {name: None if part is None else part[name] for name in ("start", "end")}
-        header = recording_header(source.info, self.engine, cut | {name: options[name] for name in names})
+        header = recording_header(source.info, self.engine, cut | options)
         # The file's name alone would not do: in an archive many are called the same.
         return header | {"source": header["source"] | {"name": readable(item.name)}}
 

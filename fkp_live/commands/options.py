@@ -28,6 +28,7 @@ from fkp_live.choices import (
     CSV_COLUMN_SETS,
     MAX_PIXELS,
     PROGRESS,
+    SHAPING,
     PipelineOptions,
     check_range,
 )
@@ -156,17 +157,7 @@ class Options:
     def as_dict(self) -> dict[str, Any]:
         """For the header of a JSONL file: the options that shape the result."""
         own = {name: getattr(self, name) for name in ("start", "end", "max_frames", "mirror")}
-        names = (
-            "max_faces",
-            "detect_every",
-            "min_face",
-            "smooth",
-            "threads",
-            "id_order",
-            "expression",
-            "any_roll",
-        )
-        return own | {name: getattr(self.pipeline, name) for name in names}
+        return own | {name: getattr(self.pipeline, name) for name in SHAPING}
 
 
 def parse(arguments: Sequence[str]) -> Options:

@@ -149,15 +149,12 @@ def _write(path: Path, lines: Iterator[str], *, overwrite: bool) -> None:
     from fkp_live.sinks.files import PartialFile
 
     file = PartialFile(path, overwrite=overwrite)
-    try:
-        with os.fdopen(
+    with (
+        file.discarded_on_failure(),
+        os.fdopen(
             file.descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="", closefd=False
-        ) as stream:
-            for line in lines:
-                stream.write(line + "\n")
-    except BaseException as error:
-        file.discard()
-        if isinstance(error, OSError):
-            raise file.failed(error) from error
-        raise
+        ) as stream,
+    ):
+        for line in lines:
+            stream.write(line + "\n")
     file.commit()

@@ -133,12 +133,6 @@ def save(figure: Figure, path: Path, *, overwrite: bool) -> None:
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)
     figure.savefig(drawn, format=form, metadata=metadata)
     file = PartialFile(path, overwrite=overwrite, suffixes=PLOT_SUFFIXES)
-    try:
-        with os.fdopen(file.descriptor, "wb", closefd=False) as stream:
-            stream.write(drawn.getvalue())
-    except BaseException as error:
-        file.discard()
-        if isinstance(error, OSError):
-            raise file.failed(error) from error
-        raise
+    with file.discarded_on_failure(), os.fdopen(file.descriptor, "wb", closefd=False) as stream:
+        stream.write(drawn.getvalue())
     file.commit()

@@ -9,8 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Collection, Iterable
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fkp_live.errors import ExitCode, FkpError, OutputError
@@ -222,6 +222,17 @@ class PartialFile:
         if in_place:
             self.name.unlink(missing_ok=True)
 
+    @contextmanager
+    def discarded_on_failure(self) -> Iterator[None]:
+        """Remove the file where the block fails; what the system refuses is raised as `failed` has it."""
+        try:
+            yield
+        except BaseException as exc:
+            self.discard()
+            if isinstance(exc, OSError):
+                raise self.failed(exc) from exc
+            raise
+
     def failed(self, exc: BaseException) -> FkpError:
         """The error to raise where writing failed with ``exc``."""
         return write_failure(self.path, exc)
@@ -273,10 +284,9 @@ def _rename_to_new(path: Path, target: Path) -> None:
 def write_text(path: Path, text: str, *, overwrite: bool) -> None:
     """Write a whole text file, or none. Raises OutputError as `check_output`, or if there is no room."""
     file = PartialFile(path, overwrite=overwrite)
-    try:
-        with os.fdopen(file.descriptor, "w", encoding="utf-8", closefd=False) as stream:
-            stream.write(text)
-    except OSError as exc:
-        file.discard()
-        raise file.failed(exc) from exc
+    with (
+        file.discarded_on_failure(),
+        os.fdopen(file.descriptor, "w", encoding="utf-8", closefd=False) as stream,
+    ):
+        stream.write(text)
     file.commit()

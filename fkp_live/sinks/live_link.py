@@ -74,14 +74,9 @@ class LiveLinkSink(FileSink):
         self._last: tuple[float, Values] | None = None  # time and values of the face, as last seen
         self._end = 0.0  # time of the last result
         self._missing = 0
-        try:
+        with self._file.discarded_on_failure():
             self._text = os.fdopen(self._file.descriptor, "w", encoding="ascii", newline="\n", closefd=False)
             self._text.write(",".join(COLUMNS) + "\n")
-        except BaseException as error:
-            self._file.discard()
-            if isinstance(error, OSError):
-                raise self._file.failed(error) from error
-            raise
 
     @property
     def note(self) -> str:

@@ -59,15 +59,10 @@ class ParquetSink(FileSink):
         self._rows = np.empty((_GROUP_ROWS, len(CSV_COLUMNS)))
         self._names: list[str] = []  # of the files of the rows
         self._held = 0  # rows that are not written yet
-        try:
+        with self._file.discarded_on_failure():
             self._schema = _schema(pa, header, with_file=bool(files))
             self._stream = os.fdopen(self._file.descriptor, "wb", closefd=False)
             self._writer = parquet.ParquetWriter(self._stream, self._schema, **_COMPRESSION)
-        except BaseException as exc:
-            self._file.discard()
-            if isinstance(exc, OSError):
-                raise self._file.failed(exc) from exc
-            raise
 
     def _write(self, result: FrameResult, picture: Picture | None) -> None:
         name = ""

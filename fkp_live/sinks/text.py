@@ -39,7 +39,7 @@ class TextSink(FileSink):
     def __init__(self, path: str | Path, form: LineFormat, overwrite: bool) -> None:
         super().__init__(path, overwrite)
         self._form = form
-        try:
+        with self._file.discarded_on_failure():
             # UTF-8 cannot hold the undecodable bytes of a file's name. Written as \udcff they are valid JSON.
             self._text = os.fdopen(
                 self._file.descriptor,
@@ -50,11 +50,6 @@ class TextSink(FileSink):
                 closefd=False,
             )
             self._text.write(form.header)
-        except BaseException as exc:
-            self._file.discard()
-            if isinstance(exc, OSError):
-                raise self._file.failed(exc) from exc
-            raise
 
     def _write(self, result: FrameResult, picture: Picture | None) -> None:
         try:
