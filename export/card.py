@@ -9,7 +9,7 @@ import numpy as np
 
 from export.landmark import TOLERANCE
 from export.training import HELD_OUT, USUAL, data_section, limits, recipe_named
-from export.written import CHECKED_BATCHES, sha256_of
+from export.written import checked_line, file_line
 from train.evaluate.evaluation import report
 from train.network.model import LandmarkNet, count_macs
 
@@ -62,16 +62,15 @@ def card(name: str, path: Path, model: LandmarkNet, training: dict[str, Any], fi
     """The model card as Markdown."""
     options = model.options
     parameters = sum(p.numel() for p in model.parameters()) / 1e6
-    batches = " and ".join(map(str, CHECKED_BATCHES))
     parts = [
         f"# {name}\n",
         "68 iBUG points of a face from one square crop, with a confidence for each point.\n",
         f"- input: {options.size}x{options.size} BGR, 0..255; the box and {options.margin:.1%} of it on each side",
         f"- size: {count_macs(model) / 1e6:.1f} million multiply-accumulates, {parameters:.2f} million parameters",
-        f"- file: {path.name}, {path.stat().st_size:,} bytes, SHA-256 {sha256_of(path)}",
+        file_line(path),
         f"- recipe: {recipe_named(training)}, {training['epochs']} epochs, seed {training['seed']}",
         *([_AVERAGED.format(**training["averaged"])] if "averaged" in training else []),
-        f"- checked: onnxruntime against torch at batch sizes {batches}, limit {TOLERANCE} px\n",
+        checked_line(f"{TOLERANCE} px"),
         "## Data\n",
         data_section(training),
         "## Limits\n",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from export.ship import check_place, staging_folder, write_beside, write_sums
-from export.written import CHECKED_BATCHES, git_commit, graph_of, largest_difference, sha256_of, write_checked
+from export.ship import check_place, ship_measured
+from export.written import checked_line, file_line, git_commit, graph_of, largest_difference, write_checked
 from fkp_live.faces.expression import GIVEN_SHARE
 from fkp_live.inference.metadata import EXPRESSION
 from fkp_live.types import EXPRESSIONS
@@ -86,13 +85,13 @@ def ship_expression(
         source: {key: found["ways"]["network"][key] for key in ("accuracy", "macro_f1")}
         for source, found in figures.items()
     }
-    with staging_folder(folder) as staging:
-        target = staging / f"{name}.onnx"
-        apart = export_onnx(net, target, metadata(net, name, training, headline, faces, difference))
-        write_beside(target, training, figures, card(name, target, net, training, figures, own))
-        write_sums(folder, staging)
-    print(f"logits differ from torch's by {apart:.5f} at most", file=sys.stderr)
-    print(folder / f"{name}.onnx")
+    ship_measured(
+        folder / f"{name}.onnx",
+        training,
+        figures,
+        lambda path: export_onnx(net, path, metadata(net, name, training, headline, faces, difference)),
+        lambda path: card(path, net, training, figures, own),
+    )
 
 
 def best_temperature(net: ExpressionNet, faces: Labelled) -> float:
@@ -194,7 +193,6 @@ def export_onnx(net: ExpressionNet, path: Path, meta: dict[str, Any]) -> float:
 
 
 def card(
-    name: str,
     path: Path,
     net: ExpressionNet,
     training: dict[str, Any],
@@ -210,20 +208,19 @@ def card(
     ]
     first = training["init"]
     macs = count_macs(net, torch.zeros(1, 3, net.size, net.size), torch.zeros(1, 68, 2))
-    batches = " and ".join(map(str, CHECKED_BATCHES))
     parts = [
-        f"# {name}\n",
+        f"# {path.stem}\n",
         f"What a face shows ({', '.join(EXPRESSIONS)}), from one aligned crop and the 68 points.\n",
         f"- input: {net.size}x{net.size} BGR, 0..255, aligned by a similarity of the points to the file's template;",
         "  and the points in pixels of that crop",
         f"- size: {macs / 1e6:.1f} million multiply-accumulates, "
         f"{sum(p.numel() for p in net.parameters()) / 1e6:.2f} million parameters",
-        f"- file: {path.name}, {path.stat().st_size:,} bytes, SHA-256 {sha256_of(path)}",
+        file_line(path),
         f"- recipe: {_TAUGHT if training['teachers'] else _ALONE}; the last run: {training['epoch']} epochs, "
         f"seed {training['recipe']['seed']}",
         f"- first weights: {first['name']}, SHA-256 {first['sha256']}",
         *(f"- teacher: {each['name']}, SHA-256 {each['sha256']}" for each in training["teachers"]),
-        f"- checked: onnxruntime against torch at batch sizes {batches}, limit {TOLERANCE}\n",
+        checked_line(f"{TOLERANCE}"),
         "## Data\n",
         *counts,
         *(
@@ -236,7 +233,7 @@ def card(
         "## Limits\n",
         _LIMITS,
         "## Figures\n",
-        f"By `python -m export expression CHECKPOINT --name {name} --data DIR --clips ROOT`, on held-out faces.",
+        f"By `python -m export expression CHECKPOINT --name {path.stem} --data DIR --clips ROOT`, on held-out faces.",
         "The temperature of the probabilities (one number) was chosen on them, and the recipes were compared with",
         "simpler ones on them.\n",
         report(figures),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from export.ship import check_place, staging_folder, write_beside, write_sums
-from export.written import CHECKED_BATCHES, git_commit, graph_of, largest_difference, sha256_of, write_checked
+from export.ship import check_place, ship_measured
+from export.written import checked_line, file_line, git_commit, graph_of, largest_difference, write_checked
 from fkp_live.inference.metadata import EYES
 from train.eyes.data import EYE, OPEN, SHUT, SIZE, load
 from train.eyes.evaluation import evaluate
@@ -62,13 +61,13 @@ def ship_eyes(checkpoint: Path, name: str, folder: Path, data: Path, kept: Path,
     training = {key: content[key] for key in ("recipe", "epoch", "trained_on")}
     keys = ("slope", "shut_found")
     headline = {name: {key: row["ways"]["network"][key] for key in keys} for name, row in figures.items()}
-    with staging_folder(folder) as staging:
-        target = staging / f"{name}.onnx"
-        apart = export_onnx(net, target, metadata(name, training, headline))
-        write_beside(target, training, figures, card(name, target, net, training, figures))
-        write_sums(folder, staging)
-    print(f"outputs differ from torch's by {apart:.6f} at most", file=sys.stderr)
-    print(folder / f"{name}.onnx")
+    ship_measured(
+        folder / f"{name}.onnx",
+        training,
+        figures,
+        lambda path: export_onnx(net, path, metadata(name, training, headline)),
+        lambda path: card(path, net, training, figures),
+    )
 
 
 def metadata(name: str, training: dict[str, Any], figures: dict[str, Any]) -> dict[str, Any]:
@@ -128,12 +127,9 @@ def _inputs(rng: np.random.Generator, batch: int) -> dict[str, NDArray[np.float3
     return {"image": rng.uniform(0.0, 255.0, (batch, 1, SIZE[1], SIZE[0])).astype(np.float32)}
 
 
-def card(name: str, path: Path, net: EyeNet, training: dict[str, Any], figures: dict[str, Any]) -> str:
+def card(path: Path, net: EyeNet, training: dict[str, Any], figures: dict[str, Any]) -> str:
     """The model card as Markdown."""
-    batches, macs = (
-        " and ".join(map(str, CHECKED_BATCHES)),
-        count_macs(net, torch.zeros(1, 1, SIZE[1], SIZE[0])),
-    )
+    name, macs = path.stem, count_macs(net, torch.zeros(1, 1, SIZE[1], SIZE[0]))
     counts = [f"- {source}: {count:,} faces" for source, count in training["trained_on"].items()]
     parts = [
         f"# {name}\n",
@@ -143,9 +139,9 @@ def card(name: str, path: Path, net: EyeNet, training: dict[str, Any], figures: 
         "- output: openness, the distance of the lids over the width of the eye; probability that it is shut",
         f"- size: {macs / 1e6:.2f} million multiply-accumulates an eye, "
         f"{sum(p.numel() for p in net.parameters()):,} parameters",
-        f"- file: {path.name}, {path.stat().st_size:,} bytes, SHA-256 {sha256_of(path)}",
+        file_line(path),
         f"- recipe: {_RECIPE}, {training['epoch']} epochs, seed {training['recipe']['seed']}",
-        f"- checked: onnxruntime against torch at batch sizes {batches}, limit {TOLERANCE}\n",
+        checked_line(f"{TOLERANCE}"),
         "## Data\n",
         *counts,
         _SPLIT,

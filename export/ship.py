@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,29 @@ def write_beside(model: Path, training: dict[str, Any], figures: dict[str, Any],
     facts = {"name": model.stem, "sha256": sha256_of(model), "training": training, "figures": figures}
     model.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n")
     model.with_suffix(".md").write_text(card)
+
+
+def ship_measured(
+    model: Path,
+    training: dict[str, Any],
+    figures: dict[str, Any],
+    export_onnx: Callable[[Path], float],
+    card: Callable[[Path], str],
+) -> None:
+    """Ship a small network whose figures are there already.
+
+    Parameters
+    ----------
+    export_onnx : writes the file and returns its largest difference from torch
+    card : of the written file
+    """
+    with staging_folder(model.parent) as staging:
+        target = staging / model.name
+        apart = export_onnx(target)
+        write_beside(target, training, figures, card(target))
+        write_sums(model.parent, staging)
+    print(f"outputs differ from torch's by {apart:.6f} at most", file=sys.stderr)
+    print(model)
 
 
 @contextmanager

@@ -100,6 +100,17 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def file_line(path: Path) -> str:
+    """The line of a model card that identifies the file."""
+    return f"- file: {path.name}, {path.stat().st_size:,} bytes, SHA-256 {sha256_of(path)}"
+
+
+def checked_line(limit: str) -> str:
+    """The line of a model card that says how the file was checked."""
+    batches = " and ".join(map(str, CHECKED_BATCHES))
+    return f"- checked: onnxruntime against torch at batch sizes {batches}, limit {limit}\n"
+
+
 def write_checked(
     graph: onnx.ModelProto,
     path: Path,
