@@ -55,7 +55,7 @@ class Histogram:
 
     Parameters
     ----------
-    high : numbers from 0 to here are told apart; lower and higher ones count at the ends
+    high : the bins lie from 0 to here; lower and higher numbers count at the ends
     bins : how many
     """
 
