@@ -80,38 +80,37 @@ class Form:
 
     def deliver(self, made: Made | Exception) -> None:
         """Give a frame, or a failure, to all who wait for it. For the event loop."""
-        for future, number in self._asked.items():
-            if future.done():
-                continue
-            if isinstance(made, Exception):
+        if isinstance(made, Exception):
+            for future in self._taken(math.inf):
                 future.set_exception(made)
-            elif made.number > number:
+        else:
+            for future in self._taken(made.number):
                 future.set_result(made)
-        self._count()
 
     def end(self) -> None:
         """Let those who have the last frame know that there is no other. For the event loop."""
-        last = 0 if self._newest.shown is None else self._newest.shown.number
-        for future, number in self._asked.items():
-            if number >= last and not future.done():
-                future.set_result(None)
-        self._count()
+        shown = self._newest.shown
+        for future in self._taken(math.inf, least=shown.number if shown else 0):
+            future.set_result(None)
 
     async def _delivery(self, number: int) -> Made | None:
         future: asyncio.Future[Made | None] = asyncio.get_running_loop().create_future()
         self._asked[future] = number
-        self._count()
+        self._least = min(self._least, number)
         self._newest.want(number)
         try:
             return await future
         finally:
-            del self._asked[future]
-            self._count()
+            if self._asked.pop(future, None) is not None:  # it has left
+                self._least = min(self._asked.values(), default=math.inf)
 
-    def _count(self) -> None:
-        self._least = min(
-            (number for future, number in self._asked.items() if not future.done()), default=math.inf
-        )
+    def _taken(self, below: float, least: float = 0) -> list[asyncio.Future[Made | None]]:
+        """Those who have a frame below this number, and at least that one; they do not wait any more."""
+        taken = [future for future, number in self._asked.items() if least <= number < below]
+        for future in taken:
+            del self._asked[future]
+        self._least = min(self._asked.values(), default=math.inf)
+        return [future for future in taken if not future.done()]
 
 
 class Maker:

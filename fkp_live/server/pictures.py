@@ -9,6 +9,7 @@ import numpy as np
 
 from fkp_live.display.look import Look
 from fkp_live.display.overlay import Hud, draw_look
+from fkp_live.images.picture import BgrPicture
 from fkp_live.server.newest import Shown
 from fkp_live.types import Image, Picture
 
@@ -32,7 +33,9 @@ def page_jpeg(picture: Picture) -> bytes:
 
 def painted(shown: Shown, hud: Hud, look: Look) -> Image:
     """The picture with its overlay."""
-    return draw_look(shown.picture.copy(), shown.result.faces, hud, look).bgr()
+    # Pages need the same conversion to BGR, which the picture keeps; painted on in samples, it would need another.
+    copy = BgrPicture(shown.picture.bgr().copy())
+    return draw_look(copy, shown.result.faces, hud, look).bgr()
 
 
 def painted_jpeg(image: Image) -> bytes:
