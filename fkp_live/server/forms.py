@@ -13,9 +13,9 @@ from queue import Empty
 
 from fkp_live.server.newest import Newest, Shown
 
-# Least seconds from picture to picture. Every frame of a film at 30 fps keeps it, every second one at 60: more would
-# cost a fast stream more than they show.
-_GAP = 0.025
+# Least seconds from picture to picture, on average: of a stream at 30 fps every frame keeps it, also those that come
+# early after a late one, and of one at 60 every second. More would cost a fast stream more than they show.
+_GAP = 1 / 32
 # Seconds after which a frame that came too soon is made, because none has followed it.
 _LAST = 2 * _GAP
 
@@ -165,7 +165,7 @@ class Maker:
             if now < due and not over:
                 held = _LAST
                 continue
-            due = now + _GAP
+            due = max(due, now - _GAP) + _GAP
             for form in lacking:
                 self._call(form.deliver, form.make(shown))
 
