@@ -92,6 +92,11 @@ class Recorder:
         return "; ".join(self._failures)
 
     @property
+    def begun(self) -> bool:
+        """Whether the recording that is switched on has a frame."""
+        return self._recording is not None
+
+    @property
     def mark(self) -> str:
         """How long the recording has lasted, as "0:12"; empty where there is none."""
         if not self.wants_picture:

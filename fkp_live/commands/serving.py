@@ -87,13 +87,12 @@ class Serving:
         mirror: bool,
     ) -> str:
         """Begin to answer; the lines that say where."""
-        from fkp_live.commands.window_controls import neutral
         from fkp_live.server.controls import Controls
 
         controls = Controls(
             record=partial(_record, recorder),
             snapshot=partial(self._save, source.info),
-            neutral=None if pipeline is None else partial(neutral, pipeline),
+            neutral=None if pipeline is None else partial(_neutral, pipeline),
             recording=lambda: recorder.mark,
             trouble=lambda: getattr(source, "state", ""),
         )
@@ -163,5 +162,35 @@ def sayers(*screens: Viewer | Serving | None) -> Callable[[str], None]:
 
 
 def _record(recorder: Recorder) -> str:
+    """Begin a recording, or end it; the words to show.
+
+    Raises
+    ------
+    RefusedError : no recording can begin any more
+    """
+    from fkp_live.server.controls import RefusedError
+
+    recorded, begun = recorder.wants_picture, recorder.begun
     recorder.toggle()
-    return "recording" if recorder.wants_picture else "the recording is being finished"
+    if recorder.wants_picture:
+        return "recording"
+    if not recorded:
+        raise RefusedError(409, "The stream is over: nothing is recorded.")
+    if not begun:
+        return "the recording was ended before its first frame: there is no file"
+    return "the recording is being finished"
+
+
+def _neutral(pipeline: Pipeline) -> str:
+    """Take what faces show now as their neutral face; the words to show.
+
+    Raises
+    ------
+    RefusedError : there is no face
+    """
+    from fkp_live.commands.window_controls import NEUTRAL, NO_FACE
+    from fkp_live.server.controls import RefusedError
+
+    if not pipeline.set_neutral():
+        raise RefusedError(409, NO_FACE)
+    return NEUTRAL

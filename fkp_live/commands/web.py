@@ -35,7 +35,8 @@ def main(words: Sequence[str], stops: Stops | None = None) -> int:
     """
     options = _parser().parse_args(words)
     # Not at the top: numpy and onnxruntime take longer to load than --help needs.
-    from fkp_live.server.site import check_folder, site, write_site
+    from fkp_live.server.site import site
+    from fkp_live.server.site_folder import check_folder, write_site
     from fkp_live.server.site_server import SiteServer
 
     if options.to is not None:

@@ -9,6 +9,8 @@ from fkp_live.pipeline import Pipeline
 from fkp_live.sources import Source
 from fkp_live.sources.opening import is_camera
 
+NEUTRAL, NO_FACE = "this is your neutral face", "there is no face now"
+
 
 def controls(source: Source, pipeline: Pipeline, recorder: Recording) -> Controls:
     """The controls of a run."""
@@ -32,7 +34,7 @@ def smooth(pipeline: Pipeline, steps: int) -> str:
 
 def neutral(pipeline: Pipeline) -> str:
     """Take what faces show now as their neutral face; the words to show."""
-    return "this is your neutral face" if pipeline.set_neutral() else "there is no face now"
+    return NEUTRAL if pipeline.set_neutral() else NO_FACE
 
 
 def mirrored_at_first(source: int | str | None, *, mirror: bool) -> bool:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -72,6 +73,9 @@ class App:
             pass  # it has left
         except Exception as error:
             self._report(f"A request of a browser failed: {type(error).__name__}: {error}")
+            if scope["type"] == "http":
+                with suppress(RuntimeError):  # the answer has begun, and is broken off
+                    await answer(500, f"It failed: {type(error).__name__}.")(scope, receive, send)
             raise
 
     async def _response(self, request: Request) -> Response:

@@ -1,17 +1,24 @@
-"""Connections with time limits: who does not send its request, or does not take its bytes, is dropped.
+"""Connections with limits: who does not send its request, or does not take its bytes, is dropped.
 
-uvicorn's own two protocols wait for ever for both. Nothing here reads or writes; the limits hold for every route.
+uvicorn's own two protocols wait for ever for both, take any number of connections, and answer what is not HTTP in
+plain text. The limits hold for every route.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 import h11
+import orjson
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Response
+
+from fkp_live.server.guard import HEADERS
 
 REQUEST_SECONDS = (
     10.0  # in which a request must be there, from the beginning of the connection or the last answer on
@@ -44,6 +51,7 @@ class Http(H11Protocol):
     Attributes
     ----------
     most : connections at a time; see `http_of`
+    since : when it began to wait for a request, on the clock of the loop
     """
 
     most: int
@@ -51,12 +59,25 @@ class Http(H11Protocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self.since = self.loop.time()
         self._asked = _Deadline(self.loop, transport.abort)
         self._taken = _Deadline(self.loop, transport.abort)
+        self._asked.set(REQUEST_SECONDS)
         if len(self.connections) > self.most:
-            transport.abort()
-        else:
-            self._asked.set(REQUEST_SECONDS)
+            self._make_room()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for the other side: no request is there, or not all of its body."""
+        cycle = self.cycle
+        if self._upgraded or cycle is None:
+            return not self._upgraded
+        return cycle.response_complete or (cycle.more_body and not cycle.response_started)
+
+    @property
+    def peer(self) -> str:
+        """The address of the other side."""
+        return self.client[0] if self.client else ""
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._asked.clear()
@@ -73,6 +94,7 @@ class Http(H11Protocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        self.since = self.loop.time()
         self._await_request()
 
     def timeout_keep_alive_handler(self) -> None:
@@ -87,6 +109,29 @@ class Http(H11Protocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._taken.clear()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP, in the form of every other answer."""
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.abort()  # in the middle of an answer
+            return
+        body = _refusal("This is not an HTTP request that can be read, or it is too long.")
+        headers = [*HEADERS.items(), *_described(body), ("Connection", "close")]
+        events = (h11.Response(status_code=400, headers=headers, reason=b"Bad Request"), h11.Data(data=body))
+        for event in (*events, h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _make_room(self) -> None:
+        """Drop the connection that has waited longest, of those who let most of them wait; this one if no other waits.
+
+        Who looks, or is being answered, stays.
+        """
+        idle = [each for each in self.connections if isinstance(each, Http) and each.is_idle]
+        waiting = Counter(each.peer for each in idle)
+        dropped = max(idle, key=lambda each: (waiting[each.peer], -each.since))
+        self.connections.discard(dropped)  # and not only once the loop has closed it
+        dropped.transport.abort()
 
     def _await_request(self) -> None:
         """While no request is being answered, the next one must come in time."""
@@ -117,6 +162,24 @@ class WebSocket(WebSocketsSansIOProtocol):
         self._taken.clear()
         super().connection_lost(exc)
 
+    def handle_connect(self, event: Any) -> None:
+        reject = self.conn.reject
+
+        def rejected(status: Any, text: str) -> Response:
+            """What the package answers to a handshake that is none, in the form of every other answer."""
+            response = reject(status, text)
+            body = _refusal(" ".join(text.split()) or HTTPStatus(status).phrase)
+            response.body = body
+            for name, value in (*HEADERS.items(), *_described(body)):
+                if name in response.headers:
+                    del response.headers[name]
+                response.headers[name] = value
+            return response
+
+        self.conn.reject = rejected  # type: ignore[method-assign]
+        super().handle_connect(event)
+        self.conn.reject = reject  # type: ignore[method-assign]
+
     def handle_cont(self, event: Any) -> None:
         if len(self.frames) < _MOST_PARTS:
             super().handle_cont(event)
@@ -133,3 +196,11 @@ class WebSocket(WebSocketsSansIOProtocol):
         self._taken.clear()
         if not self.read_paused:
             self.transport.resume_reading()
+
+
+def _refusal(said: str) -> bytes:
+    return orjson.dumps({"ok": False, "said": said})
+
+
+def _described(body: bytes) -> list[tuple[str, str]]:
+    return [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]

@@ -28,7 +28,9 @@ def _nothing() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """What a page may ask of the program beside the pipeline; None: there is no such thing. All return words to show.
+    """What a page may ask of the program beside the pipeline; None: there is no such thing.
+
+    All return words to show. What cannot be done now raises `RefusedError` or an `FkpError`, whose words are shown.
 
     Attributes
     ----------

@@ -31,6 +31,15 @@ _POLICY = (
     "default-src 'self'; script-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
+# Of every answer: a browser shall do no more with it than is meant.
+HEADERS = {
+    "content-security-policy": _POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "x-frame-options": "DENY",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
 # Headers that uvicorn adds itself where a WebSocket is refused.
 _OF_UVICORN = frozenset((b"connection", b"content-length", b"content-type"))
 # Pictures may stand in pages of others, which cannot read them; nothing else may.
@@ -150,7 +159,7 @@ def _same_site(origin: str, host: str) -> bool:
 
 
 def _with_headers(scope: Scope, send: Send, cookie: str = "") -> Send:
-    """``send`` that adds to every answer what keeps a browser from doing more with it than is meant."""
+    """``send`` that adds `HEADERS` to every answer."""
 
     async def sent(message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.http.response.start"):
@@ -158,15 +167,9 @@ def _with_headers(scope: Scope, send: Send, cookie: str = "") -> Send:
             if message["type"].startswith("websocket"):
                 # Versions before 0.54 would send them twice.
                 headers = {name: value for name, value in headers.items() if name not in _OF_UVICORN}
-            shared = scope["path"] in _SHARED
-            more = {
-                "content-security-policy": _POLICY,
-                "x-content-type-options": "nosniff",
-                "referrer-policy": "no-referrer",
-                "x-frame-options": "DENY",
-                "cross-origin-resource-policy": "cross-origin" if shared else "same-origin",
-                "cache-control": "no-store",
-            }
+            more = dict(HEADERS)
+            if scope["path"] in _SHARED:
+                more["cross-origin-resource-policy"] = "cross-origin"
             if cookie:
                 more["set-cookie"] = cookie
             added = {name.encode(): value.encode() for name, value in more.items()}

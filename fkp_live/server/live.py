@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
@@ -19,8 +19,9 @@ from fkp_live.display.overlay import Hud
 from fkp_live.engine import recording_header
 from fkp_live.pipeline import Pipeline
 from fkp_live.server.controls import Controls, RefusedError, Waiting, smooth
+from fkp_live.server.forms import Form, Maker
 from fkp_live.server.newest import Newest, Shown
-from fkp_live.server.pictures import Encoder, page_jpeg, page_size, painted, painted_jpeg, png
+from fkp_live.server.pictures import page_jpeg, page_size, painted, painted_jpeg, png
 from fkp_live.server.viewers import Seats
 from fkp_live.sinks.jsonl import JsonlFormat
 from fkp_live.stats import FrameRate
@@ -50,7 +51,6 @@ class Live:
     mirror : whether pages turn the picture left to right at first
     dropped : returns how many frames of a live source were dropped so far
     seats : for viewers
-    pool : runs the encoders
     """
 
     def __init__(
@@ -64,7 +64,6 @@ class Live:
         mirror: bool,
         dropped: Callable[[], int],
         seats: Seats,
-        pool: Executor,
     ) -> None:
         self.seats, self.waiting = seats, Waiting()
         self._info, self._pipeline, self._controls = info, pipeline, controls
@@ -74,10 +73,11 @@ class Live:
         form = JsonlFormat(header or {}, info.pictures)
         self.header = _text(form.header.rstrip("\n"))
         self.newest = Newest(lambda result: next(form.lines(result)).rstrip("\n"))
-        self.page = Encoder(self.newest, self._page, pool)
-        self.painted_jpeg = Encoder(self.newest, lambda shown: painted_jpeg(self._painted(shown)), pool)
-        self.painted_png = Encoder(self.newest, lambda shown: png(self._painted(shown)), pool)
-        self.clean_png = Encoder(self.newest, lambda shown: png(shown.picture.bgr()), pool)
+        self.page = Form(self.newest, self._page)
+        self.painted_jpeg = Form(self.newest, lambda shown: painted_jpeg(self._painted(shown)))
+        self.painted_png = Form(self.newest, lambda shown: png(self._painted(shown)))
+        self.clean_png = Form(self.newest, lambda shown: png(shown.picture.bgr()))
+        self.maker = Maker(self.newest, (self.page, self.painted_jpeg, self.painted_png, self.clean_png))
         self._rate, self._fps, self._at = FrameRate(), 0.0, -math.inf
         self._age: float | None = None
         self._words, self._words_until = "", 0.0

@@ -11,7 +11,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
 import uvicorn
@@ -83,7 +82,6 @@ class Server:
         self._report = report or (lambda text: None)
         self._live: Live | None = None
         self._uvicorn: _Uvicorn | None = None
-        self._pool: ThreadPoolExecutor | None = None
         self._thread: threading.Thread | None = None
         self._closed = False
 
@@ -111,7 +109,6 @@ class Server:
         """
         if self._thread is not None or self._closed:
             raise ValueError("begin() of a Server that has begun, or is closed")
-        self._pool = ThreadPoolExecutor(1, "fkp-live pictures")
         self._live = Live(
             info,
             pipeline,
@@ -121,10 +118,9 @@ class Server:
             mirror=mirror,
             dropped=dropped,
             seats=self._seats,
-            pool=self._pool,
         )
         app = Guard(App(self._live, self._report), self._hosts, self._port, self.token)
-        self._uvicorn = _Uvicorn(_configuration(app, self._most), self._live.newest.attach)
+        self._uvicorn = _Uvicorn(_configuration(app, self._most), self._live.maker.start)
         self._thread = threading.Thread(target=self._run, name="fkp-live server", daemon=True)
         self._thread.start()
         self._uvicorn.ready.wait(_START_SECONDS)
@@ -154,7 +150,7 @@ class Server:
         if self._closed:
             return
         self._closed = True
-        if self._thread is None or self._live is None or self._uvicorn is None or self._pool is None:
+        if self._thread is None or self._live is None or self._uvicorn is None:
             self._socket.close()
             return
         self._live.waiting.close()
@@ -165,7 +161,7 @@ class Server:
             time.sleep(_NAP)
         self._uvicorn.should_exit = True
         self._thread.join()
-        self._pool.shutdown(cancel_futures=True)
+        self._live.maker.close()
 
     def __enter__(self) -> Self:
         return self

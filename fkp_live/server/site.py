@@ -1,12 +1,10 @@
-"""The static page that runs the networks in the visitor's browser: its files, and writing them to a folder."""
+"""The files of the static page that runs the networks in the visitor's browser."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from fkp_live import __version__
-from fkp_live.errors import FkpError, ModelError, OutputError
+from fkp_live.errors import FkpError, ModelError
 from fkp_live.inference.models import models_dir
 from fkp_live.inference.session import open_session
 from fkp_live.recorded import CSV_COLUMNS, LEAST_SUCCESS, SCHEMA
-from fkp_live.sinks.files import write_failure
 
 _STATIC = Path(__file__).parent / "static"
 _UPLOT = Path(__file__).parents[1] / "assets" / "uplot"
@@ -149,92 +146,3 @@ def _model_facts(name: str, asset: Asset) -> dict[str, Any]:
         "sha256": hashlib.sha256(asset.stored).hexdigest(),
         **{key: metadata[key] for key in wanted if key in metadata},
     }
-
-
-def check_folder(folder: Path, *, overwrite: bool) -> None:
-    """Refuse a folder that must not become the site, before anything is made.
-
-    A folder may be new, empty, or with ``overwrite`` a site that `write_site` wrote and nobody has added to.
-
-    Raises
-    ------
-    OutputError
-    """
-    try:
-        if not os.path.lexists(folder):
-            if not folder.absolute().parent.is_dir():
-                raise OutputError(
-                    f"There is no folder {folder.absolute().parent} to write {folder.name} to.",
-                    "Create it first.",
-                )
-            return
-        if not folder.is_dir():
-            raise OutputError(f"{folder} is not a folder.", "Give the name of a new folder.")
-        if Path.cwd().is_relative_to(folder.resolve()):
-            raise OutputError(
-                f"{folder} is the working folder or holds it, and cannot be replaced.", "Give a folder in it."
-            )
-        found = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir())
-    except OSError as error:
-        raise write_failure(folder, error) from error
-    if not found:
-        return
-    if not overwrite:
-        raise OutputError(
-            f"{folder} is not empty.", "Choose a new folder, or replace an earlier site by --overwrite."
-        )
-    if strange := sorted(set(found) - _written_before(folder)):
-        raise OutputError(
-            f"{folder} holds {strange[0]!r}, which is not of the site, and --overwrite replaces the whole folder.",
-            "Choose a new folder.",
-        )
-
-
-def _written_before(folder: Path) -> set[str]:
-    """Paths of the site that a folder holds, by its own list; empty where it is none."""
-    try:
-        facts = json.loads((folder / FACTS).read_bytes())
-        return {str(name) for name in facts["files"]} if facts["program"] == "fkp-live" else set()
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
-
-
-def write_site(files: Mapping[str, Asset], folder: Path, *, overwrite: bool) -> int:
-    """Write the site uncompressed, for any static host and under any prefix; all of it or nothing.
-
-    Returns
-    -------
-    bytes written
-
-    Raises
-    ------
-    OutputError : as `check_folder`, or there is no room
-    """
-    check_folder(folder, overwrite=overwrite)
-    # The folder that a link leads to is replaced, and the link stays.
-    target = Path(os.path.realpath(folder))
-    size = 0
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.partial.", dir=target.parent) as made:
-            new = Path(made) / "new"
-            for name, asset in files.items():
-                path = new / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                content = asset.plain
-                path.write_bytes(content)
-                size += len(content)
-            if target.is_dir():
-                # Nobody can have added a file since the check: moved aside first, looked at again, then replaced.
-                old = Path(made) / "old"
-                target.rename(old)
-                try:
-                    check_folder(old, overwrite=overwrite)
-                    new.rename(target)
-                except BaseException:
-                    old.rename(target)
-                    raise
-            else:
-                new.rename(target)
-    except OSError as error:
-        raise write_failure(folder, error) from error
-    return size

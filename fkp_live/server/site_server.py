@@ -7,6 +7,7 @@ import ipaddress
 import os
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -31,6 +32,8 @@ _HEADERS = {
 }
 # Seconds after which a connection that says nothing is closed.
 _PATIENCE = 30
+# Connections that may wait for a request: each has a thread. Beyond that, the one that has waited longest gives way.
+_MOST_WAITING = 100
 
 
 class SiteServer(ThreadingHTTPServer):
@@ -46,6 +49,7 @@ class SiteServer(ThreadingHTTPServer):
     ----------
     url : where the page is, for a browser on this machine
     is_local : whether no other machine can reach it
+    waiting : connections without a request, the longest first; of use to the handlers only
 
     Raises
     ------
@@ -58,6 +62,7 @@ class SiteServer(ThreadingHTTPServer):
     allow_reuse_address = os.name == "posix"
 
     def __init__(self, files: Mapping[str, Asset], host: str, port: int) -> None:
+        self.waiting: dict[Any, None] = {}
         self.files = {f"/{name}": asset for name, asset in files.items()}
         self.files["/"] = self.files["/index.html"]
         if host.startswith("[") and host.endswith("]"):
@@ -81,6 +86,21 @@ class SiteServer(ThreadingHTTPServer):
             host = "127.0.0.1"  # one of the many that it listens on, and one that gets a webcam
         name = f"[{host}]" if ":" in host else host
         self.url = f"http://{name}:{self.server_port}/"
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer a new connection in a thread of its own, while there are not too many."""
+        if len(self.waiting) >= _MOST_WAITING:
+            with suppress(OSError, StopIteration, RuntimeError):  # others have come or left meanwhile
+                longest = next(iter(self.waiting))
+                self.waiting.pop(longest, None)
+                longest.shutdown(socket.SHUT_RDWR)
+        self.waiting[request] = None
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection."""
+        self.waiting.pop(request, None)
+        super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hung up is no failure of the server's."""
@@ -124,6 +144,15 @@ class _Handler(BaseHTTPRequestHandler):
     server: SiteServer
     protocol_version = "HTTP/1.1"
     timeout = _PATIENCE
+
+    def handle_one_request(self) -> None:
+        self.server.waiting[self.connection] = None
+        super().handle_one_request()
+
+    def parse_request(self) -> bool:
+        done = super().parse_request()
+        self.server.waiting.pop(self.connection, None)
+        return done
 
     def do_GET(self) -> None:
         self._answer(with_body=True)

@@ -6,6 +6,7 @@ import socket
 from typing import Any
 
 from fkp_live.errors import OutputError
+from fkp_live.sinks.post import datagrams
 from fkp_live.sinks.sender import Report, Sender
 from fkp_live.targets import Target
 from fkp_live.types import FrameResult, Picture
@@ -53,11 +54,13 @@ class DatagramSender(Sender):
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
             # Connected, or the system would not report that the port is closed.
             self._socket.connect(address)
+            # A network that takes nothing now must not keep other senders waiting: that datagram counts as failed.
+            self._socket.setblocking(False)
         except OSError as error:
             raise OutputError(
                 f"{target} cannot be sent to: {error.strerror}.", "Check the address and the network."
             ) from error
-        super().__init__(str(target), report)
+        super().__init__(str(target), report, datagrams)
 
     def _send(self, result: FrameResult, picture: Picture | None) -> bool:
         data = self._datagram(result)

@@ -103,7 +103,13 @@ def packed(face: Face, number: int, size: tuple[int, int], captured: float) -> b
     found = np.empty(6 * N_POINTS, np.float32)
     found[:68], found[68:204], found[204:] = face.confidence, face.points.ravel(), fitted.ravel()
     numbers = found[_ORDER]
-    numbers[_COMPUTED] = [*_pupils(face), *_eyes(fitted), *_features(face, fitted)]
+    taken, subtracted = _map()
+    values = (taken @ fitted.ravel() - subtracted).tolist()
+    numbers[_COMPUTED] = [
+        *_pupils(face),
+        *_eyes(values[:6], values[6:12]),
+        *_features(face, values[12:]),
+    ]
     return head + numbers.astype("<f4", copy=False).tobytes()
 
 
@@ -134,26 +140,31 @@ def _fit(points: FloatArray, turn: Array) -> tuple[Array, float, tuple[float, fl
     nose : x, y, the place of the mean head's nose tip in the picture
     error : root mean square distance of points and mean head, in per cent of the distance of the outer eye corners
     """
-    empty, products = _table()
+    empty, ((xx, xy, xz), (yx, yy, yz), (zx, zy, zz)) = _table()
     table = empty.copy()
     table[:, :2] = points
-    sums = (table.T @ table).tolist()
-    heads, n = sums[5][2:5], len(points)
+    across_picture, down_picture, *_, ones = (table.T @ table).tolist()
+    _, _, head_x, head_y, head_z, n = ones
     # Rows of the rotation in the head's axes: where its x, y and z go in the picture's x (right), y (down) and z.
     rows = (turn * (-1.0, 1.0, 1.0)).tolist()
     across = both = 0.0
-    for row, found in zip(rows[:2], sums[:2], strict=True):
+    for (x, y, z), found in zip(rows, (across_picture, down_picture), strict=False):
         middle = found[5] / n
-        both += sum(r * (a - middle * h) for r, a, h in zip(row, found[2:5], heads, strict=True))
-        across += sum(
-            r * t * c for r, line in zip(row, products, strict=True) for t, c in zip(row, line, strict=True)
+        both += (
+            x * (found[2] - middle * head_x)
+            + y * (found[3] - middle * head_y)
+            + z * (found[4] - middle * head_z)
+        )
+        across += (
+            x * (x * xx + y * xy + z * xz) + y * (x * yx + y * yy + z * yz) + z * (x * zx + y * zy + z * zz)
         )
     scale = max(both / across, 1e-6)
     nose_x, nose_y = (
-        (found[5] - scale * sum(r * h for r, h in zip(row, heads, strict=True))) / n
-        for row, found in zip(rows[:2], sums[:2], strict=True)
+        (found[5] - scale * (x * head_x + y * head_y + z * head_z)) / n
+        for (x, y, z), found in zip(rows, (across_picture, down_picture), strict=False)
     )
-    spread = sums[0][0] + sums[1][1] - (sums[0][5] ** 2 + sums[1][5] ** 2) / n
+    middles = (across_picture[5] ** 2 + down_picture[5] ** 2) / n
+    spread = across_picture[0] + down_picture[1] - middles
     off = max(spread - 2 * scale * both + scale * scale * across, 0.0)
     error = 100 * math.sqrt(off / n) / (scale * _EYE_DISTANCE)
     right, down, away = rows
@@ -164,18 +175,17 @@ def _fit(points: FloatArray, turn: Array) -> tuple[Array, float, tuple[float, fl
 
 def _pupils(face: Face) -> list[float]:
     """Confidence of both pupils, right and left, then x, y of each: the middle of the lids."""
-    eyes = (slice(36, 42), slice(42, 48))
-    confidences = [sum(face.confidence[eye].tolist()) / 6 for eye in eyes]
-    return confidences + [sum(side) / 6 for eye in eyes for side in face.points[eye].T.tolist()]
+    # The lids of both eyes, one after the other, are points 36 to 47.
+    confidences = np.add.reduce(face.confidence[36:48].reshape(2, 6), 1, dtype=np.float64).tolist()
+    places = np.add.reduce(face.points[36:48].reshape(2, 6, 2), 1, dtype=np.float64).tolist()
+    return [value / 6 for value in (*confidences, *places[0], *places[1])]
 
 
-def _eyes(fitted: Array) -> list[float]:
-    """x, y, z of the pupils, right and left, and of the centres of the eyeballs."""
-    corners = [(fitted[outer].tolist(), fitted[inner].tolist()) for outer, inner in ((36, 39), (45, 42))]
-    pupils = [[(a + b) / 2 for a, b in zip(*eye, strict=True)] for eye in corners]
-    depths = [_EYEBALL * math.dist(*eye) for eye in corners]
-    centres = [(x, y, z + depth) for (x, y, z), depth in zip(pupils, depths, strict=True)]
-    return [value for point in (*pupils, *centres) for value in point]
+def _eyes(pupils: list[float], widths: list[float]) -> list[float]:
+    """x, y, z of the pupils, right and left, and of the centres of the eyeballs, which lie behind them."""
+    x, y, z, left_x, left_y, left_z = pupils
+    right, left = _EYEBALL * math.hypot(*widths[:3]), _EYEBALL * math.hypot(*widths[3:])
+    return [*pupils, x, y, z + right, left_x, left_y, left_z + left]
 
 
 def _quaternion(pose: Pose) -> tuple[float, float, float, float]:
@@ -190,15 +200,30 @@ def _euler(pose: Pose) -> tuple[float, float, float]:
     return math.remainder(180.0 - pitch, 360.0), yaw, math.remainder(90.0 - roll, 360.0)
 
 
-def _features(face: Face, fitted: Array) -> list[float]:
+def _features(face: Face, deviations: list[float]) -> list[float]:
     """The 14 features, each about 0 in a neutral face; left ones first, as the person has them."""
     right, left = eyes_open(face.measures)
-    deviation = (_feature_map() @ (fitted - _mean_head()).ravel()).tolist()
-    *bent, wide = (min(max(value, -1.0), 1.0) for value in deviation)
+    *bent, wide = (min(max(value, -1.0), 1.0) for value in deviations)
     return [2 * left - 1, 2 * right - 1, *bent, mouth_open(face.measures), wide]
 
 
 @cache
+def _map() -> tuple[Array, Array]:
+    """(23, 204) and (23,): what to take of the 68 points on the head, and what to subtract.
+
+    The middles of the corners of both eyes, right and left; from inner to outer corner of each; and 11 features, as
+    deviations from `_mean_head`.
+    """
+    corners = np.zeros((12, 68, 3))
+    for place, (outer, inner) in enumerate(((36, 39), (45, 42))):
+        for axis in range(3):
+            corners[3 * place + axis, (outer, inner), axis] = 0.5
+            corners[6 + 3 * place + axis, (outer, inner), axis] = 1.0, -1.0
+    of_features = _feature_map()
+    subtracted = np.r_[np.zeros(12), of_features @ _mean_head().ravel()]
+    return np.concatenate([corners.reshape(12, -1), of_features]), subtracted
+
+
 def _feature_map() -> Array:
     """(11, 204): from deviations of the 68 points of `_mean_head` to features, less eyes and MouthOpen.
 

@@ -3,56 +3,58 @@
 from __future__ import annotations
 
 import threading
-import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from fkp_live.handoff import Handoff
+from fkp_live.sinks.post import Post
 from fkp_live.stats import Delivery
 from fkp_live.types import FrameResult, Picture
 
 Report = Callable[[str], object]
 
 _QUEUED = 4  # results that wait; the oldest gives way to a new one
-_MOMENT = 0.0004  # seconds
 _LAST_SECONDS = 2.0  # that `close` waits for what is still queued
 
 
 class Sender:
-    """A sink that hands results on to another program or device, in a thread of its own.
+    """A sink that hands results on to another program or device, in another thread.
 
     It never makes a run fail: its first failure is reported, all are counted, and it goes on with the next result. As a
     context manager it is closed at the end.
 
-    Subclasses define `_send`, and `_release` where something is to be closed; both run in the thread. Their
-    constructors open everything, then call ``super().__init__``, which starts the thread.
+    Subclasses define `_send`, and `_release` where something is to be closed; both run in that thread. Their
+    constructors open everything, then call ``super().__init__``, from which on the thread works for it.
 
     Parameters
     ----------
     name : of the target, for messages
     report : called with what the user should know, such as the first failure, perhaps from the sender's thread. None:
         it is in `note`
+    post : the thread, for senders that never keep it waiting; None: one of its own
     """
 
     wants_picture = False
     kept: Path | None = None
 
-    def __init__(self, name: str, report: Report | None = None) -> None:
+    def __init__(self, name: str, report: Report | None = None, post: Post | None = None) -> None:
         self.name = name
         self._report = report
         self._said: list[str] = []
-        self._sent = self._failed = 0
-        self._closed = False
-        self._results: Handoff[tuple[FrameResult, Picture | None]] = Handoff(_QUEUED, newest_only=True)
-        self._thread = threading.Thread(target=self._work, name=f"fkp-live sender {name}", daemon=True)
-        self._thread.start()
+        self._sent = self._failed = self._dropped = 0
+        # The stream's thread puts results into the queue, and the other one takes them. A deque needs no lock for that.
+        self._queue: deque[tuple[FrameResult, Picture | None]] = deque()
+        self._closed, self._released = False, threading.Event()
+        self._post = post or Post(f"fkp-live sender {name}")
+        self._post.serve(self)
 
     @property
     def delivery(self) -> Delivery:
         """How many results were sent, dropped and failed so far; final after `close`."""
-        return Delivery(self._sent, self._results.dropped, self._failed)
+        return Delivery(self._sent, self._dropped, self._failed)
 
     @property
     def note(self) -> str:
@@ -68,17 +70,21 @@ class Sender:
         """
         if self._closed:
             raise ValueError(f"write to a closed {type(self).__name__}")
-        self._results.put((result, picture))
+        if len(self._queue) >= _QUEUED:
+            with suppress(IndexError):  # all have been taken meanwhile
+                self._queue.popleft()
+                self._dropped += 1
+        self._queue.append((result, picture))
+        self._post.ring()
 
     def close(self) -> None:
         """Send what is queued, for two seconds at most, and release the receiver."""
         if self._closed:
             return
         self._closed = True
-        self._results.finish()
-        self._thread.join(_LAST_SECONDS)
-        if self._thread.is_alive():
-            self._results.cancel()
+        self._post.ring()
+        if not self._released.wait(_LAST_SECONDS):
+            self._queue.clear()
             self._say(f"{self.name}: the receiver takes nothing any more, and was left.")
 
     def abort(self) -> None:
@@ -86,25 +92,31 @@ class Sender:
         if self._closed:
             return
         self._closed = True
-        self._results.cancel()
-        self._thread.join(_LAST_SECONDS)
+        self._queue.clear()
+        self._post.ring()
+        self._released.wait(_LAST_SECONDS)
 
-    def _work(self) -> None:
-        try:
-            while (item := self._results.get()) is not None:
-                # Begun at once, it would keep the interpreter from the thread that prepares the next frame (0.3 ms a
-                # frame and sender); a moment later that one is in the network, which needs no interpreter.
-                time.sleep(_MOMENT)
-                try:
-                    was_sent = self._send(*item)  # it may correct the count of earlier ones
-                    self._sent += was_sent
-                except Exception as error:  # whatever a library raises, the run goes on
-                    self._count_failure(_reason(error))
-        finally:
+    def work(self) -> bool:
+        """Send what is queued, and release the receiver at the end. For the thread of `Post`."""
+        # Before the look, so that nothing that was written before the end is left.
+        closed = self._closed
+        for _ in range(len(self._queue)):
+            try:
+                item = self._queue.popleft()
+            except IndexError:  # it gave way to a newer one, or was cleared
+                break
+            try:
+                was_sent = self._send(*item)  # it may correct the count of earlier ones
+                self._sent += was_sent
+            except Exception as error:  # whatever a library raises, the run goes on
+                self._count_failure(_reason(error))
+        if closed:
             try:
                 self._release()
             except Exception as error:
                 self._say(f"{self.name} was not closed properly: {_reason(error)}.")
+            self._released.set()
+        return not closed
 
     def _count_failure(self, reason: str) -> None:
         self._failed += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import socket
@@ -26,7 +27,11 @@ from websockets.sync.client import connect
 
 from fkp_live.commands.cli import main
 from fkp_live.commands.options import parse
+from fkp_live.commands.recorder import Recorder
+from fkp_live.commands.serving import _record
 from fkp_live.server.address import Address
+from fkp_live.server.controls import RefusedError
+from fkp_live.types import SourceInfo
 
 pytestmark = [pytest.mark.usefixtures("no_thread_left"), pytest.mark.timeout(120)]
 
@@ -132,8 +137,8 @@ def test_viewers_get_covered_faces_and_record_what_they_see(
     going = run(*words, "--serve", ":0", "--progress", "off")
     with page(going) as ask:
         head, jpeg = ask()
-        post(going, {"do": "record"})
-        post(going, {"do": "snapshot"})
+        assert post(going, {"do": "record"})[0] == 200
+        assert post(going, {"do": "snapshot"})[0] == 200
         asked.set()
         while ask() is not None:
             pass
@@ -149,13 +154,36 @@ def test_viewers_get_covered_faces_and_record_what_they_see(
     assert going.out.count("written: ") == 4
 
 
-def post(run: Run, asked: dict[str, str]) -> None:
-    body = json.dumps(asked).encode()
-    host, _, port = run.address.rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=60) as connection:
-        head = f"POST /control HTTP/1.1\r\nHost: {run.address}\r\nContent-Length: {len(body)}\r\n\r\n"
-        connection.sendall(head.encode() + body)
-        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+def test_what_was_not_done_is_not_said_to_be_done(run: Any, here: Path) -> None:
+    going = run("--demo", "--max-frames", "2", "--serve", ":0", "--progress", "off")
+    # Nobody looks yet: there is no frame.
+    assert post(going, {"do": "neutral"}) == (409, {"ok": False, "said": "there is no face now"})
+    assert post(going, {"do": "snapshot"}) == (409, {"ok": False, "said": "There is no picture yet."})
+    assert post(going, {"do": "record"}) == (200, {"ok": True, "said": "recording"})
+    assert "before its first frame" in post(going, {"do": "record"})[1]["said"]
+    with page(going) as ask:
+        while ask() is not None:
+            pass
+    assert going.join() == 0
+    assert list(here.iterdir()) == []
+
+
+def test_a_recorder_that_is_closed_records_nothing() -> None:
+    recorder = Recorder(SourceInfo("film.mp4", 8, 8, fps=30.0), print)
+    recorder.close()
+    with pytest.raises(RefusedError, match="nothing is recorded"):
+        _record(recorder)
+
+
+def post(run: Run, asked: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    """Status and answer of a request of a button."""
+    connection = http.client.HTTPConnection(run.address, timeout=60)
+    try:
+        connection.request("POST", "/control", json.dumps(asked))
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
 
 
 def test_a_port_in_use_ends_the_run_before_anything_is_opened(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import random
 import socket
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -148,15 +150,81 @@ def test_slow_requests_are_dropped(stream: Stream) -> None:
         assert json.loads(patient.recv(20))["frame"] == 0  # who looks may be silent
 
 
-def test_connections_are_bounded() -> None:
-    with serving(viewers=1) as stream:
-        held = [opened(stream) for _ in range(150)]
-        held[0].sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert held[0].recv(12) == b"HTTP/1.1 200"
-        assert is_dropped(held[-1])
-        for connection in held[:-1]:
+HALF = b"POST /control HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /state HTTP/1.1\r\nHost: ", HALF])
+def test_connections_that_wait_lock_nobody_out(sent: bytes) -> None:
+    with serving(viewers=2) as stream, connect(f"{stream.sockets}/points") as viewer:
+        viewer.recv(20)
+        player = opened(stream, b"GET /stream.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert player.recv(12) == b"HTTP/1.1 200"
+        held = [opened(stream, sent) for _ in range(150)]
+        for _ in range(3):
+            assert stream.get("/healthz")[0] == 200
+        assert is_dropped(held[0]), "the one that has waited longest gives way"
+        stream.show()
+        assert json.loads(viewer.recv(20))["frame"] == 0
+        seen = b""
+        while b"image/jpeg" not in seen:
+            seen += player.recv(65536)
+        for connection in (*held, player):
             connection.close()
-        until(lambda: stream.get("/healthz")[0] == 200)
+
+
+def test_a_peer_with_many_connections_gives_way_to_others() -> None:
+    class Waits(connections.Http):
+        def __init__(self, peer: str, since: float) -> None:
+            self.client, self.since, self.cycle = (peer, 1), since, None
+            self.transport = Mock()
+
+    one, others = Waits("10.0.0.1", 1.0), [Waits("10.0.0.2", number) for number in (3.0, 2.0, 4.0)]
+    together = {one, *others}
+    for each in together:
+        each.connections = together  # type: ignore[assignment]
+    others[2]._make_room()
+    assert [each.transport.abort.called for each in (one, *others)] == [False, False, True, False]
+    assert together == {one, others[0], others[2]}
+
+
+def test_every_refusal_is_json(stream: Stream) -> None:
+    local = b" HTTP/1.1\r\nHost: localhost\r\n"
+    upgraded = b"GET /view" + local + b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
+    for sent, status in (
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET /" + local + b"X: " + b"a" * 20_000 + b"\r\n\r\n", 431),
+        (b"GET /" + local + b"X: " + b"a" * 20_000, 400),
+        (b"POST /control" + local + b"Content-Length: x\r\n\r\n", 400),
+        (b"PUT /" + local + b"\r\n", 405),
+        (b"GET /none" + local + b"\r\n", 404),
+        (b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", 403),
+        (upgraded + b"\r\n", 400),
+        (upgraded + b"Sec-WebSocket-Key: AAAA\r\nSec-WebSocket-Version: 13\r\n\r\n", 400),
+        (upgraded + b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 7\r\n\r\n", 400),
+    ):
+        with opened(stream) as connection:
+            with suppress(OSError):
+                connection.sendall(sent)
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            said = json.loads(answer.read())
+        assert answer.status == status, sent[:200]
+        assert said["ok"] is False
+        assert said["said"].strip()
+        assert answer.headers.get_content_type() == "application/json"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_what_breaks_in_the_middle_of_an_answer_ends_it(
+    stream: Stream, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = b"Host: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with opened(stream, b"GET /stream.mjpg HTTP/1.1\r\n" + head) as connection:
+        assert connection.recv(12) == b"HTTP/1.1 200"
+        connection.sendall(b"nonsense\r\n")
+        assert is_dropped(connection)
+    assert not caplog.records
 
 
 def upgrade(path: str) -> bytes:

@@ -23,7 +23,7 @@ from websockets.sync.client import connect
 
 from fkp_live.errors import OutputError
 from fkp_live.pipeline import Pipeline
-from fkp_live.server import Controls, Server
+from fkp_live.server import Controls, Server, live
 from fkp_live.types import Image
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
@@ -191,6 +191,21 @@ def idle() -> Any:
     with serving() as stream:
         stream.show()
         yield stream
+
+
+def test_a_form_that_cannot_be_made_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(image: Image) -> bytes:
+        raise ValueError("too large")
+
+    monkeypatch.setattr(live, "png", broken)
+    reported: list[str] = []
+    with Server(":0", report=reported.append) as server:
+        server.begin(INFO)
+        stream = Stream(server)
+        stream.show()
+        status, _, body = stream.get("/snapshot.png")
+        assert (status, json.loads(body)) == (500, {"ok": False, "said": "It failed: ValueError."})
+        assert reported == ["A request of a browser failed: ValueError: too large"]
 
 
 def test_paths_reach_no_file(idle: Stream) -> None:

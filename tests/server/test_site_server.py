@@ -9,8 +9,10 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from conftest import until
 
 from fkp_live.errors import ExitCode, InputError, OutputError
+from fkp_live.server import site_server
 from fkp_live.server.site import Asset
 from fkp_live.server.site_server import SiteServer
 
@@ -122,3 +124,16 @@ def test_addresses_that_cannot_be_listened_on(server: SiteServer) -> None:
 def test_brackets_around_an_address_as_in_urls() -> None:
     with SiteServer(FILES, "[127.0.0.1]", 0) as server:
         assert server.url == f"http://127.0.0.1:{server.server_port}/"
+
+
+def test_connections_that_wait_give_way(server: SiteServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site_server, "_MOST_WAITING", 5)
+    address = ("127.0.0.1", server.server_port)
+    held = [socket.create_connection(address, timeout=60) for _ in range(20)]
+    assert ask(server, "/")[0].status == 200
+    assert held[0].recv(1) == b"", "the one that has waited longest is closed"
+    held[-1].sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert held[-1].recv(12) == b"HTTP/1.1 200"
+    for connection in held:
+        connection.close()
+    until(lambda: not server.waiting)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from written import face, info, result_of, result_with_face
 
 from fkp_live.errors import OutputError, UsageError
 from fkp_live.sinks import JsonlSink, check_target, open_sender
+from fkp_live.sinks.udp import UdpSender
+from fkp_live.stats import Delivery
 
 pytestmark = [pytest.mark.usefixtures("no_thread_left"), pytest.mark.timeout(60)]
 
@@ -84,3 +87,25 @@ def test_a_host_that_does_not_exist_is_refused_before_anything_is_opened() -> No
         open_sender(f"udp://{'a' * 300}:9000", info())
     with pytest.raises(UsageError, match="has no host"):
         open_sender("osf://", info())
+
+
+def test_senders_of_datagrams_share_a_thread_and_fail_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(30)
+        target = f"udp://127.0.0.1:{receiver.getsockname()[1]}"
+        good, bad = (open_sender(target, info(), report=said.append) for _ in range(2))
+        assert isinstance(bad, UdpSender)
+        monkeypatch.setattr(bad, "_datagram", lambda result: b"a" * 70_000)
+        threads = [thread for thread in threading.enumerate() if thread.name == "fkp-live datagrams"]
+        for index in range(3):
+            for sender in (bad, good):
+                sender.write(result_of(index))
+            assert json.loads(receiver.recv(1 << 16))["frame"] == index
+        bad.close()
+        good.close()
+    assert len(threads) == 1
+    assert good.delivery == Delivery(sent=3)
+    assert bad.delivery == Delivery(failed=3)
+    assert len(said) == 1
