@@ -3,7 +3,7 @@
 import {Detector} from "/engine/detector.js";
 import {FrameReader} from "/engine/frame_reader.js";
 import {LandmarkNetwork} from "/engine/landmarks.js";
-import {openNetwork, openRuntime} from "/engine/networks.js";
+import {compileRuntime, openNetwork, openRuntime} from "/engine/networks.js";
 
 const WASM = {module: "/vendor/ort.wasm.bundle.min.mjs", binary: "/vendor/ort-wasm-simd-threaded.wasm"};
 
@@ -15,7 +15,7 @@ async function frameOf(index) {
 
 /** Points in given crops, without detector and tracker: [frame, matrix] -> 136 numbers, and the crop's pixels. */
 export async function pointsIn(model, crops) {
-  const runtime = openRuntime(WASM.module, WASM.binary);
+  const runtime = openRuntime(WASM.module, compileRuntime(WASM.binary));
   const network = new LandmarkNetwork(await openNetwork(runtime, `/models/${model}.onnx`), model);
   const reader = new FrameReader();
   const found = [];
@@ -33,7 +33,7 @@ export async function pointsIn(model, crops) {
 
 /** Boxes of the detector: frame -> rows of x0, y0, x1, y1, score. */
 export async function boxesIn(indices) {
-  const runtime = openRuntime(WASM.module, WASM.binary);
+  const runtime = openRuntime(WASM.module, compileRuntime(WASM.binary));
   const detector = new Detector(await openNetwork(runtime, "/models/yunet.onnx"));
   const reader = new FrameReader();
   const found = [];

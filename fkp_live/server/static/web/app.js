@@ -27,11 +27,11 @@ const video = find("video");
 const stage = new Stage(find("picture"));
 let faces = new FacesList(find("faces"));
 const curves = new Curves(find("curves"));
-const meters = new Meters(Object.fromEntries(["size", "fps", "ms", "frames", "dropped"].map((name) => [name, find(`fact-${name}`)])));
+const meters = new Meters(Object.fromEntries(["size", "fps", "ms", "detector", "frames", "dropped"].map((name) => [name, find(`fact-${name}`)])));
 const switches = new LayerSwitches(find("layers"), () => stage.paint());
-const networks = new Networks(onResult, onNetworksLost);
+const networks = new Networks(onResult, (news) => meters.noteDetector(news), onNetworksLost);
 const feed = new Feed(networks, stage);
-const source = new Source(video, { onFrame: (picture, time) => feed.add(picture, time), onEnd });
+const source = new Source(video, { onFrame: (picture, time) => feed.add(picture, time, source.kind === "camera"), onEnd });
 const player = new Player(find("player"), video, onJump);
 stage.layers = switches.layers;
 

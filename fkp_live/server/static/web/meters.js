@@ -1,12 +1,13 @@
-/** Rates of the stream and times of the networks, over the last two seconds. */
+/** Rates of the stream and times of the networks, over the last two seconds, and where the detector runs. */
 
 /** In milliseconds: what the numbers are over, and how often they change on the page. */
 const SPAN = 2000, PACE = 500;
 
 export class Meters {
-  /** @param {{size, fps, ms, frames, dropped: HTMLElement}} elements */
+  /** @param {{size, fps, ms, detector, frames, dropped: HTMLElement}} elements */
   constructor(elements) {
     this.elements = elements;
+    this.place = "";
     this.clear();
   }
 
@@ -14,6 +15,20 @@ export class Meters {
     this.marks = [];
     this.shown = -Infinity;
     for (const element of Object.values(this.elements)) element.textContent = "–";
+  }
+
+  /**
+   * The detector ran, or got a worker, or lost it.
+   * @param {{ms?: number, isOwn?: boolean, why?: string}} news
+   */
+  noteDetector({ ms, isOwn, why }) {
+    const { detector } = this.elements;
+    if (isOwn !== undefined) {
+      this.place = isOwn ? "own worker" : "same worker";
+      detector.title = isOwn ? "Of a camera it looks at a frame while the next ones are answered" : `It has no worker of its own: ${why}`;
+    } else {
+      detector.textContent = [`${ms.toFixed(0)} ms`, this.place].filter(Boolean).join(", ");
+    }
   }
 
   /**

@@ -11,10 +11,13 @@ const WASM = {
 export class Networks {
   /**
    * @param {(answer: {result: object, timings: object, kind: string}) => void} onResult
+   * @param {(detector: {ms?: number, isOwn?: boolean, why?: string}) => void} onDetector a detection beside the results, or
+   *   whether the detector has a worker of its own
    * @param {(failure: Failure) => void} onFailure the worker is gone; `open` starts another one
    */
-  constructor(onResult, onFailure) {
+  constructor(onResult, onDetector, onFailure) {
     this.onResult = onResult;
+    this.onDetector = onDetector;
     this.onFailure = onFailure;
     this.worker = null;
     /** Whether a picture is being looked at. */
@@ -37,6 +40,7 @@ export class Networks {
         if (data.kind === "ready") resolve(data);
         else if (data.kind === "failed") this.fail(new Failure(data.message, data.cure || "Reload the page."), reject);
         else if (data.kind === "result") this.answer(data);
+        else this.onDetector(data);
       };
       // Without a message it is a script that was not found or could not be read.
       worker.onerror = (event) => {
@@ -61,8 +65,8 @@ export class Networks {
   }
 
   /** Look at a frame of a stream; the picture is handed over and closed there. */
-  frame(picture, frame, time) {
-    this.send({ kind: "frame", frame, time, bitmap: picture }, picture);
+  frame(picture, frame, time, isLive) {
+    this.send({ kind: "frame", frame, time, bitmap: picture, isLive }, picture);
   }
 
   /** Look at a single picture, without memory of others. */
