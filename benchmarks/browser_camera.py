@@ -114,8 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def write_y4m(video: Path, target: Path, rate: int) -> tuple[int, int]:
-    """Write the beginning of a clip as YUV4MPEG, 4:2:0; width and height in pixels, even."""
+def write_y4m(video: Path, target: Path, rate: int, frames: int = _FRAMES) -> tuple[int, int]:
+    """Write the first frames of a clip as YUV4MPEG, 4:2:0; width and height in pixels, even."""
     import av
 
     try:
@@ -123,7 +123,7 @@ def write_y4m(video: Path, target: Path, rate: int) -> tuple[int, int]:
             stream = container.streams.video[0]
             width, height = stream.width & ~1, stream.height & ~1
             file.write(f"YUV4MPEG2 W{width} H{height} F{rate}:1 Ip A1:1 C420jpeg\n".encode())
-            for frame in islice(container.decode(stream), _FRAMES):
+            for frame in islice(container.decode(stream), frames):
                 file.write(b"FRAME\n")
                 file.write(frame.reformat(width, height, "yuv420p").to_ndarray().tobytes())
     except (av.FFmpegError, IndexError, OSError) as error:

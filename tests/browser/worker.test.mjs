@@ -144,6 +144,13 @@ test("frames are answered with JSONL objects, and every bitmap is closed", async
   assert.deepEqual(pictures.map(({closed}) => closed), [1, 1, 1]);
 });
 
+test("where the detector gets no worker of its own, that is said, and live frames are answered", async () => {
+  assert.deepEqual(said.map(({isOwn}) => isOwn), [false]);
+  assert.match(said[0].why, /can start no other one/);
+  const answers = await ask(1, {kind: "frame", frame: 2, time: 2 / 30, bitmap: bitmap(), isLive: true});
+  assert.deepEqual(answers[0].result.faces.map(({id}) => id), [1]);
+});
+
 test("expressions are loaded when they are asked for", async () => {
   fetched.length = 0;
   const frame = (index) => ({kind: "frame", frame: index, time: index / 30, bitmap: bitmap()});

@@ -23,6 +23,7 @@ export class FacesList {
     this.none = document.createElement("p");
     this.none.className = "quiet";
     this.none.textContent = "No face in the picture.";
+    this.none.hidden = true; // until there is a picture
     element.append(this.none, this.list);
     this.rows = [];
     this.chosen = null;

@@ -12,6 +12,7 @@ export class Meters {
   }
 
   clear() {
+    clearTimeout(this.timer);
     this.marks = [];
     this.shown = -Infinity;
     for (const element of Object.values(this.elements)) element.textContent = "–";
@@ -31,12 +32,20 @@ export class Meters {
     }
   }
 
+  /** No frame comes any more, or for a while: there is no rate. */
+  rest() {
+    this.marks = [];
+    this.elements.fps.textContent = "–";
+  }
+
   /**
    * A frame was painted.
    * @param {{size: number[], ms: number, frames: number, dropped: number}} numbers
    */
   add({ size, ms, frames, dropped }) {
     const now = performance.now();
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.rest(), SPAN);
     this.marks.push({ now, ms });
     while (now - this.marks[0].now > SPAN) this.marks.shift();
     if (now - this.shown < PACE) return;
