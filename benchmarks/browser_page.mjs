@@ -46,8 +46,11 @@ export async function boxesIn(indices) {
   return found;
 }
 
-/** The worker on every frame in turn, as the page uses it. */
-export async function follow(model, times, options) {
+/**
+ * The worker on every frame in turn, as the page uses it: of a video, or of a camera. Those come at their times at the
+ * earliest, and the detector has a worker of its own.
+ */
+export async function follow(model, times, options, isLive) {
   const worker = new Worker("/engine/worker.js", {type: "module"});
   const messages = [];
   let wake = () => {};
@@ -80,14 +83,18 @@ export async function follow(model, times, options) {
   worker.postMessage({kind: "open", base: location.href, models, wasm: WASM, options});
   await next("ready");
   const ready = performance.now() - opened;
+  const {isOwn} = await next("detector");
+  let start = null;
   const [results, timings] = [[], []];
   for (const [index, time] of times.entries()) {
     const bitmap = await frameOf(index);
-    worker.postMessage({kind: "frame", frame: index, time, bitmap}, [bitmap]);
+    start ??= performance.now() - 1000 * time;
+    if (isLive) await new Promise((resolve) => setTimeout(resolve, start + 1000 * time - performance.now()));
+    worker.postMessage({kind: "frame", frame: index, time, bitmap, isLive}, [bitmap]);
     const message = await next("result");
     results.push(message.result);
     timings.push(message.timings);
   }
   worker.terminate();
-  return {results, timings, detections, ready};
+  return {results, timings, detections, ready, isOwn};
 }
