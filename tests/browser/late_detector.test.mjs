@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import {pose} from "../../fkp_live/server/static/engine/constants.js";
+import {apply, boxOf, invert} from "../../fkp_live/server/static/engine/geometry.js";
 import {LateDetector} from "../../fkp_live/server/static/engine/late_detector.js";
 import {brightened} from "../../fkp_live/server/static/engine/low_light.js";
 import {Picture} from "../../fkp_live/server/static/engine/picture.js";
@@ -126,6 +128,59 @@ test("what is still found for a live stream is not used for another one", async 
   await made.pipeline.process(grey(100), 1);
   await made.late.answer([]);
   assert.equal((await made.pipeline.process(grey(100), 2)).faces.length, 1);
+});
+
+/** Five made-up faces that walk, by `speed` pixels a second at most, and turn back at the sides. */
+function walking(speed) {
+  let seed = 3;
+  const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647 - 0.5;
+  const faces = Array.from({length: 5}, (_, i) => ({at: [150 + i * 220, 350 + 300 * random()], step: [speed * random(), speed * random()]}));
+  return () => {
+    for (const {at, step} of faces) {
+      [1180, 620].forEach((most, axis) => {
+        at[axis] += step[axis] / 60;
+        if ((at[axis] < 100 && step[axis] < 0) || (at[axis] > most && step[axis] > 0)) step[axis] *= -1;
+      });
+    }
+    return faces.map(({at}) => Float32Array.from(pose.mean, (value, i) => 150 * value + at[i % 2]));
+  };
+}
+
+test("five faces that walk fast are followed, although what is found is four frames late", async () => {
+  const [walk, picture] = [walking(700), new Picture(new Uint32Array(1280 * 720), 1280, 720)];
+  let faces = [];
+  const found = () => faces.map((each) => ({box: Float32Array.from(boxOf(each)), score: 0.9}));
+  const late = new Held();
+  let inLine = 0;
+  const pipeline = new Pipeline({
+    late,
+    detector: {detect: async () => (inLine++, found())},
+    landmarks: {
+      spec: {size: 112, margin: 0.125},
+      locate: async (_, matrices) => matrices.map((matrix) => {
+        // The face that is nearest to the middle of the crop, where it is a face as the network would see one.
+        const [x, y] = apply(invert(matrix), Float32Array.of(55.5, 55.5));
+        const off = (face) => Math.hypot(face[60] - x, face[61] - y);
+        const nearest = faces.reduce((one, other) => (off(other) < off(one) ? other : one));
+        const share = (off(nearest) * Math.hypot(matrix[0], matrix[3])) / 112;
+        return {points: nearest, confidence: new Float32Array(68).fill(share < 0.35 ? 0.9 : 0.1)};
+      }),
+    },
+    expressions: null,
+  });
+  let whole = 0;
+  let waited = 0;
+  let seen = [];
+  for (let k = 0; k < 600; k++) {
+    faces = walk();
+    if (late.busy && ++waited === 4) await late.answer(seen);
+    whole += Number((await pipeline.process(picture, k / 60, true)).faces.length === 5);
+    const wasBusy = late.busy;
+    await pipeline.detectLater();
+    if (late.busy && !wasBusy) [waited, seen] = [0, found()];
+  }
+  assert.ok(whole > 540, `${whole} of 600 frames have all faces`);
+  assert.ok(late.asked > 20 && inLine < 8, `${late.asked} late and ${inLine} in line`);
 });
 
 // From here on with the worker itself, whose messages are passed on, and an onnxruntime-web that finds nothing.

@@ -23,8 +23,15 @@ export class FacesList {
     this.none = document.createElement("p");
     this.none.className = "quiet";
     this.none.textContent = "No face in the picture.";
-    this.none.hidden = true; // until there is a picture
     element.append(this.none, this.list);
+    this.rows = [];
+    this.clear();
+  }
+
+  /** There is no picture, or one of another stream comes: nothing is said of faces. */
+  clear() {
+    this.none.hidden = true;
+    this.list.replaceChildren();
     this.rows = [];
     this.chosen = null;
     this.seen = -Infinity;

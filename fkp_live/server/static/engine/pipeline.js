@@ -21,6 +21,8 @@ import {Tracker} from "./tracker.js";
 
 /** Frames after which a detector in another worker that has not answered is given up. */
 const PATIENCE = 300;
+/** Seconds from one detection in line to the next, for faces that are too fast to be found late. */
+const RUSH = 1;
 
 /**
  * @typedef {import("./picture.js").Picture} Picture
@@ -68,6 +70,9 @@ export class Pipeline {
     this._wanted = null;
     /** @type {{time: number, frame: number} | null} the frame that another worker looks at */
     this._asked = null;
+    /** Whether a late detection missed a face, and when the detector last ran in line, in seconds. */
+    this._isMissed = false;
+    this._inLine = -Infinity;
   }
 
   /**
@@ -100,7 +105,8 @@ export class Pipeline {
    * without it: nobody is followed, or the scene is another one.
    *
    * In a live stream no frame waits for `engine.late`, which looks at a frame while the next ones are answered, also where
-   * nobody is followed. Which frame gets its detections then depends on how long they take.
+   * nobody is followed. Which frame gets its detections then depends on how long they take. A face that had moved on too
+   * far is looked for before the answer, at most once a second.
    *
    * @param {Picture} picture
    * @param {number} timestamp seconds
@@ -119,7 +125,10 @@ export class Pipeline {
     const waiting = this._waiting;
     this._waiting = null;
     const detecting = performance.now();
-    const isNow = isDue && !waiting && (isAnew || isFirst || (!late && this._tracker.tracks.length === 0));
+    const isMissed = this._isMissed && !(time - this._inLine < RUSH);
+    const isAlone = !late && this._tracker.tracks.length === 0;
+    const isNow = !waiting && (isMissed || (isDue && (isAnew || isFirst || isAlone)));
+    if (isNow) [this._inLine, this._asked] = [time, null];
     const detections = isNow ? await this.engine.detector.detect(seen) : null;
     const detected = performance.now();
     const plan = waiting
@@ -129,6 +138,8 @@ export class Pipeline {
     const landmarks = await this.engine.landmarks.locate(seen, plan.matrices);
     const located = performance.now();
     const tracks = this._tracker.update(plan, landmarks);
+    const isKept = ({points}) => tracks.some((track) => track.points === points);
+    this._isMissed = late !== null && waiting !== null && landmarks.some((face, i) => plan.targets[i].detection && !isKept(face));
     for (const id of this._tracker.ended) {
       for (const part of this._parts()) part.forget(id);
     }

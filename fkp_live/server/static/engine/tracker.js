@@ -189,7 +189,7 @@ export class Tracker {
     const pairs = assign(known.map((track) => detections.map(({box}) => this._cost(track, box, time))));
     const targets = [];
     known.forEach((track, i) => {
-      const detection = pairs.has(i) ? carriedOn(detections[pairs.get(i)], track, time) : null;
+      const detection = pairs.has(i) ? carriedOn(detections[pairs.get(i)], track, time, this._time, i < this.tracks.length) : null;
       if (i < this.tracks.length) {
         track.missed = detection ? 0 : track.missed + 1;
         // After a cut only a face that the detector sees in the same place may be the same.
@@ -302,11 +302,17 @@ export class Tracker {
   }
 }
 
-/** @returns {FaceBox} a detection of a face that has moved on since then, where that face is now */
-function carriedOn(detection, track, time) {
-  if (!(time < track.time)) return detection;
+/**
+ * A detection of `time`, moved as its face has moved on since then: as it was seen to, or where it was lost, as fast as it
+ * was.
+ *
+ * @returns {FaceBox}
+ */
+function carriedOn(detection, track, time, now, isFollowed) {
+  if (time === now || (time === track.time && isFollowed)) return detection;
   const {centre} = track.at(time);
-  const moved = [track.centre[0] - centre[0], track.centre[1] - centre[1]];
+  const seconds = Math.min(now - time, constants.pathSeconds);
+  const moved = track.centre.map((place, i) => (time < track.time ? place - centre[i] : track.path.velocity[i] * seconds));
   return {...detection, box: detection.box.map((side, i) => side + moved[i % 2])};
 }
 
