@@ -10,8 +10,8 @@ Comparisons on the frames of a clip, which Chromium is given as PNG files, so bo
 - on the stream: the page's worker with tracker and smoothing against `Pipeline`, every frame in turn. Mean distance of
   the points in per cent of the eye distance, ids, pose, openness of the eyes and labels of expressions. Once as
   `Pipeline` runs a film, which it warps before it converts the colours, and once of the pixels that the browser gets.
-- on the live stream: the same, as of a camera. Frames come at their times, and what the detector finds in its own worker
-  is used some frames later.
+- on the live stream: the same, as of a camera. Frames come at their times, and what the detector finds in its own
+  worker is used some frames later.
 
 Times are medians in milliseconds of each stage in the worker. The detector's runs are after the answer.
 Needs Python's playwright (pip install playwright), Chromium, and what ``make web`` fetches.
