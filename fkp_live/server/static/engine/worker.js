@@ -11,7 +11,7 @@
  *   {kind: "neutral"}                        what faces show now is their neutral face
  *   {kind: "reset"}                          another stream
  * and from it:
- *   {kind: "ready", ms, model}, {kind: "result", result, timings}, {kind: "detected", ms},
+ *   {kind: "ready", ms, model}, {kind: "result", result, timings}, {kind: "detected", ms, isOwn},
  *   {kind: "detector", isOwn, why}           whether the detector has a worker of its own, or why it has none
  *   {kind: "failed", message, cure}
  * `bitmap` is an ImageBitmap or a VideoFrame, transferred; the worker closes it.
@@ -147,7 +147,7 @@ async function look({kind, frame, time, bitmap, isLive = false}) {
     postMessage({kind: "result", result, timings});
     if (kind === "frame") {
       const ms = await pipeline.detectLater(noteLate);
-      if (ms) postMessage({kind: "detected", ms});
+      if (ms) postMessage({kind: "detected", ms, isOwn: false});
     }
   } finally {
     bitmap?.close();
@@ -156,7 +156,7 @@ async function look({kind, frame, time, bitmap, isLive = false}) {
 
 function noteLate({ms, pixels}) {
   reader.takeBack(pixels);
-  postMessage({kind: "detected", ms});
+  postMessage({kind: "detected", ms, isOwn: true});
 }
 
 function fail(error) {

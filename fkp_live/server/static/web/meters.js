@@ -7,7 +7,6 @@ export class Meters {
   /** @param {{size, fps, ms, detector, frames, dropped: HTMLElement}} elements */
   constructor(elements) {
     this.elements = elements;
-    this.place = "";
     this.clear();
   }
 
@@ -20,16 +19,13 @@ export class Meters {
 
   /**
    * The detector ran, or got a worker, or lost it.
-   * @param {{ms?: number, isOwn?: boolean, why?: string}} news
+   * @param {{kind: "detected"|"detector", ms?: number, isOwn: boolean, why?: string}} news
    */
-  noteDetector({ ms, isOwn, why }) {
+  noteDetector({ kind, ms, isOwn, why }) {
     const { detector } = this.elements;
-    if (isOwn !== undefined) {
-      this.place = isOwn ? "own worker" : "same worker";
-      detector.title = isOwn ? "Of a camera it looks at a frame while the next ones are answered" : `It has no worker of its own: ${why}`;
-    } else {
-      detector.textContent = [`${ms.toFixed(0)} ms`, this.place].filter(Boolean).join(", ");
-    }
+    if (kind === "detected") detector.textContent = `${ms.toFixed(0)} ms, ${isOwn ? "own" : "same"} worker`;
+    else if (isOwn) detector.title = "Of a camera it looks at a frame while the next ones are answered";
+    else detector.title = `It has no worker of its own: ${why}`;
   }
 
   /** No frame comes any more, or for a while: there is no rate. */

@@ -15,8 +15,8 @@ const PATIENCE = 20;
 export class Networks {
   /**
    * @param {(answer: {result: object, timings: object, kind: string}) => void} onResult
-   * @param {(detector: {ms?: number, isOwn?: boolean, why?: string}) => void} onDetector a detection beside the results, or
-   *   whether the detector has a worker of its own
+   * @param {(news: {kind: "detected"|"detector", ms?: number, isOwn: boolean, why?: string}) => void} onDetector it looked at
+   *   a frame, or whether it has a worker of its own
    * @param {(failure: Failure) => void} onFailure the worker is gone; `open` starts another one
    */
   constructor(onResult, onDetector, onFailure) {
