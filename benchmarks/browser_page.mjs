@@ -3,7 +3,7 @@
 import {Detector} from "/engine/detector.js";
 import {FrameReader} from "/engine/frame_reader.js";
 import {LandmarkNetwork} from "/engine/landmarks.js";
-import {openNetwork, openRuntime} from "/engine/networks.js";
+import {compileRuntime, openNetwork, openRuntime} from "/engine/networks.js";
 
 const WASM = {module: "/vendor/ort.wasm.bundle.min.mjs", binary: "/vendor/ort-wasm-simd-threaded.wasm"};
 
@@ -15,7 +15,7 @@ async function frameOf(index) {
 
 /** Points in given crops, without detector and tracker: [frame, matrix] -> 136 numbers, and the crop's pixels. */
 export async function pointsIn(model, crops) {
-  const runtime = openRuntime(WASM.module, WASM.binary);
+  const runtime = openRuntime(WASM.module, compileRuntime(WASM.binary));
   const network = new LandmarkNetwork(await openNetwork(runtime, `/models/${model}.onnx`), model);
   const reader = new FrameReader();
   const found = [];
@@ -33,7 +33,7 @@ export async function pointsIn(model, crops) {
 
 /** Boxes of the detector: frame -> rows of x0, y0, x1, y1, score. */
 export async function boxesIn(indices) {
-  const runtime = openRuntime(WASM.module, WASM.binary);
+  const runtime = openRuntime(WASM.module, compileRuntime(WASM.binary));
   const detector = new Detector(await openNetwork(runtime, "/models/yunet.onnx"));
   const reader = new FrameReader();
   const found = [];
@@ -46,8 +46,11 @@ export async function boxesIn(indices) {
   return found;
 }
 
-/** The worker on every frame in turn, as the page uses it. */
-export async function follow(model, times, options) {
+/**
+ * The worker on every frame in turn, as the page uses it: of a video, or of a camera. Those come at their times at the
+ * earliest, and the detector has a worker of its own.
+ */
+export async function follow(model, times, options, isLive) {
   const worker = new Worker("/engine/worker.js", {type: "module"});
   const messages = [];
   let wake = () => {};
@@ -80,14 +83,18 @@ export async function follow(model, times, options) {
   worker.postMessage({kind: "open", base: location.href, models, wasm: WASM, options});
   await next("ready");
   const ready = performance.now() - opened;
+  const {isOwn} = await next("detector");
+  let start = null;
   const [results, timings] = [[], []];
   for (const [index, time] of times.entries()) {
     const bitmap = await frameOf(index);
-    worker.postMessage({kind: "frame", frame: index, time, bitmap}, [bitmap]);
+    start ??= performance.now() - 1000 * time;
+    if (isLive) await new Promise((resolve) => setTimeout(resolve, start + 1000 * time - performance.now()));
+    worker.postMessage({kind: "frame", frame: index, time, bitmap, isLive}, [bitmap]);
     const message = await next("result");
     results.push(message.result);
     timings.push(message.timings);
   }
   worker.terminate();
-  return {results, timings, detections, ready};
+  return {results, timings, detections, ready, isOwn};
 }

@@ -143,6 +143,8 @@ class Chromium:
         if said["method"] == "Target.attachedToTarget" and said["params"]["waitingForDebugger"]:
             worker = said["params"]["sessionId"]
             self._send("Network.enable", worker, {})
+            attach = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
+            self._send("Target.setAutoAttach", worker, attach)  # workers of the worker
             self._send("Runtime.runIfWaitingForDebugger", worker, {})
 
     def wait_event(self, fits: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:

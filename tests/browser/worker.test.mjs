@@ -15,10 +15,12 @@ const FACE = (() => {
 })();
 
 const posted = [];
+/** What the worker said of its detector, which comes beside the answers. */
+const said = [];
 let arrived = () => {};
 globalThis.self = globalThis;
 globalThis.postMessage = (message) => {
-  posted.push(message);
+  (message.kind === "detector" ? said : posted).push(message);
   arrived();
 };
 // A face wherever it is looked for: an onnxruntime-web of a few lines, and files that are all there but one.
@@ -35,10 +37,12 @@ const ORT = `data:text/javascript,${encodeURIComponent(`
   };
 `)}`;
 const fetched = [];
+const EMPTY_MODULE = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0);
 globalThis.fetch = async (url) => {
   fetched.push(url);
-  const size = url.includes("empty") ? 0 : 8;
-  return {ok: !url.includes("missing"), status: 404, arrayBuffer: async () => new ArrayBuffer(size)};
+  const body = url.endsWith(".wasm") ? EMPTY_MODULE : new Uint8Array(url.includes("empty") ? 0 : 8);
+  const headers = new Headers({"Content-Type": url.includes("page.") ? "text/html; charset=utf-8" : "application/octet-stream"});
+  return {ok: !url.includes("missing"), status: 404, headers, arrayBuffer: async () => body.buffer};
 };
 globalThis.answerOf = ({image, points}) => {
   const [count, channels, height, width] = image.dims;
@@ -108,7 +112,10 @@ test("what cannot be opened is said, with a cure", async () => {
     [{...OPEN, models: models("landmarks", "models/yunet.onnx")}, /no landmark network "yunet"/],
     [{...OPEN, models: models("detector", "missing.onnx")}, /missing.onnx could not be loaded: .*404/],
     [{...OPEN, models: models("detector", "empty.onnx")}, /empty.onnx could not be opened: empty/],
-    [{...OPEN, wasm: {module: "data:text/javascript,x(", binary: "x"}}, /could not be loaded/],
+    [{...OPEN, models: models("eyes", "page.onnx")}, /page.onnx could not be loaded: .*a page/],
+    [{...OPEN, wasm: {...OPEN.wasm, module: "data:text/javascript,x("}}, /x\( could not be loaded/],
+    [{...OPEN, wasm: {...OPEN.wasm, binary: "missing.wasm"}}, /missing.wasm could not be loaded: .*404/],
+    [{...OPEN, wasm: {...OPEN.wasm, binary: "no.wasm.txt"}}, /no.wasm.txt could not be loaded: .*magic/],
     [{kind: "unknown"}, /knows no message "unknown"/],
   ]) {
     const [answer] = await ask(1, message);
@@ -123,7 +130,7 @@ test("frames are answered with JSONL objects, and every bitmap is closed", async
   const [ready] = await ask(1, OPEN);
   assert.deepEqual([ready.kind, ready.model], ["ready", "fkp68-int8"]);
   assert.ok(ready.ms > 0);
-  assert.deepEqual(fetched.map((url) => url.replace("https://example.org/page/models/", "")), ["yunet.onnx", "fkp68-int8.onnx", "fkp-eyes.onnx"]);
+  assert.deepEqual(fetched.map((url) => url.replace("https://example.org/page/models/", "")), ["https://example.org/page/vendor/ort.wasm", "yunet.onnx", "fkp68-int8.onnx", "fkp-eyes.onnx"]);
   const pictures = [bitmap(), bitmap(), bitmap()];
   const frames = pictures.map((picture, i) => ({kind: "frame", frame: i, time: i / 30, bitmap: picture}));
   const answers = await ask(3, ...frames);
@@ -135,6 +142,13 @@ test("frames are answered with JSONL objects, and every bitmap is closed", async
     for (const name of ["detect", "landmarks", "track", "smooth", "measure", "total"]) assert.ok(timings[name] >= 0);
   });
   assert.deepEqual(pictures.map(({closed}) => closed), [1, 1, 1]);
+});
+
+test("where the detector gets no worker of its own, that is said, and live frames are answered", async () => {
+  assert.deepEqual(said.map(({isOwn}) => isOwn), [false]);
+  assert.match(said[0].why, /can start no other one/);
+  const answers = await ask(1, {kind: "frame", frame: 2, time: 2 / 30, bitmap: bitmap(), isLive: true});
+  assert.deepEqual(answers[0].result.faces.map(({id}) => id), [1]);
 });
 
 test("expressions are loaded when they are asked for", async () => {

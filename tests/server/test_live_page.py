@@ -110,7 +110,7 @@ def test_the_page_shows_the_stream_and_obeys_its_keys(browser: Any) -> None:
         assert before > corners > page.evaluate(COLOURED) == 0
 
         page.keyboard.press("s")
-        soon(page, "document.querySelector('.message.good')?.textContent === 'written: picture.png'")
+        soon(page, "document.querySelector('#messages .good')?.textContent === 'written: picture.png'")
         assert len(saved) == 1
         page.keyboard.press("m")
         soon(page, "document.querySelector('#mirror').getAttribute('aria-pressed') === 'true'")
@@ -119,7 +119,7 @@ def test_the_page_shows_the_stream_and_obeys_its_keys(browser: Any) -> None:
         )
         soon(page, "document.querySelector('#smoothing').value === 'off'")
         page.keyboard.press("r")
-        soon(page, "document.querySelector('.message.bad')?.textContent.includes('record')")
+        soon(page, "document.querySelector('#messages .bad')?.textContent.includes('record')")
         # What cannot be done here is an answer with an error's number, of which browsers write a line.
         assert ["409" in line for line in failed] == [True]
         failed.clear()
@@ -135,8 +135,9 @@ def test_the_page_shows_the_stream_and_obeys_its_keys(browser: Any) -> None:
         other.close()
         while server.viewers != 1:
             page.wait_for_timeout(20)
-    soon(page, "document.querySelector('.message')?.textContent.startsWith('The stream has ended')")
+    soon(page, "document.querySelector('#messages .message')?.textContent.startsWith('The stream has ended')")
     assert page.inner_text("#messages").count("\n") == 0, "no answer of before stands beside it"
+    assert "fps" not in page.inner_text("#facts"), "no rate of a stream that is over"
     page.close()
     assert all(url.startswith((server.url, "about:")) for url in asked)
     assert [line for line in failed if "ERR_CONNECTION" not in line] == []

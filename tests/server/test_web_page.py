@@ -22,6 +22,7 @@ from fkp_live.topology import N_POINTS
 if sys.platform == "win32":
     pytest.skip("needs POSIX", allow_module_level=True)
 
+from benchmarks.browser_camera import write_y4m
 from benchmarks.chromium import Chromium, Page, chromium_path
 
 ROOT = Path(__file__).parents[2]
@@ -67,10 +68,15 @@ def empty() -> Iterator[SiteServer]:
 
 
 @pytest.fixture(scope="module")
-def page(url: str) -> Iterator[Page]:
-    with Chromium() as browser:
+def page(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    film = tmp_path_factory.mktemp("camera") / "camera.y4m"
+    write_y4m(DEMO, film, 30, frames=10)
+    fake = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
+    with Chromium((*fake, f"--use-file-for-fake-video-capture={film}")) as browser:
         page = browser.open(url, before=KEEP)
         page.until("document.getElementById('opening').textContent.includes('ready')")
+        # The second worker, which starts then.
+        page.until("document.getElementById('fact-detector').title.startsWith('Of a camera')")
         yield page
 
 
@@ -98,6 +104,7 @@ def download(page: Page, kind: str, folder: Path) -> Path:
 def test_a_picture_has_its_points_and_nothing_is_asked_for(page: Page, tmp_path: Path) -> None:
     asked = page.requests
     assert any(url.endswith("/models/fkp68-int8.onnx") for url in asked)
+    assert page.evaluate("document.querySelector('#faces .quiet').hidden"), "nobody has looked for faces yet"
     page.give_files("#file", PHOTO)
     page.until("seen.length")
     result = page.evaluate("seen[0]")
@@ -119,7 +126,8 @@ def test_a_picture_has_its_points_and_nothing_is_asked_for(page: Page, tmp_path:
 
 def test_a_video_is_recorded_as_python_records_it(page: Page, tmp_path: Path) -> None:
     asked = page.requests
-    page.evaluate("seen.length = 0")
+    # Slower than it is, so that there are enough frames of it on a machine that is busy.
+    page.evaluate("seen.length = 0; document.getElementById('video').defaultPlaybackRate = 0.25")
     page.give_files("#file", DEMO)
     page.until("seen.length")
     page.evaluate("document.querySelector('[data-do=record]').click(); seen.length = 0")
@@ -160,6 +168,25 @@ def test_a_video_is_recorded_as_python_records_it(page: Page, tmp_path: Path) ->
     assert page.complaints == []
 
 
+def test_the_detector_of_a_camera_has_a_worker_of_its_own_until_that_is_lost(page: Page) -> None:
+    asked = page.requests
+    page.evaluate("seen.length = 0; document.querySelector('[data-do=camera]').click()")
+    page.until(
+        "seen.length > 30 && document.getElementById('fact-detector').textContent.includes('own worker')"
+    )
+    assert page.evaluate(
+        "seen.filter(({faces}) => faces.length).every(({faces}) => faces[0].id === seen[0].faces[0].id)"
+    )
+    page.evaluate(
+        "document.getElementById('video').srcObject.getVideoTracks()[0].dispatchEvent(new Event('ended'))"
+    )
+    page.until("document.getElementById('message').textContent.startsWith('The camera stopped')")
+    assert page.evaluate("document.getElementById('over').hidden") is False
+    page.until("document.getElementById('fact-fps').textContent.length === 1")
+    assert page.requests == asked
+    assert page.complaints == []
+
+
 def test_nobody_waits_for_a_large_picture_that_was_given_up(
     page: Page, empty: SiteServer, tmp_path: Path
 ) -> None:
@@ -185,3 +212,27 @@ def test_what_is_missing_is_said_again_at_each_start(page: Page, empty: SiteServ
     empty.files["/web/facts.json"] = facts
     other.give_files("#file", PHOTO)
     other.until("seen.length")
+
+
+@pytest.mark.parametrize(
+    ("lacking", "element", "said"),
+    [
+        ("engine/geometry.js", "message", "engine/geometry.js could not be loaded"),
+        (
+            "vendor/ort-wasm-simd-threaded.wasm",
+            "message",
+            "/ort-wasm-simd-threaded.wasm could not be loaded: ",
+        ),
+        ("common/overlay.js", "broken", "/common/overlay.js could not be loaded"),
+        ("engine/detector_worker.js", "fact-detector", "no worker of its own: engine/detector_worker.js"),
+    ],
+)
+def test_a_missing_file_is_named(page: Page, lacking: str, element: str, said: str) -> None:
+    files = site()
+    del files[lacking]
+    with SiteServer(files, "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        other = page.browser.open(server.url)
+        shown = f"document.getElementById('{element}')"
+        other.until(f"({shown}.title + ({shown}.hidden ? '' : {shown}.textContent)).includes('{said}')")
+        server.shutdown()

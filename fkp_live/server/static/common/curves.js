@@ -1,8 +1,8 @@
 /** Curves of one face over the last seconds: head pose, eyes, mouth. Drawn by uPlot, which the page has loaded. */
 
 const DEGREES = 180 / Math.PI;
-/** Milliseconds between two drawings. */
-const PACE = 80;
+/** Milliseconds between two drawings of all charts, of which each has a picture of the page for itself. */
+const PACE = 100;
 /** Seconds without a frame over which no line is drawn. */
 const GAP = 0.5;
 /** Most frames that are kept, whatever the times say. */
@@ -41,9 +41,15 @@ export class Curves {
     this.seconds = seconds;
     this.charts = CHARTS.map((chart) => new Chart(element, chart, seconds));
     this.drawn = -Infinity;
-    this.waiting = false;
+    /** The chart that is drawn next. */
+    this.next = 0;
+    /** Whether a drawing is under way, and whether there is more to draw since it began. */
+    this.waiting = this.stale = false;
     this.clear();
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.ask());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      colours.clear();
+      this.ask();
+    });
   }
 
   /** Begin anew, as for another source or another face. */
@@ -87,19 +93,27 @@ export class Curves {
 
   /** Draw soon; a hidden page draws nothing. */
   ask() {
+    this.stale = true;
     if (this.waiting) return;
     this.waiting = true;
     requestAnimationFrame((now) => this.turn(now));
   }
 
   turn(now) {
-    if (now - this.drawn < PACE) {
-      requestAnimationFrame((later) => this.turn(later));
-      return;
+    if (this.next > 0 || now - this.drawn >= PACE) {
+      if (this.next === 0) {
+        this.drawn = now;
+        this.stale = false;
+      }
+      this.charts[this.next].show(this.times, this.columns[this.next]);
+      this.next = (this.next + 1) % this.charts.length;
+      if (this.next === 0) {
+        this.waiting = false;
+        if (this.stale) this.ask();
+        return;
+      }
     }
-    this.drawn = now;
-    this.waiting = false;
-    this.charts.forEach((chart, place) => chart.show(this.times, this.columns[place]));
+    requestAnimationFrame((later) => this.turn(later));
   }
 }
 
@@ -181,9 +195,14 @@ function made(tag, className, text) {
   return element;
 }
 
+/** Colours of theme.css that were asked for: each question costs the browser a look at all styles. */
+const colours = new Map();
+
 /** A colour of theme.css, as it is now: light or dark. */
 function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name);
+  const known = colours.get(name) ?? getComputedStyle(document.documentElement).getPropertyValue(name);
+  if (known) colours.set(name, known); // nothing is known before theme.css is there
+  return known;
 }
 
 function degrees(radians) {

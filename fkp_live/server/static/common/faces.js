@@ -25,6 +25,14 @@ export class FacesList {
     this.none.textContent = "No face in the picture.";
     element.append(this.none, this.list);
     this.rows = [];
+    this.clear();
+  }
+
+  /** There is no picture, or one of another stream comes: nothing is said of faces. */
+  clear() {
+    this.none.hidden = true;
+    this.list.replaceChildren();
+    this.rows = [];
     this.chosen = null;
     this.seen = -Infinity;
     this.shown = -Infinity;

@@ -10,7 +10,8 @@ import {Picture} from "./picture.js";
 /** Reads one frame after the other into the same memory. */
 export class FrameReader {
   constructor() {
-    this._buffer = new ArrayBuffer(0);
+    // Of the pictures that were read; one may be with another worker, and is without length then.
+    this._buffer = this._spare = new ArrayBuffer(0);
     /** @type {OffscreenCanvasRenderingContext2D | null} */
     this._context = null;
     /** @type {Promise<boolean> | null} */
@@ -40,9 +41,14 @@ export class FrameReader {
     return this._drawn(source, width, height);
   }
 
+  /** @param {Uint32Array} pixels of a picture that was handed over, to be used again */
+  takeBack(pixels) {
+    this._spare = /** @type {ArrayBuffer} */ (pixels.buffer);
+  }
+
   async _copied(frame, width, height) {
     const size = 4 * width * height;
-    if (this._buffer.byteLength !== size) this._buffer = new ArrayBuffer(size);
+    if (this._buffer.byteLength !== size) this._buffer = this._spare.byteLength === size ? this._spare : new ArrayBuffer(size);
     const [{offset, stride}, ...others] = await frame.copyTo(this._buffer, {format: "RGBA"});
     if (offset !== 0 || stride !== 4 * width || others.length > 0) throw new Error("The frame came in another form.");
     return new Picture(new Uint32Array(this._buffer), width, height);

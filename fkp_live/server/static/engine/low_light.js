@@ -61,14 +61,20 @@ export class LowLight {
 }
 
 /** A dark picture, stretched wherever the networks read it. */
-class StretchedPicture {
+export class StretchedPicture {
   /** @param {import("./picture.js").Picture} picture @param {number} level that becomes white */
   constructor(picture, level) {
     this._picture = picture;
+    this._level = level;
     this.width = picture.width;
     this.height = picture.height;
     const factor = constants.white / Math.max(level, constants.least);
     this._table = Float32Array.from({length: 256}, (_, grey) => roundHalfEven(Math.min(grey * factor, 255)));
+  }
+
+  /** As of `Picture`. */
+  handed() {
+    return {...this._picture.handed(), level: this._level};
   }
 
   /** As of `Picture`. */

@@ -32,27 +32,61 @@ export class Network {
 }
 
 /**
- * onnxruntime-web with one thread, which needs no cross-origin isolation.
+ * The WebAssembly of onnxruntime-web. Other workers may have the same module, which is compiled once then.
  *
- * @param {string} module URL of ort.wasm.bundle.min.mjs
- * @param {string} binary URL of ort-wasm-simd-threaded.wasm; compressed only by Content-Encoding
- * @returns {Promise<object>}
+ * @param {string} url of ort-wasm-simd-threaded.wasm; compressed only by Content-Encoding
+ * @returns {Promise<WebAssembly.Module>}
  */
-export async function openRuntime(module, binary) {
+export async function compileRuntime(url) {
   if (!WebAssembly.validate(SIMD)) {
     throw new EngineError(
       "This browser cannot run WebAssembly SIMD, which the networks need.",
       "Use Chrome or Edge from 91, Firefox from 89 or Safari from 16.4 on, with WebAssembly switched on.",
     );
   }
-  const ort = await import(module).catch((error) => {
-    throw missing(module, error);
+  const response = await answered(url);
+  // Compiled while it comes; browsers do that only where the server names the type.
+  const isNamed = response.headers?.get("Content-Type") === "application/wasm";
+  try {
+    return await (isNamed ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer()));
+  } catch (error) {
+    throw missing(url, error);
+  }
+}
+
+/**
+ * onnxruntime-web with one thread, which needs no cross-origin isolation.
+ *
+ * @param {string} url of ort.wasm.bundle.min.mjs
+ * @param {WebAssembly.Module | Promise<WebAssembly.Module>} compiled as `compileRuntime` gives it
+ * @returns {Promise<object>}
+ */
+export async function openRuntime(url, compiled) {
+  const importing = import(url).catch((error) => {
+    throw missing(url, error);
   });
+  const [ort, wasm] = await Promise.all([importing, compiled]);
   ort.env.wasm.numThreads = 1;
   ort.env.logLevel = "error";
-  // An object, because of a folder a third file would be fetched.
-  ort.env.wasm.wasmPaths = {wasm: binary};
+  ort.env.wasm.wasmBinary = instantiated(wasm);
   return ort;
+}
+
+/**
+ * onnxruntime-web takes bytes only, and compiles them. These bytes are empty and stand for a module: where they are to be
+ * instantiated, the module is.
+ *
+ * @param {WebAssembly.Module} module
+ * @returns {ArrayBuffer}
+ */
+function instantiated(module) {
+  const bytes = new ArrayBuffer(8);
+  const {instantiate} = WebAssembly;
+  WebAssembly.instantiate = async (source, imports) => {
+    if (source?.buffer !== bytes) return instantiate.call(WebAssembly, source, imports);
+    return {module, instance: await instantiate.call(WebAssembly, module, imports)};
+  };
+  return bytes;
 }
 
 /**
@@ -64,8 +98,11 @@ export async function openNetwork(runtime, url) {
   const [ort, bytes] = await Promise.all([runtime, loaded(url)]);
   const options = {executionProviders: ["wasm"], intraOpNumThreads: 1, graphOptimizationLevel: "all"};
   const session = await ort.InferenceSession.create(bytes, options).catch((error) => {
+    const said = String(error.message ?? error);
+    // What onnxruntime-web says where its WebAssembly did not start: that is of no fault of the network.
+    const what = said.includes("no available backend") ? "onnxruntime-web could not be started" : `The network ${url} could not be opened`;
     throw new EngineError(
-      `The network ${url} could not be opened: ${error.message ?? error}`,
+      `${what}: ${said}`,
       "Load the page again; if that does not help, close other tabs, because this one may be short of memory.",
     );
   });
@@ -74,11 +111,23 @@ export async function openNetwork(runtime, url) {
 
 /** @param {string} url @returns {Promise<Uint8Array>} */
 async function loaded(url) {
+  const response = await answered(url);
+  try {
+    return new Uint8Array(await response.arrayBuffer());
+  } catch (error) {
+    throw missing(url, error); // the connection broke on the way
+  }
+}
+
+/** @param {string} url @returns {Promise<Response>} one with the file */
+async function answered(url) {
   const response = await fetch(url).catch((error) => {
     throw missing(url, error);
   });
   if (!response.ok) throw missing(url, `the server answered ${response.status}`);
-  return new Uint8Array(await response.arrayBuffer());
+  // Some servers answer with a page of theirs where there is no such file.
+  if (response.headers?.get("Content-Type")?.startsWith("text/html")) throw missing(url, "the server answered with a page");
+  return response;
 }
 
 /** @returns {EngineError} of a file that did not come */

@@ -17,6 +17,11 @@ export class Picture {
     this.height = height;
   }
 
+  /** @returns {import("./late_detector.js").Handed} what another worker needs to see the same */
+  handed() {
+    return {pixels: this.pixels, width: this.width, height: this.height, level: null};
+  }
+
   /** @returns {Uint8Array} samples of the green channel, which stands for luma, for `SceneCut` */
   samples() {
     const {columns, rows, stepX, stepY} = sceneGrid(this.width, this.height);

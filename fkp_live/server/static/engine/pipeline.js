@@ -19,11 +19,17 @@ import {SceneCut} from "./scene_cut.js";
 import {LandmarkSmoother} from "./smoothing.js";
 import {Tracker} from "./tracker.js";
 
+/** Frames after which a detector in another worker that has not answered is given up. */
+const PATIENCE = 300;
+/** Seconds from one detection in line to the next, for faces that are too fast to be found late. */
+const RUSH = 1;
+
 /**
  * @typedef {import("./picture.js").Picture} Picture
  * @typedef {{detector: import("./detector.js").Detector, landmarks: import("./landmarks.js").LandmarkNetwork,
  *   expressions: import("./expression_network.js").ExpressionNetwork | null,
- *   eyes: import("./eyes.js").EyeNetwork | null}} Engine without eyes their openness is that of the points
+ *   eyes: import("./eyes.js").EyeNetwork | null, late?: import("./late_detector.js").LateDetector | null}} Engine
+ *   without eyes their openness is that of the points; `late` is for live streams
  * @typedef {{smooth?: string, detectEvery?: number, maxFaces?: number | null, expression?: boolean}} Options
  * @typedef {{detect: number, landmarks: number, track: number, smooth: number, measure: number, total: number}} Timings
  *   milliseconds; `detect` is part of `total` only where the detector ran before the answer
@@ -43,6 +49,7 @@ export class Pipeline {
     this._eyes = engine.eyes ? new FollowedEyes(engine.eyes) : null;
     this._measures = new FollowedMeasures();
     this._expressions = expression && engine.expressions ? new FollowedExpressions(engine.expressions) : null;
+    this._frame = 0;
     this.forgetDetections();
   }
 
@@ -57,10 +64,15 @@ export class Pipeline {
 
   /** Drop detections that no frame has used, and one that is still to be made. */
   forgetDetections() {
-    /** @type {{detections: import("./detector.js").FaceBox[], time: number, frames: number} | null} */
+    /** @type {{detections: import("./detector.js").FaceBox[], time: number, frame: number} | null} */
     this._waiting = null;
-    /** @type {{picture: object, time: number} | null} */
+    /** @type {{picture: object, time: number, late: object | null} | null} */
     this._wanted = null;
+    /** @type {{time: number, frame: number} | null} the frame that another worker looks at */
+    this._asked = null;
+    /** Whether a late detection missed a face, and when the detector last ran in line, in seconds. */
+    this._isMissed = false;
+    this._inLine = -Infinity;
   }
 
   /**
@@ -92,35 +104,48 @@ export class Pipeline {
    * A detection that is due runs after the answer, by `detectLater`. It runs before where nothing could be answered
    * without it: nobody is followed, or the scene is another one.
    *
+   * In a live stream no frame waits for `engine.late`, which looks at a frame while the next ones are answered, also where
+   * nobody is followed. Which frame gets its detections then depends on how long they take. A face that had moved on too
+   * far is looked for before the answer, at most once a second.
+   *
    * @param {Picture} picture
    * @param {number} timestamp seconds
+   * @param {boolean} isLive whether frames that are not answered in time are lost
    * @returns {Promise<{faces: import("./frame_object.js").Face[], detected: boolean, timings: Timings}>}
    */
-  async process(picture, timestamp) {
+  async process(picture, timestamp, isLive = false) {
     const start = performance.now();
     // As the networks see it; cuts are looked for in the picture itself.
     const seen = this._lowLight.see(picture);
     const isCut = this._sceneCut.see(picture.samples(), picture.width, picture.height);
-    const {time, isDue, isCut: isAnew} = this._tracker.look(timestamp, isCut);
+    const {time, isDue, isCut: isAnew, isFirst} = this._tracker.look(timestamp, isCut);
+    this._frame += 1;
+    const late = this._lateDetector(isLive);
     if (isAnew) this.forgetDetections();
     const waiting = this._waiting;
+    this._waiting = null;
     const detecting = performance.now();
-    const isNow = isDue && (isAnew || this._tracker.tracks.length === 0);
+    const isMissed = this._isMissed && !(time - this._inLine < RUSH);
+    const isAlone = !late && this._tracker.tracks.length === 0;
+    const isNow = !waiting && (isMissed || (isDue && (isAnew || isFirst || isAlone)));
+    if (isNow) [this._inLine, this._asked] = [time, null];
     const detections = isNow ? await this.engine.detector.detect(seen) : null;
     const detected = performance.now();
-    this._waiting = null;
     const plan = waiting
-      ? this._tracker.plan(picture, waiting.detections, waiting)
+      ? this._tracker.plan(picture, waiting.detections, {time: waiting.time, frames: this._frame - waiting.frame})
       : this._tracker.plan(picture, detections);
     const planned = performance.now();
     const landmarks = await this.engine.landmarks.locate(seen, plan.matrices);
     const located = performance.now();
     const tracks = this._tracker.update(plan, landmarks);
+    const isKept = ({points}) => tracks.some((track) => track.points === points);
+    this._isMissed = late !== null && waiting !== null && landmarks.some((face, i) => plan.targets[i].detection && !isKept(face));
     for (const id of this._tracker.ended) {
       for (const part of this._parts()) part.forget(id);
     }
-    const isWanted = !isNow && tracks.length > 0 && this._tracker.wantsDetection();
-    this._wanted = isWanted ? {picture: seen, time} : null;
+    const canDetect = late ? !late.busy : tracks.length > 0;
+    const isWanted = !isNow && canDetect && this._tracker.wantsDetection();
+    this._wanted = isWanted ? {picture: seen, time, late} : null;
     const tracked = performance.now();
     const smooth = tracks.map((track) => this._smoother.smooth(track.id, track.points, time));
     const smoothed = performance.now();
@@ -147,15 +172,35 @@ export class Pipeline {
   /**
    * After the answer: the detection that its frame wanted, for the next frame. Its picture must still be there.
    *
-   * @returns {Promise<number>} milliseconds, 0 where no detection was due
+   * @param {(answer: import("./late_detector.js").Answer) => void} onLate gets what `engine.late` found, later; to it the
+   *   picture is handed over
+   * @returns {Promise<number>} milliseconds, 0 where no detection was due, or another worker makes it
    */
-  async detectLater() {
+  async detectLater(onLate = () => {}) {
     if (!this._wanted) return 0;
-    const {picture, time} = this._wanted;
+    const {picture, time, late} = this._wanted;
+    const frame = this._frame;
     this._wanted = null;
+    if (late) {
+      const asked = {time, frame};
+      this._asked = asked;
+      // One that was lost is no failure: without `engine.late` the next detection is made here.
+      late.detect(picture).then((answer) => {
+        if (this._asked === asked) [this._waiting, this._asked] = [{detections: answer.detections, time, frame}, null];
+        onLate(answer);
+      }, () => {});
+      return 0;
+    }
     const start = performance.now();
-    this._waiting = {detections: await this.engine.detector.detect(picture), time, frames: 1};
+    this._waiting = {detections: await this.engine.detector.detect(picture), time, frame};
     return performance.now() - start;
+  }
+
+  /** `engine.late` where it is to be used. One that has hung is ended. */
+  _lateDetector(isLive) {
+    if (!isLive) this._asked = null; // what it still finds is of a live stream
+    else if (this._asked && this._frame - this._asked.frame > PATIENCE) this.engine.late?.lose("it does not answer");
+    return (isLive && this.engine.late) || null;
   }
 
   /** What keeps something for each track. */

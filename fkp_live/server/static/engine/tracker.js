@@ -1,8 +1,8 @@
 /**
  * Multi-face tracking: ids, detection schedule, crop prediction, as fkp_live/faces/tracker.py.
  *
- * One thing is different: detections may be of an earlier frame, because the detector runs after a frame was answered.
- * They are matched with where the faces were at that time.
+ * One thing is different: detections may be of an earlier frame, because the detector runs after a frame was answered, or
+ * beside the frames that follow. They are matched with where the faces were at that time.
  */
 
 import {assign} from "./assignment.js";
@@ -13,6 +13,7 @@ import {SteadyTime} from "./steady_time.js";
 
 /**
  * @typedef {import("./detector.js").FaceBox} FaceBox
+ * @typedef {{box: Float32Array, centre: [number, number], side: number, time: number}} Place
  * @typedef {{track: Track | null, detection: FaceBox | null}} Target a followed or lost face, a detection, or both
  * @typedef {{matrices: import("./geometry.js").Matrix[], targets: Target[], time: number, width: number,
  *   height: number}} Plan
@@ -24,15 +25,27 @@ class Track {
     Object.assign(this, {id, points, confidence, box, score, time, follower});
     this.velocity = [0, 0];
     this.missed = 0;
+    /** @type {Place[]} of the last frames, oldest first, for detections that come late */
+    this.trail = [];
     this.measure();
     this.notePath(time);
   }
 
-  /** Set centre and side from the box. */
+  /** Set centre and side from the box, and note the place. */
   measure() {
-    const [x0, y0, x1, y1] = this.box;
+    const {box, time, trail} = this;
+    const [x0, y0, x1, y1] = box;
     this.centre = [(x0 + x1) / 2, (y0 + y1) / 2];
     this.side = Math.max(x1 - x0, y1 - y0);
+    trail.push({box, centre: this.centre, side: this.side, time});
+    while (trail[0].time < time - constants.pathSeconds) trail.shift();
+  }
+
+  /** @param {number} time @returns {Place} where it was in the frame of that time, or the place nearest to it that is known */
+  at(time) {
+    let found = this.trail[0];
+    for (const place of this.trail) if (place.time <= time) found = place;
+    return found;
   }
 
   /** Take centre and velocity at `time` as its path. */
@@ -87,16 +100,18 @@ export class Tracker {
    *
    * @param {number} timestamp seconds
    * @param {boolean} isCut whether it begins another scene
-   * @returns {{time: number, isDue: boolean, isCut: boolean}} steady time; whether a detection is due; whether this is
-   *   another scene or another clock, so that no detection of an earlier frame may be used
+   * @returns {{time: number, isDue: boolean, isCut: boolean, isFirst: boolean}} steady time; whether a detection is due;
+   *   whether this is another scene or another clock, so that no detection of an earlier frame may be used; whether no
+   *   detection was used so far
    */
   look(timestamp, isCut) {
     const {time, beganAnew} = this._steadyTime.next(timestamp);
     this._cut = isCut || beganAnew;
     this._lost = this._cut ? [] : this._lost.filter((track) => time - track.time <= constants.reviveSeconds);
     this._time = time;
-    const isDue = this._since === null || this._cut || this._isDue(this._since + 1);
-    return {time, isDue, isCut: this._cut};
+    const isFirst = this._since === null;
+    const isDue = isFirst || this._cut || this._isDue(this._since + 1);
+    return {time, isDue, isCut: this._cut, isFirst};
   }
 
   /** @returns {boolean} whether the detector should look at the frame of the last `update`, for the next one */
@@ -174,7 +189,7 @@ export class Tracker {
     const pairs = assign(known.map((track) => detections.map(({box}) => this._cost(track, box, time))));
     const targets = [];
     known.forEach((track, i) => {
-      const detection = pairs.has(i) ? detections[pairs.get(i)] : null;
+      const detection = pairs.has(i) ? carriedOn(detections[pairs.get(i)], track, time, this._time, i < this.tracks.length) : null;
       if (i < this.tracks.length) {
         track.missed = detection ? 0 : track.missed + 1;
         // After a cut only a face that the detector sees in the same place may be the same.
@@ -196,16 +211,19 @@ export class Tracker {
 
   /** Cost of taking a detection for a face: lower fits better, Infinity is impossible. */
   _cost(track, box, time) {
-    const expected = track.expected(time);
-    const moved = [expected[0] - track.centre[0], expected[1] - track.centre[1]];
-    const overlap = iou(Array.from(track.box, (side, i) => side + moved[i % 2]), box);
+    const isLate = time < track.time;
+    const seen = isLate ? track.at(time) : track;
+    const expected = isLate ? seen.centre : track.expected(time);
+    const moved = [expected[0] - seen.centre[0], expected[1] - seen.centre[1]];
+    const overlap = iou(Array.from(seen.box, (side, i) => side + moved[i % 2]), box);
     const off = [(box[0] + box[2]) / 2 - expected[0], (box[1] + box[3]) / 2 - expected[1]];
-    const distance = Math.hypot(...off) / track.side;
+    const distance = Math.hypot(...off) / seen.side;
     const side = sideOf(box);
-    const ratio = Math.max(side / track.side, track.side / Math.max(side, 1e-3));
+    const ratio = Math.max(side / seen.side, seen.side / Math.max(side, 1e-3));
     if (this._lost.includes(track)) {
       // A lost face may have gone on for a while; the longer, the farther. Followed ones come first.
-      const isSame = distance < 2 * constants.matchDistance + (time - track.time) && ratio < constants.maxGrowth;
+      const since = Math.max(time - track.time, 0);
+      const isSame = distance < 2 * constants.matchDistance + since && ratio < constants.maxGrowth;
       return isSame ? 2 + distance : Infinity;
     }
     let isSame = overlap > constants.matchIouAfterCut;
@@ -282,6 +300,20 @@ export class Tracker {
     }
     this.tracks = tracks.filter((track) => !dropped.has(track));
   }
+}
+
+/**
+ * A detection of `time`, moved as its face has moved on since then: as it was seen to, or where it was lost, as fast as it
+ * was.
+ *
+ * @returns {FaceBox}
+ */
+function carriedOn(detection, track, time, now, isFollowed) {
+  if (time === now || (time === track.time && isFollowed)) return detection;
+  const {centre} = track.at(time);
+  const seconds = Math.min(now - time, constants.pathSeconds);
+  const moved = track.centre.map((place, i) => (time < track.time ? place - centre[i] : track.path.velocity[i] * seconds));
+  return {...detection, box: detection.box.map((side, i) => side + moved[i % 2])};
 }
 
 /** Whether `a` rather than `b` slipped onto the other's face: it is off its path, else the younger. */

@@ -4,13 +4,15 @@
  * Messages to it:
  *   {kind: "open", base, models: {detector, landmarks, eyes?, expression?}, wasm: {module, binary}, options}
  *       URLs, relative to `base`; options: {smooth, detectEvery, maxFaces, expression}
- *   {kind: "frame", frame, time, bitmap}     the next frame of the stream; time in seconds
+ *   {kind: "frame", frame, time, bitmap, isLive}   the next frame of the stream; time in seconds; isLive: frames that are
+ *       not answered in time are lost, so none waits for the detector, which then runs in a worker of its own
  *   {kind: "picture", frame, time, bitmap}   a single picture, without memory
  *   {kind: "options", options}               others from the next frame on
  *   {kind: "neutral"}                        what faces show now is their neutral face
  *   {kind: "reset"}                          another stream
  * and from it:
- *   {kind: "ready", ms, model}, {kind: "result", result, timings}, {kind: "detected", ms},
+ *   {kind: "ready", ms, model}, {kind: "result", result, timings}, {kind: "detected", ms, isOwn},
+ *   {kind: "detector", isOwn, why}           whether the detector has a worker of its own, or why it has none
  *   {kind: "failed", message, cure}
  * `bitmap` is an ImageBitmap or a VideoFrame, transferred; the worker closes it.
  */
@@ -22,7 +24,8 @@ import {frameObject} from "./frame_object.js";
 import {LandmarkNetwork} from "./landmarks.js";
 import {EyeNetwork} from "./eyes.js";
 import {FrameReader} from "./frame_reader.js";
-import {EngineError, openNetwork, openRuntime} from "./networks.js";
+import {LateDetector} from "./late_detector.js";
+import {compileRuntime, EngineError, openNetwork, openRuntime} from "./networks.js";
 import {Picture} from "./picture.js";
 import {locateFaces, Pipeline} from "./pipeline.js";
 
@@ -73,21 +76,41 @@ async function open({base, models: urls, wasm, options: chosen = {}}) {
     throw new EngineError(`There is no landmark network "${name}".`, `Choose one of ${known}.`);
   }
   // All files are asked for at once.
-  const runtime = openRuntime(at(wasm.module), at(wasm.binary));
+  const compiled = compileRuntime(at(wasm.binary));
+  const runtime = openRuntime(at(wasm.module), compiled);
   const opened = [urls.detector, urls.landmarks, urls.eyes].map((url) => url && openNetwork(runtime, at(url)));
   const [detector, landmarks, eyes] = await Promise.all(opened);
   const {expression} = urls;
   expressionFrom = expression && (async () => new ExpressionNetwork(await openNetwork(runtime, at(expression))));
+  engine?.late?.lose("");
   engine = {
     detector: new Detector(detector),
     landmarks: new LandmarkNetwork(landmarks, name),
     eyes: eyes ? new EyeNetwork(eyes) : null,
     expressions: null,
+    late: null,
   };
   pipeline = null;
   await warmUp();
   await change(chosen);
   postMessage({kind: "ready", ms: performance.now() - start, model: name});
+  startLate(engine, {module: at(wasm.module), wasm: await compiled, detector: at(urls.detector)});
+}
+
+/** Give the detector a worker of its own; where that fails it runs in this one, as until then. */
+async function startLate(opened, files) {
+  const isAlone = (why) => {
+    opened.late = null;
+    if (engine === opened) postMessage({kind: "detector", isOwn: false, why});
+  };
+  try {
+    opened.late = await LateDetector.open(files, isAlone);
+  } catch (error) {
+    isAlone(error.message);
+    return;
+  }
+  if (engine === opened) postMessage({kind: "detector", isOwn: true, why: ""});
+  else opened.late.lose("");
 }
 
 /** Other options from now on; those that are refused are forgotten. */
@@ -108,7 +131,7 @@ async function warmUp() {
   await engine.landmarks.locate(picture, [[1, 0, 0, 0, 1, 0]]);
 }
 
-async function look({kind, frame, time, bitmap}) {
+async function look({kind, frame, time, bitmap, isLive = false}) {
   try {
     if (!engine || !pipeline) throw new EngineError("The networks are not open.", "Wait for the message ready.");
     if (!bitmap) throw new EngineError(`Frame ${frame} has no picture.`, "Give an ImageBitmap or a VideoFrame.");
@@ -118,17 +141,22 @@ async function look({kind, frame, time, bitmap}) {
     const start = performance.now();
     const picture = await reader.read(bitmap);
     const read = performance.now() - start;
-    const found = await (kind === "frame" ? pipeline.process(picture, time) : locateFaces(engine, picture, options));
+    const found = await (kind === "frame" ? pipeline.process(picture, time, isLive) : locateFaces(engine, picture, options));
     const result = frameObject(frame ?? 0, time ?? 0, found.detected, found.faces);
     const timings = {read, ...found.timings, total: read + found.timings.total};
     postMessage({kind: "result", result, timings});
     if (kind === "frame") {
-      const ms = await pipeline.detectLater();
-      if (ms) postMessage({kind: "detected", ms});
+      const ms = await pipeline.detectLater(noteLate);
+      if (ms) postMessage({kind: "detected", ms, isOwn: false});
     }
   } finally {
     bitmap?.close();
   }
+}
+
+function noteLate({ms, pixels}) {
+  reader.takeBack(pixels);
+  postMessage({kind: "detected", ms, isOwn: true});
 }
 
 function fail(error) {

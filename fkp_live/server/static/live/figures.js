@@ -37,6 +37,13 @@ export class Figures {
     this.write("Viewers", known(state.viewers, String));
   }
 
+  /** No frame comes at the moment: what is counted by the second, or now, is not known. */
+  rest() {
+    this.times = [];
+    this.written = -Infinity;
+    for (const name of ["Stream", "Shown here", "Age", "Viewers"]) this.values[name].textContent = "–";
+  }
+
   /** A figure that means nothing for this source is not shown. */
   write(name, text) {
     const value = this.values[name];

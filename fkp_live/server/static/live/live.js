@@ -22,6 +22,7 @@ const controls = new Controls(find("controls"), (said, ok) => messages.said(said
 let begun = false;
 const connection = new Connection({ onFrame, onState, onTrouble, onWaiting });
 connection.connect();
+document.documentElement.dataset.started = "";
 
 async function onFrame({ frame, state, size }, jpeg) {
   onState(state);
@@ -60,12 +61,14 @@ function onTrouble(kind, said) {
   messages.connection(kind, said);
   controls.enable(kind === null);
   document.querySelector("main").classList.toggle("stale", kind !== null);
+  if (kind) figures.rest();
   // What the server was doing when it was last heard is not known to go on.
   if (kind && controls.state) onState({ ...controls.state, recording: "", said: "" });
   if (kind && !picture.bitmap) say("No picture.");
 }
 
 function onWaiting() {
+  figures.rest();
   say("Waiting for a picture …");
 }
 

@@ -18,6 +18,7 @@ import { sizeOf, Stage } from "./stage.js";
 const DETECT_EVERY = 15;
 /** Said while a picture of more pixels than this is looked at: it takes seconds. */
 const LOOKING = "Looking for faces …", MANY_PIXELS = 8e6;
+const CAMERA_OFF = "The camera gives no picture at the moment: its cover may be shut, or another program has it.";
 const KEYS = { w: "camera", c: "neutral", o: "open", r: "record", s: "snapshot", m: "mirror", " ": "pause" };
 const find = (id) => document.getElementById(id);
 const buttons = (name) => document.querySelectorAll(`[data-do=${name}]`);
@@ -25,13 +26,13 @@ const buttons = (name) => document.querySelectorAll(`[data-do=${name}]`);
 // In the page, although nobody sees it: phones give a video that is nowhere no frames.
 const video = find("video");
 const stage = new Stage(find("picture"));
-let faces = new FacesList(find("faces"));
+const faces = new FacesList(find("faces"));
 const curves = new Curves(find("curves"));
-const meters = new Meters(Object.fromEntries(["size", "fps", "ms", "frames", "dropped"].map((name) => [name, find(`fact-${name}`)])));
+const meters = new Meters(Object.fromEntries(["size", "fps", "ms", "detector", "frames", "dropped"].map((name) => [name, find(`fact-${name}`)])));
 const switches = new LayerSwitches(find("layers"), () => stage.paint());
-const networks = new Networks(onResult, onNetworksLost);
+const networks = new Networks(onResult, (news) => meters.noteDetector(news), onNetworksLost);
 const feed = new Feed(networks, stage);
-const source = new Source(video, { onFrame: (picture, time) => feed.add(picture, time), onEnd });
+const source = new Source(video, { onFrame: (picture, time) => feed.add(picture, time, source.kind === "camera"), onBreak, onEnd });
 const player = new Player(find("player"), video, onJump);
 stage.layers = switches.layers;
 
@@ -147,8 +148,7 @@ function renew() {
 /** Ids of before mean nothing any more. */
 function forget() {
   curves.clear();
-  find("faces").replaceChildren();
-  faces = new FacesList(find("faces"));
+  faces.clear();
 }
 
 async function changeOptions() {
@@ -239,13 +239,21 @@ function show(name) {
   player.show(kind === "video");
   for (const button of [...buttons("record"), ...buttons("neutral")]) button.disabled = kind !== "camera" && kind !== "video";
   for (const button of buttons("snapshot")) button.disabled = !kind;
-  if (!kind) stage.release();
+  if (!kind) {
+    stage.release();
+    faces.clear();
+  }
   if (!kind && recording) toggleRecord();
   mirror();
 }
 
 function mirror() {
   stage.mirrored = mirrorWanted && source.kind === "camera";
+}
+
+function onBreak(isOff) {
+  if (isOff) say(CAMERA_OFF);
+  else if (find("message").textContent === CAMERA_OFF) say("");
 }
 
 function onEnd(failure) {

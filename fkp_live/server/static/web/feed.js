@@ -33,13 +33,14 @@ export class Feed {
    * Take a picture, and close it in the end.
    * @param {VideoFrame|ImageBitmap} picture
    * @param {number|null} time of a frame, in seconds; null: a single picture, looked at without memory of others
+   * @param {boolean} isLive of a camera
    */
-  add(picture, time) {
+  add(picture, time, isLive = false) {
     if (this.waiting) {
       this.waiting.picture.close();
       this.dropped += 1;
     }
-    this.waiting = { picture, time };
+    this.waiting = { picture, time, isLive };
     this.next();
   }
 
@@ -54,11 +55,11 @@ export class Feed {
       return;
     }
     if (this.networks.busy) return;
-    const { picture, time } = this.waiting;
+    const { picture, time, isLive } = this.waiting;
     this.waiting = null;
     this.stage.hold(picture);
     if (time === null) this.networks.picture(picture);
-    else this.networks.frame(picture, this.count, time);
+    else this.networks.frame(picture, this.count, time, isLive);
     this.count += 1;
   }
 

@@ -67,6 +67,13 @@ export function missingFile(name) {
   );
 }
 
+export function wrongType(name, type) {
+  return new Failure(
+    `${name} came as "${type}", which browsers do not run.`,
+    "If you host the page: let the server send .js and .mjs as text/javascript."
+  );
+}
+
 export function workerCrashed(detail) {
   return new Failure(
     `The networks stopped${detail ? `: ${detail}` : ""}.`,

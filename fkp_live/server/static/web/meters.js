@@ -1,19 +1,37 @@
-/** Rates of the stream and times of the networks, over the last two seconds. */
+/** Rates of the stream and times of the networks, over the last two seconds, and where the detector runs. */
 
 /** In milliseconds: what the numbers are over, and how often they change on the page. */
 const SPAN = 2000, PACE = 500;
 
 export class Meters {
-  /** @param {{size, fps, ms, frames, dropped: HTMLElement}} elements */
+  /** @param {{size, fps, ms, detector, frames, dropped: HTMLElement}} elements */
   constructor(elements) {
     this.elements = elements;
     this.clear();
   }
 
   clear() {
+    clearTimeout(this.timer);
     this.marks = [];
     this.shown = -Infinity;
     for (const element of Object.values(this.elements)) element.textContent = "–";
+  }
+
+  /**
+   * The detector ran, or got a worker, or lost it.
+   * @param {{kind: "detected"|"detector", ms?: number, isOwn: boolean, why?: string}} news
+   */
+  noteDetector({ kind, ms, isOwn, why }) {
+    const { detector } = this.elements;
+    if (kind === "detected") detector.textContent = `${ms.toFixed(0)} ms, ${isOwn ? "own" : "same"} worker`;
+    else if (isOwn) detector.title = "Of a camera it looks at a frame while the next ones are answered";
+    else detector.title = `It has no worker of its own: ${why}`;
+  }
+
+  /** No frame comes any more, or for a while: there is no rate. */
+  rest() {
+    this.marks = [];
+    this.elements.fps.textContent = "–";
   }
 
   /**
@@ -22,6 +40,8 @@ export class Meters {
    */
   add({ size, ms, frames, dropped }) {
     const now = performance.now();
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.rest(), SPAN);
     this.marks.push({ now, ms });
     while (now - this.marks[0].now > SPAN) this.marks.shift();
     if (now - this.shown < PACE) return;

@@ -1,6 +1,7 @@
 /** The worker in which the networks run: one picture at a time goes in, and its result comes out. */
 
 import { asFailure, Failure, missingFile, workerCrashed } from "./messages.js";
+import { firstMissing } from "./missing_file.js";
 
 const BASE = new URL("../", import.meta.url);
 const WASM = {
@@ -8,17 +9,26 @@ const WASM = {
   binary: address("vendor/ort-wasm-simd-threaded.wasm")
 };
 
+/** Seconds after which a worker that has not answered a frame is given up; large pictures may take longer. */
+const PATIENCE = 20;
+
 export class Networks {
   /**
    * @param {(answer: {result: object, timings: object, kind: string}) => void} onResult
+   * @param {(news: {kind: "detected"|"detector", ms?: number, isOwn: boolean, why?: string}) => void} onDetector it looked at
+   *   a frame, or whether it has a worker of its own
    * @param {(failure: Failure) => void} onFailure the worker is gone; `open` starts another one
    */
-  constructor(onResult, onFailure) {
+  constructor(onResult, onDetector, onFailure) {
     this.onResult = onResult;
+    this.onDetector = onDetector;
     this.onFailure = onFailure;
     this.worker = null;
-    /** Whether a picture is being looked at. */
-    this.busy = false;
+    /** Whether a picture is being looked at; whether it is a frame, and for how many seconds. */
+    this.busy = this.isFrame = false;
+    this.waited = 0;
+    // Counted, so that the time in which a computer sleeps is none.
+    setInterval(() => this.wait(), 1000);
     /** Resolves once the networks can be used; null where no worker is open. */
     this.ready = null;
   }
@@ -33,17 +43,20 @@ export class Networks {
     const worker = new Worker(address("engine/worker.js"), { type: "module" });
     this.worker = worker;
     this.ready = new Promise((resolve, reject) => {
+      this.reject = reject;
       worker.onmessage = ({ data }) => {
         if (data.kind === "ready") resolve(data);
-        else if (data.kind === "failed") this.fail(new Failure(data.message, data.cure || "Reload the page."), reject);
+        else if (data.kind === "failed") this.fail(new Failure(data.message, data.cure || "Reload the page."));
         else if (data.kind === "result") this.answer(data);
+        else this.onDetector(data);
       };
-      // Without a message it is a script that was not found or could not be read.
-      worker.onerror = (event) => {
+      worker.onerror = async (event) => {
         event.preventDefault();
-        this.fail(event.message ? workerCrashed(event.message) : missingFile("A script of the page"), reject);
+        // Without a message it is a script that was not found or could not be read; the browser does not say which.
+        const failure = event.message ? workerCrashed(event.message) : await firstMissing("engine/");
+        if (worker === this.worker) this.fail(failure ?? missingFile("A script of the page"));
       };
-      worker.onmessageerror = () => this.fail(workerCrashed("an answer could not be read"), reject);
+      worker.onmessageerror = () => this.fail(workerCrashed("an answer could not be read"));
     });
     this.ready.catch(() => {}); // said by onFailure
     // The one of expressions is loaded once it is asked for.
@@ -61,8 +74,8 @@ export class Networks {
   }
 
   /** Look at a frame of a stream; the picture is handed over and closed there. */
-  frame(picture, frame, time) {
-    this.send({ kind: "frame", frame, time, bitmap: picture }, picture);
+  frame(picture, frame, time, isLive) {
+    this.send({ kind: "frame", frame, time, bitmap: picture, isLive }, picture);
   }
 
   /** Look at a single picture, without memory of others. */
@@ -87,6 +100,8 @@ export class Networks {
 
   send(message, picture) {
     this.busy = true;
+    this.isFrame = message.kind === "frame";
+    this.waited = 0;
     this.worker.postMessage(message, [picture]);
   }
 
@@ -95,9 +110,14 @@ export class Networks {
     this.onResult(data);
   }
 
-  fail(failure, reject) {
+  wait() {
+    if (!this.busy || !this.isFrame || ++this.waited < PATIENCE) return;
+    this.fail(workerCrashed("no answer came"));
+  }
+
+  fail(failure) {
     this.close();
-    reject(failure);
+    this.reject(failure);
     this.onFailure(asFailure(failure));
   }
 }

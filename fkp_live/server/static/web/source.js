@@ -8,14 +8,20 @@ import { cameraLost, notAVideo } from "./messages.js";
 export class Source {
   /**
    * @param {HTMLVideoElement} video is not shown
-   * @param {{onFrame: Function, onEnd: (failure: Error|null) => void}} hooks
+   * @param {{onFrame: Function, onBreak: (isOff: boolean) => void, onEnd: (failure: Error|null) => void}} hooks onBreak:
+   *   the camera is there and gives no picture, or gives some again
    */
-  constructor(video, { onFrame, onEnd }) {
+  constructor(video, { onFrame, onBreak, onEnd }) {
     this.video = video;
     this.onFrame = onFrame;
+    this.onBreak = onBreak;
     this.onEnd = onEnd;
     this.opened = 0;
     this.close();
+    // Some phones stop a camera's video while the page is hidden.
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden && this.kind === "camera" && video.paused) video.play().catch(() => {});
+    });
   }
 
   /** End what is open. */
@@ -54,6 +60,7 @@ export class Source {
     const [track] = stream.getVideoTracks();
     this.stream = stream;
     track.onended = () => this.end(turn, cameraLost());
+    track.onmute = track.onunmute = () => turn === this.opened && this.onBreak(track.muted);
     this.video.srcObject = stream;
     this.start("camera", track.label || "camera");
     await this.video.play().catch(() => {}); // interrupted by `close`
