@@ -113,7 +113,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="points without a label have empty cells (the sets of hard faces)",
     )
-    parser.add_argument("--images", type=Path, help="folder of the images, where it is not beside the CSV")
+    parser.add_argument(
+        "--images", type=Path, help="folder of the images, where they do not lie beside the file"
+    )
     parser.add_argument(
         "--out", type=Path, required=True, help="PNG file to write (an existing one is replaced)"
     )
