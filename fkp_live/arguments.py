@@ -23,7 +23,21 @@ class Parser(argparse.ArgumentParser):
     """Raises what is wrong, so that one place turns it into a message and an exit code."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message[:1].upper()}{message[1:].rstrip('.')}.", f"See {self.prog} --help.")
+        raise UsageError(
+            f"{message[:1].upper()}{message[1:].rstrip('.')}.",
+            f"{self._meant(message)}See {self.prog} --help.",
+        )
+
+    def _meant(self, message: str) -> str:
+        """ "Did you mean …? " for an option that does not exist, where there are options with such a name."""
+        unknown = re.match(r"unrecognized arguments: (--[\w-]+)", message)
+        if unknown is None:
+            return ""
+        from difflib import get_close_matches  # for a mistake only
+
+        known = [option for option in self._option_string_actions if option.startswith("--")]
+        near = get_close_matches(unknown[1], known, n=2, cutoff=0.7)
+        return f"Did you mean {' or '.join(near)}? " if near else ""
 
     def _print_message(self, message: str, file: Any = None) -> None:
         # argparse's own ignores that the help could not be delivered.

@@ -6,10 +6,11 @@ Nothing heavy is imported here: ``fkp-live --help`` and a mistyped option answer
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from fkp_live.arguments import (
     STDOUT,
@@ -195,18 +196,31 @@ def parse(arguments: Sequence[str]) -> Options:
 def _given(arguments: Sequence[str]) -> argparse.Namespace:
     """What argparse makes of the words. Several sources, as a shell makes of ``*.mp4``, are for ``fkp-live batch``."""
     made = parser()
+    for option in ("--video", "--camera"):
+        # Before argparse, which would take the second one for the SOURCE and call the two a contradiction.
+        if option in arguments and len(named := _words_after(arguments, option)) > 1:
+            _refuse_several(named)
     given, rest = made.parse_known_args(arguments)
     if rest and given.source and not any(word.startswith("-") for word in rest):
-        sources = [given.source, *rest]
-        named = ", ".join(sources[:3]) + (", …" if sources[3:] else "")
-        raise UsageError(
-            f"{len(sources)} sources, but a run takes one: {named}.",
-            "For several films, pictures or folders: fkp-live batch SOURCE ... --out DIR. "
-            "Files to write follow --out, --csv or --jsonl.",
-        )
+        _refuse_several([given.source, *rest])
     if rest:
         made.error(f"unrecognized arguments: {' '.join(rest)}")
     return given
+
+
+def _words_after(arguments: Sequence[str], option: str) -> list[str]:
+    """What stands between an option and the next one."""
+    after = arguments[arguments.index(option) + 1 :]
+    return list(itertools.takewhile(lambda word: not word.startswith("-"), after))
+
+
+def _refuse_several(sources: list[str]) -> NoReturn:
+    named = ", ".join(sources[:3]) + (", …" if sources[3:] else "")
+    raise UsageError(
+        f"{len(sources)} sources, but a run takes one: {named}.",
+        "For several films, pictures or folders: fkp-live batch SOURCE ... --out DIR. "
+        "Files to write follow --out, --csv or --jsonl.",
+    )
 
 
 def check(options: Options, *, camera: bool = False) -> None:
