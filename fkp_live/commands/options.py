@@ -73,8 +73,9 @@ examples:
   fkp-live 0 --on eyes_shut "notify-send 'Wake up'" --events events.csv
 
 exit codes:
-  0 ok, 1 failure, 2 usage, 3 input cannot be opened, 4 model missing or not ours,
-  5 the provider does not run, 6 output cannot be written, 130 Ctrl-C (every file closed and playable)
+  0 ok, 1 failure, 2 usage, 3 input cannot be opened, 4 model missing or not
+  ours, 5 the provider does not run, 6 output cannot be written, 130 Ctrl-C
+  (every file closed and playable). By the message: docs/troubleshooting.md
 """
 
 
@@ -258,10 +259,16 @@ def check(options: Options, *, camera: bool = False) -> None:
 def _add_camera(made: argparse.ArgumentParser) -> None:
     group = made.add_argument_group("cameras and live streams")
     group.add_argument(
-        "--size", type=picture_size, metavar="WxH", help="size that is asked of a camera, such as 1280x720"
+        "--size",
+        type=picture_size,
+        metavar="WxH",
+        help="size in pixels that is asked of a camera, such as 1280x720 (default: the camera's own)",
     )
     group.add_argument(
-        "--fps", type=positive, metavar="N", help="pictures a second that are asked of a camera"
+        "--fps",
+        type=positive,
+        metavar="N",
+        help="pictures a second that are asked of a camera (default: the camera's own)",
     )
     group.add_argument(
         "--retry",
@@ -305,9 +312,15 @@ def parser() -> argparse.ArgumentParser:
         default=None,
         help="number, name, sizes and rates of each camera",
     )
-    group.add_argument("--start", type=seconds, metavar="S", help="skip what comes before second S of a file")
-    group.add_argument("--end", type=seconds, metavar="S", help="stop at second S of a file")
-    group.add_argument("--max-frames", type=whole_number(1), metavar="N", help="stop after N frames")
+    group.add_argument(
+        "--start", type=seconds, metavar="S", help="skip what comes before second S of a file (default: 0)"
+    )
+    group.add_argument(
+        "--end", type=seconds, metavar="S", help="stop at second S of a file (default: its end)"
+    )
+    group.add_argument(
+        "--max-frames", type=whole_number(1), metavar="N", help="stop after N frames (default: at the end)"
+    )
     group.add_argument("--mirror", action=flag, default=False, help="turn the picture left to right first")
     group.add_argument(
         "--max-pixels",
