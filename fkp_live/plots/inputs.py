@@ -12,6 +12,7 @@ from typing import Any
 
 from fkp_live.errors import InputError
 from fkp_live.sources.recordings import Recording
+from fkp_live.sources.spec import CHECK_ACCESS
 
 # Of several recordings of one film the first of these is read: a CSV may lack the openness and holds one confidence.
 SUFFIXES = (".jsonl", ".parquet", ".csv")
@@ -63,7 +64,7 @@ def find_recordings(paths: Iterable[Path]) -> list[RecordingFile]:
         try:
             is_folder, exists = path.is_dir(), path.exists()
         except OSError as error:
-            raise InputError(f"{path} cannot be opened: {error.strerror}.") from error
+            raise InputError(f"{path} cannot be opened: {error.strerror}.", CHECK_ACCESS) from error
         if not exists:
             raise InputError(f"There is no file or folder {path}.", "Check the spelling.")
         here = _in_folder(path) if is_folder else [RecordingFile(path)]
