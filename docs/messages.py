@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -43,8 +44,13 @@ class Message:
         return bool(self.cure) or _EXPECTED.search(self.text) is not None
 
 
-def messages(root: Path = HERE.parent) -> Iterator[Message]:
-    """The messages of `fkp_live.errors` and of argparse's checks, in the order of files and lines."""
+@cache
+def messages(root: Path = HERE.parent) -> tuple[Message, ...]:
+    """The messages of `fkp_live.errors` and of argparse's checks, in the order of files."""
+    return tuple(_messages(root))
+
+
+def _messages(root: Path) -> Iterator[Message]:
     for path in (path for package in PACKAGES for path in sorted((root / package).rglob("*.py"))):
         source = path.read_text("utf-8")
         if "Error(" not in source:
