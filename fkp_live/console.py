@@ -123,9 +123,9 @@ def report_failure(error: Exception, name: str, *, debug: bool) -> int:
 def run_main(main: Callable[..., None], usage: str | None) -> NoReturn:
     """For programs of one's own: call ``main`` with the words of the command line, and end the process.
 
-    A failure that a user can cause is one message on stderr and its exit code, as with ``fkp-live``; what Python
-    raises of files and connections counts as `InputError`. FKP_DEBUG=1 adds the traceback. ``usage``: a text whose
-    first line names the arguments, such as ``__doc__``; it is shown where they do not fit those of ``main``.
+    A failure that a user can cause is one message on stderr and its exit code, as with ``fkp-live``. What Python
+    raises of files, connections and values that make no sense counts as `InputError`. FKP_DEBUG=1 adds the traceback.
+    ``usage``: a text whose first line names the arguments, such as ``__doc__``; it is the cure of all but `FkpError`.
 
     Example
     -------
@@ -133,21 +133,18 @@ def run_main(main: Callable[..., None], usage: str | None) -> NoReturn:
     ...     run_main(main, __doc__)
     """
     words = sys.argv[1:]
+    cure = (usage or "").partition("\n")[0]
     try:
         try:
             inspect.signature(main).bind(*words)
         except TypeError:
-            given = " ".join(words) or "no arguments"
-            raise UsageError(f"{given}: not what it takes.", (usage or "").partition("\n")[0]) from None
+            raise UsageError(f"The arguments do not fit: {' '.join(words) or 'none'}.", cure) from None
         main(*words)
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
-    except (FkpError, OSError) as error:
-        failure = error if isinstance(error, FkpError) else InputError(str(error))
+    except (FkpError, OSError, ValueError) as error:
+        failure = error if isinstance(error, FkpError) else InputError(f"{error}.", cure)
         debug = os.environ.get("FKP_DEBUG", "") not in ("", "0")
-        sys.exit(
-            report_failure(
-                failure.with_traceback(error.__traceback__), os.path.basename(sys.argv[0]), debug=debug
-            )
-        )
+        name = os.path.basename(sys.argv[0])
+        sys.exit(report_failure(failure.with_traceback(error.__traceback__), name, debug=debug))
     sys.exit(ExitCode.OK)

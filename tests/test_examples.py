@@ -91,9 +91,10 @@ def test_each_example_is_short_and_ends_with_a_message() -> None:
             "one_picture.py",
             [],
             2,
-            "no arguments: not what it takes.\n  The faces of one picture: python",
+            "The arguments do not fit: none.\n  The faces of one picture: python",
         ),
-        ("other_library.py", ["missing.mp4"], 3, "No such file or directory"),
+        ("pushed_frames.py", ["missing.mp4", "a.csv"], 3, "No such file or directory"),
+        ("other_library.py", [str(Path(__file__))], 3, "Invalid data found"),
         ("avatar_sender.py", ["{film}", "osf://"], 2, "Expected osf://HOST"),
     ],
 )
