@@ -3,9 +3,8 @@
 TARGET is osf://127.0.0.1 by default, which VTube Studio and vpuppr read; vmc://127.0.0.1 is for VSeeFace and Warudo.
 """
 
-import sys
-
 from fkp_live import Pipeline, PipelineOptions, open_source, process_stream
+from fkp_live.console import run_main
 from fkp_live.sinks import open_sender
 
 
@@ -21,4 +20,4 @@ def main(spec: str = "0", target: str = "osf://127.0.0.1") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run_main(main, __doc__)

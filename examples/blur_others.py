@@ -3,9 +3,8 @@
 Ids are those that the overlay shows. What is promised, and what is not: docs/privacy_cover.md.
 """
 
-import sys
-
 from fkp_live import Pipeline, open_source, process_stream
+from fkp_live.console import run_main
 from fkp_live.display.cover_tracks import FaceCover
 from fkp_live.look_ahead import LookAhead
 from fkp_live.sinks import VideoSink
@@ -26,4 +25,4 @@ def main(video: str, out: str, *ids: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run_main(main, __doc__)

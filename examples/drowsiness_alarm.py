@@ -3,9 +3,8 @@
 SOURCE is a camera number (0 by default), a file or a URL.
 """
 
-import sys
-
 from fkp_live import EventFinder, EventOptions, Frame, FrameResult, Pipeline, open_source, process_stream
+from fkp_live.console import run_main
 
 ALARMS = {
     "eyes_shut": "eyes shut for two seconds",
@@ -30,4 +29,4 @@ def main(spec: str = "0") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run_main(main, __doc__)

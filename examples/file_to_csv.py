@@ -1,9 +1,9 @@
 """A film to a table of points, and to an annotated film: python examples/file_to_csv.py VIDEO CSV [OUT]."""
 
-import sys
 from contextlib import ExitStack
 
 from fkp_live import Pipeline, PipelineOptions, open_source, process_stream
+from fkp_live.console import run_main
 from fkp_live.sinks import CsvSink, Sink, VideoSink
 
 
@@ -19,4 +19,4 @@ def main(video: str, table: str, annotated: str | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run_main(main, __doc__)

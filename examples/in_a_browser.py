@@ -3,10 +3,10 @@
 Each stream has a `Server` with a port of its own (0: any that is free); their pipelines share one pair of networks.
 """
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from fkp_live import Engine, Pipeline, open_source, process_stream
+from fkp_live.console import run_main
 from fkp_live.server import Server
 
 
@@ -23,13 +23,13 @@ def serve(spec: str, engine: Engine) -> str:
     return f"{source.info.name}: {stats.frames} frames shown"
 
 
-def main(specs: list[str]) -> None:
+def main(*given: str) -> None:
     """Serve every stream in a thread of its own."""
-    engine = Engine()
+    specs, engine = given or ("0",), Engine()
     with ThreadPoolExecutor(len(specs)) as pool:
         for line in pool.map(lambda spec: serve(spec, engine), specs):
             print(line)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["0"])
+    run_main(main, __doc__)

@@ -3,10 +3,10 @@
 For thousands of films there is `fkp-live batch`, which may be stopped and run again.
 """
 
-import sys
 from pathlib import Path
 
 from fkp_live import Engine, FkpError, Pipeline, open_source, process_stream
+from fkp_live.console import run_main
 from fkp_live.sinks import CsvSink
 
 FILMS = {".mp4", ".mov", ".mkv", ".avi", ".webm"}
@@ -27,4 +27,4 @@ def main(folder: str, out: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run_main(main, __doc__)

@@ -4,11 +4,10 @@ Here PyAV reads the film. Any source of BGR arrays with a time in seconds will d
 must import cv2 before av: the other way round they hang on Linux.)
 """
 
-import sys
-
 import av
 
 from fkp_live import Pipeline, PipelineOptions
+from fkp_live.console import run_main
 
 
 def main(path: str) -> None:
@@ -22,4 +21,4 @@ def main(path: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    run_main(main, __doc__)

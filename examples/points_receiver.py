@@ -4,9 +4,10 @@ Needs websockets (pip install 'fkp-live[server]'). A program that reads slowly g
 """
 
 import json
-import sys
 
 from websockets.sync.client import connect
+
+from fkp_live.console import run_main
 
 
 def main(url: str = "http://127.0.0.1:8068/") -> None:
@@ -22,4 +23,4 @@ def main(url: str = "http://127.0.0.1:8068/") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run_main(main, __doc__)

@@ -4,11 +4,11 @@ Needs pandas and pyarrow (pip install 'fkp-live[tables,batch]'); with duckdb the
 reading the whole archive into memory.
 """
 
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import fkp_live
+from fkp_live.console import run_main
 
 
 def main(folder: str) -> None:
@@ -30,4 +30,4 @@ def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    run_main(main, __doc__)

@@ -3,10 +3,10 @@
 An `Engine` holds the networks and may be shared; a `Pipeline` follows the faces of one stream.
 """
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from fkp_live import Engine, Pipeline, open_source, process_stream
+from fkp_live.console import run_main
 
 
 def follow(spec: str, engine: Engine) -> str:
@@ -16,9 +16,9 @@ def follow(spec: str, engine: Engine) -> str:
     return f"{source.info.name}: {stats.frames} frames, {stats.faces} faces"
 
 
-def main(specs: list[str]) -> None:
+def main(*given: str) -> None:
     """Process every stream in a thread of its own and print what was found."""
-    engine = Engine()
+    specs, engine = given or ("0",), Engine()
     print(f"{len(specs)} streams on {engine.model_name}, {engine.provider}")
     with ThreadPoolExecutor(len(specs)) as pool:
         for line in pool.map(lambda spec: follow(spec, engine), specs):
@@ -26,4 +26,4 @@ def main(specs: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["0"])
+    run_main(main, __doc__)

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fkp_live.arguments import Parser, whole_number
+from fkp_live.arguments import Help, Parser, whole_number
 from fkp_live.console import say
 from fkp_live.errors import ExitCode
 from train.running import run_command
@@ -25,9 +25,7 @@ from train.running import run_command
 
 def build_parser() -> argparse.ArgumentParser:
     """Options of `python -m export CHECKPOINT`."""
-    parser = Parser(
-        prog="python -m export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog="python -m export", description=__doc__, formatter_class=Help)
     parser.add_argument("checkpoint", type=Path, help="last.pt of a run of `python -m train fit`")
     _add_place(parser, "fkp68")
     parser.add_argument(

@@ -5,12 +5,13 @@ Results go to stdout: where they cannot be delivered the command fails. Messages
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Callable
-from typing import TextIO
+from typing import NoReturn, TextIO
 
-from fkp_live.errors import ExitCode, FkpError, OutputError
+from fkp_live.errors import ExitCode, FkpError, InputError, OutputError, UsageError
 
 
 def say(text: str, stream: TextIO | None = None) -> None:
@@ -130,3 +131,33 @@ def report_failure(error: Exception, name: str, *, debug: bool) -> int:
         text, code = f"unexpected failure: {type(error).__name__}: {reason}{cure}", ExitCode.FAILURE
     say("\n  ".join((f"{name}: {text}", *getattr(error, "__notes__", ()))), sys.stderr)
     return int(code)
+
+
+def run_main(main: Callable[..., None], usage: str | None) -> NoReturn:
+    """For programs of one's own: call ``main`` with the words of the command line, and end the process.
+
+    A failure that a user can cause is one message on stderr and its exit code, as with ``fkp-live``. What Python
+    raises of files, connections and values that make no sense counts as `InputError`. FKP_DEBUG=1 adds the traceback.
+    ``usage``: a text whose first line names the arguments, such as ``__doc__``; it is the cure of all but `FkpError`.
+
+    Example
+    -------
+    >>> if __name__ == "__main__":
+    ...     run_main(main, __doc__)
+    """
+    words = sys.argv[1:]
+    cure = (usage or "").partition("\n")[0]
+    try:
+        try:
+            inspect.signature(main).bind(*words)
+        except TypeError:
+            raise UsageError(f"The arguments do not fit: {' '.join(words) or 'none'}.", cure) from None
+        main(*words)
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+    except (FkpError, OSError, ValueError) as error:
+        failure = error if isinstance(error, FkpError) else InputError(f"{error}.", cure)
+        debug = os.environ.get("FKP_DEBUG", "") not in ("", "0")
+        name = os.path.basename(sys.argv[0])
+        sys.exit(report_failure(failure.with_traceback(error.__traceback__), name, debug=debug))
+    sys.exit(ExitCode.OK)

@@ -14,7 +14,7 @@ import numpy as np
 
 from fkp_live.errors import InputError, UsageError
 from fkp_live.recorded import CSV_COLUMNS, WHOLE_COLUMNS, table_rows
-from fkp_live.sources.recording import Recording
+from fkp_live.sources.recording import CURE_RECORDING, Recording
 from fkp_live.sources.recording_csv import CsvRecording
 from fkp_live.sources.recording_jsonl import JsonlRecording
 from fkp_live.sources.recordings import open_recording
@@ -230,7 +230,7 @@ def _check_whole(path: Path, table: Any) -> None:
         return
     for number, (success, last) in enumerate(zip(table["success"], table["y_67"], strict=True), start=1):
         if _is_missing(success) or (success == 1 and _is_missing(last)):
-            raise InputError(f"{path} is damaged: row {number} of its table lacks cells.")
+            raise InputError(f"{path} is damaged: row {number} of its table lacks cells.", CURE_RECORDING)
 
 
 def _is_missing(value: float | None) -> bool:
@@ -242,7 +242,9 @@ def _guarded(path: Path, make: Callable[[], Any]) -> Any:
     try:
         return make()
     except Exception as error:
-        raise InputError(f"{path} is damaged: {' '.join(str(error).split())[:300]}.") from error
+        raise InputError(
+            f"{path} is damaged: {' '.join(str(error).split())[:300]}.", CURE_RECORDING
+        ) from error
 
 
 def _package(name: str, cure: str) -> Any:

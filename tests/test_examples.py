@@ -31,18 +31,25 @@ FRAMES = 24
 
 def run(folder: Path, name: str, *arguments: str | Path) -> str:
     """Standard output of an example that ran in ``folder``."""
-    done = subprocess.run(
+    done = ended(folder, name, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def ended(folder: Path, name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """An example that was run in ``folder``, without a screen."""
+    return subprocess.run(
         [sys.executable, EXAMPLES / name, *arguments],
         cwd=folder,
         env={
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
+            "DISPLAY": "",
+            "WAYLAND_DISPLAY": "",
         },
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +73,46 @@ def test_each_example_is_listed_and_tested() -> None:
     listed = set(re.findall(r"\((\w+\.py)\)", (EXAMPLES / "README.md").read_text()))
     assert listed == {path.name for path in EXAMPLES.glob("*.py")}
     assert all(f'"{name}"' in Path(__file__).read_text() for name in listed)
+
+
+def test_each_example_is_short_and_ends_with_a_message() -> None:
+    for path in EXAMPLES.glob("*.py"):
+        lines = path.read_text().splitlines()
+        assert len(lines) <= 40, path.name
+        assert lines[-1] == "    run_main(main, __doc__)", path.name
+        assert f"python examples/{path.name}" in lines[0]  # what run_main shows of the arguments
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "code", "said"),
+    [
+        ("webcam.py", ["missing.mp4"], 3, "webcam.py: There is no file missing.mp4."),
+        (
+            "one_picture.py",
+            [],
+            2,
+            "The arguments do not fit: none.\n  The faces of one picture: python",
+        ),
+        ("pushed_frames.py", ["missing.mp4", "a.csv"], 3, "No such file or directory"),
+        ("other_library.py", [str(Path(__file__))], 3, "Invalid data found"),
+        ("avatar_sender.py", ["{film}", "osf://"], 2, "Expected osf://HOST"),
+    ],
+)
+def test_bad_input_is_one_message(
+    tmp_path: Path, film: Path, name: str, words: list[str], code: int, said: str
+) -> None:
+    done = ended(tmp_path, name, *(word.format(film=film) for word in words))
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is always a screen")
+def test_webcam_without_a_screen(tmp_path: Path, film: Path) -> None:
+    done = ended(tmp_path, "webcam.py", film)
+    assert done.returncode == 2
+    assert done.stderr.startswith("webcam.py: No window can be opened: ")
+    assert done.stderr.endswith("Add --no-window.\n")
 
 
 def test_one_picture(tmp_path: Path, portrait: Path) -> None:

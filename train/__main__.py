@@ -7,7 +7,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from fkp_live.arguments import Parser
+from fkp_live.arguments import Help, Parser
 from train.running import run_command
 
 COMMANDS = {
@@ -28,10 +28,12 @@ COMMANDS = {
 
 def build_parser(command: str | None) -> argparse.ArgumentParser:
     """Parser of all commands; only the named one's module is imported, so that help stays quick."""
-    parser = Parser(prog="python -m train", description=__doc__)
+    parser = Parser(prog="python -m train", description=__doc__, formatter_class=Help)
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module, summary) in COMMANDS.items():
-        sub = subparsers.add_parser(name, help=summary, description=summary)
+        sub = subparsers.add_parser(
+            name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.", formatter_class=Help
+        )
         if name == command:
             loaded = importlib.import_module(module)
             loaded.add_arguments(sub)

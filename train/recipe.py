@@ -80,7 +80,10 @@ def _content(path: Path, above: tuple[str, ...] = ()) -> dict[str, Any]:
     if real in above:
         raise UsageError(f"{path}: its base leads back to itself", "Remove the base of one of them.")
     if len(above) > _MOST_BASES:
-        raise UsageError(f"{path}: more than {_MOST_BASES} recipes build on each other")
+        raise UsageError(
+            f"{path}: more than {_MOST_BASES} recipes build on each other",
+            "Put what they say into one of them.",
+        )
     content = read_toml(path)
     if "base" not in content:
         return content

@@ -11,8 +11,9 @@ from fkp_live.console import flush, report_failure, silence
 from fkp_live.errors import ExitCode, FkpError, InputError, UsageError
 from train.recipe import shown
 
-# What `pip install` has to bring, besides the product's own packages.
+# What `pip install` has to bring, besides the product's own packages, which it brings too.
 EXTRAS = {"torch", "onnx", "onnxscript", "pandas", "matplotlib", "skimage"}
+_OWN = {"numpy", "cv2", "av", "onnxruntime", "tqdm"}
 
 
 def run_command(command: Callable[[], int]) -> int:
@@ -36,11 +37,11 @@ def run_command(command: Callable[[], int]) -> int:
 
 def _named(command: Callable[[], int]) -> int:
     _check_working_folder()
-    _check_tqdm()
     try:
+        _check_tqdm()
         return command()
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in EXTRAS:
+        if error.name is None or error.name.partition(".")[0] not in EXTRAS | _OWN:
             raise
         raise FkpError(
             f"{error.name} is not installed", "In the checkout: pip install -e '.[train]'.", ExitCode.FAILURE
@@ -57,6 +58,8 @@ def _check_tqdm() -> None:
         from tqdm import tqdm  # reads the variables when it is imported
 
         tqdm.format_meter(1, 2, 1.0, bar_format=os.environ.get("TQDM_BAR_FORMAT"))
+    except ModuleNotFoundError:
+        raise
     except Exception as error:
         names = ", ".join(sorted(name for name in os.environ if name.startswith("TQDM_")))
         raise UsageError(

@@ -134,7 +134,10 @@ class Archive:
         try:
             self._work(pool, watcher)
         except OSError as error:
-            raise OutputError(f"{self.out} cannot be written: {error.strerror or error}.") from error
+            raise OutputError(
+                f"{self.out} cannot be written: {error.strerror or error}.",
+                "Make room on the disk, or choose another --out.",
+            ) from error
         finally:
             pool.close()
             for working in self._working.values():

@@ -55,6 +55,9 @@ class FaceCrops:
             try:
                 path.write_bytes(coded)
             except OSError as error:
-                raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
+                raise OutputError(
+                    f"{path} cannot be written: {error.strerror}.",
+                    "Make room on the disk, or choose another --out.",
+                ) from error
             names.append(path.name)
         return names

@@ -24,6 +24,7 @@ from fkp_live.errors import FkpError
 
 # Worker processes that end one after the other before they have opened the networks.
 _MOST_FAILED_STARTS = 3
+_REPORT = "Run it again with --workers 1 and FKP_DEBUG=1, and please report it."
 _PATIENCE = 5.0  # seconds that a worker has to end in
 
 
@@ -161,7 +162,9 @@ def _serve(pipe: Connection, plan: Plan, prepare: Callable[[], None]) -> None:
     except OSError:  # the parent is gone
         os._exit(1)
     except Exception as error:
-        pipe.send(error if isinstance(error, FkpError) else FkpError(f"{type(error).__name__}: {error}"))
+        pipe.send(
+            error if isinstance(error, FkpError) else FkpError(f"{type(error).__name__}: {error}", _REPORT)
+        )
 
 
 def _receive(pipe: Connection, jobs: queue.SimpleQueue[Job]) -> None:

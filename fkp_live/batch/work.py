@@ -260,7 +260,9 @@ def _write_picture(path: Path, image: Any) -> None:
     try:
         path.write_bytes(coded.tobytes())
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
+        raise OutputError(
+            f"{path} cannot be written: {error.strerror}.", "Make room on the disk, or choose another --out."
+        ) from error
 
 
 def _identity(model: Path) -> str:
@@ -268,7 +270,10 @@ def _identity(model: Path) -> str:
     try:
         return hashlib.sha256(model.read_bytes()).hexdigest()
     except OSError as error:
-        raise ModelError(f"The model {model} cannot be read: {error.strerror}.") from error
+        raise ModelError(
+            f"The model {model} cannot be read: {error.strerror}.",
+            "Check --model, and whether you may read it.",
+        ) from error
 
 
 def _is_disk(error: BaseException) -> bool:

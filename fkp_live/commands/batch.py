@@ -152,7 +152,9 @@ def _say_ignored(listing: Listing) -> None:
         kinds = ", ".join(
             f"{count} {ending or 'without ending'}" for ending, count in listing.ignored.most_common(5)
         )
-        log(f"passed over: {sum(listing.ignored.values())} files that are no film and no picture ({kinds})")
+        log(
+            f"passed over: {sum(listing.ignored.values())} files that are neither films nor pictures ({kinds})"
+        )
 
 
 def _say_end(options: BatchOptions, tally: Tally, listing: Listing, table: str | None) -> None:
@@ -163,6 +165,8 @@ def _say_end(options: BatchOptions, tally: Tally, listing: Listing, table: str |
         say(f"in work elsewhere: {_named(item)} ({by})")
     if options.quiet:
         return
+    if tally.failed:
+        say("What failed is tried again with --retry-failed.")
     failed = len(tally.failed) + len(listing.problems)
     figures = f"done {tally.done}, failed {failed}, skipped {tally.skipped}"
     more = f", in work elsewhere {len(tally.elsewhere)}" if tally.elsewhere else ""

@@ -20,7 +20,7 @@ _EPILOG = """\
 examples:
   fkp-live batch films --out results
   fkp-live batch films --out results --dry-run
-  fkp-live batch list.csv 'more/**/*.mp4' --out results --format csv --annotate
+  fkp-live batch list.csv 'more/**/*.mp4' --out results --annotate
   fkp-live batch films --out results --shard 3/16            one of 16 machines
   fkp-live batch films --out results --ray                   through Ray, here
   fkp-live batch films --out results --ray auto              on the Ray cluster that this machine belongs to

@@ -26,7 +26,11 @@ def main(arguments: Sequence[str]) -> int:
     for camera in cameras:
         say(camera.line())
     if not cameras:
-        say("No camera was found on this machine.", sys.stderr)
+        say(
+            "No camera was found on this machine.\n"
+            "  Is it plugged in? May this user read it (Linux: the group video; macOS: Settings, Privacy)?",
+            sys.stderr,
+        )
     return int(ExitCode.OK)
 
 

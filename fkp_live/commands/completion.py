@@ -35,7 +35,8 @@ PARSERS = {
 _EPILOG = """\
 examples:
   bash   echo 'eval "$(fkp-live completion bash)"' >> ~/.bashrc
-  zsh    echo 'eval "$(fkp-live completion zsh)"' >> ~/.zshrc      (below the line with compinit)
+  zsh    echo 'eval "$(fkp-live completion zsh)"' >> ~/.zshrc
+         (below the line with compinit)
   fish   fkp-live completion fish > ~/.config/fish/completions/fkp-live.fish
 """
 # Values that are files or folders, by the metavar.

@@ -158,7 +158,10 @@ def _usable(results: Iterable[FrameResult]) -> Iterator[FrameResult]:
     last = None
     for result in _sound(results):
         if not math.isfinite(result.time) or (last is not None and abs(result.time - last) > _LONGEST_PAUSE):
-            raise InputError(f"Frame {result.index + 1} has the time {result.time} s, which no film has.")
+            raise InputError(
+                f"Frame {result.index + 1} has the time {result.time} s, which no film has.",
+                "Record the film again: its times are damaged.",
+            )
         last = result.time
         yield replace(result, faces=tuple(replace(face, pose=_pose(face)) for face in result.faces))
 

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from fkp_live.errors import InputError, UsageError
 from fkp_live.sources import Source, open_source
+from fkp_live.sources.recording import CURE_RECORDING
 from fkp_live.sources.recordings import Recording
 from fkp_live.sources.replay import film_of
 from fkp_live.types import FrameResult, Picture, SourceInfo
@@ -32,7 +33,8 @@ def file_names(recording: Recording) -> tuple[str, ...]:
             return ()  # a film has no names, and of pictures each has one
         if result.index - len(names) > _MOST_MISSING:
             raise InputError(
-                f"{recording.path} is damaged: frame {result.index + 1} of pictures follows {len(names)}."
+                f"{recording.path} is damaged: frame {result.index + 1} of pictures follows {len(names)}.",
+                CURE_RECORDING,
             )
         names += [""] * (result.index + 1 - len(names))
         names[result.index] = name

@@ -6,10 +6,11 @@ Nothing heavy is imported here: ``fkp-live --help`` and a mistyped option answer
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from fkp_live.arguments import (
     STDOUT,
@@ -73,8 +74,9 @@ examples:
   fkp-live 0 --on eyes_shut "notify-send 'Wake up'" --events events.csv
 
 exit codes:
-  0 ok, 1 failure, 2 usage, 3 input cannot be opened, 4 model missing or not ours,
-  5 the provider does not run, 6 output cannot be written, 130 Ctrl-C (every file closed and playable)
+  0 ok, 1 failure, 2 usage, 3 input cannot be opened, 4 model missing or not
+  ours, 5 the provider does not run, 6 output cannot be written, 130 Ctrl-C
+  (every file closed and playable). By the message: docs/troubleshooting.md
 """
 
 
@@ -186,18 +188,31 @@ def parse(arguments: Sequence[str]) -> Options:
 def _given(arguments: Sequence[str]) -> argparse.Namespace:
     """What argparse makes of the words. Several sources, as a shell makes of ``*.mp4``, are for ``fkp-live batch``."""
     made = parser()
+    for option in ("--video", "--camera"):
+        # Before argparse, which would take the second one for the SOURCE and call the two a contradiction.
+        if option in arguments and len(named := _words_after(arguments, option)) > 1:
+            _refuse_several(named)
     given, rest = made.parse_known_args(arguments)
     if rest and given.source and not any(word.startswith("-") for word in rest):
-        sources = [given.source, *rest]
-        named = ", ".join(sources[:3]) + (", …" if sources[3:] else "")
-        raise UsageError(
-            f"{len(sources)} sources, but a run takes one: {named}.",
-            "For several films, pictures or folders: fkp-live batch SOURCE ... --out DIR. "
-            "Files to write follow --out, --csv or --jsonl.",
-        )
+        _refuse_several([given.source, *rest])
     if rest:
         made.error(f"unrecognized arguments: {' '.join(rest)}")
     return given
+
+
+def _words_after(arguments: Sequence[str], option: str) -> list[str]:
+    """What stands between an option and the next one."""
+    after = arguments[arguments.index(option) + 1 :]
+    return list(itertools.takewhile(lambda word: not word.startswith("-"), after))
+
+
+def _refuse_several(sources: list[str]) -> NoReturn:
+    named = ", ".join(sources[:3]) + (", …" if sources[3:] else "")
+    raise UsageError(
+        f"{len(sources)} sources, but a run takes one: {named}.",
+        "For several films, pictures or folders: fkp-live batch SOURCE ... --out DIR. "
+        "Files to write follow --out, --csv or --jsonl.",
+    )
 
 
 def check(options: Options, *, camera: bool = False) -> None:
@@ -235,10 +250,16 @@ def check(options: Options, *, camera: bool = False) -> None:
 def _add_camera(made: argparse.ArgumentParser) -> None:
     group = made.add_argument_group("cameras and live streams")
     group.add_argument(
-        "--size", type=picture_size, metavar="WxH", help="size that is asked of a camera, such as 1280x720"
+        "--size",
+        type=picture_size,
+        metavar="WxH",
+        help="size in pixels that is asked of a camera, such as 1280x720 (default: the camera's own)",
     )
     group.add_argument(
-        "--fps", type=positive, metavar="N", help="pictures a second that are asked of a camera"
+        "--fps",
+        type=positive,
+        metavar="N",
+        help="pictures a second that are asked of a camera (default: the camera's own)",
     )
     group.add_argument(
         "--retry",
@@ -282,9 +303,15 @@ def parser() -> argparse.ArgumentParser:
         default=None,
         help="number, name, sizes and rates of each camera",
     )
-    group.add_argument("--start", type=seconds, metavar="S", help="skip what comes before second S of a file")
-    group.add_argument("--end", type=seconds, metavar="S", help="stop at second S of a file")
-    group.add_argument("--max-frames", type=whole_number(1), metavar="N", help="stop after N frames")
+    group.add_argument(
+        "--start", type=seconds, metavar="S", help="skip what comes before second S of a file (default: 0)"
+    )
+    group.add_argument(
+        "--end", type=seconds, metavar="S", help="stop at second S of a file (default: its end)"
+    )
+    group.add_argument(
+        "--max-frames", type=whole_number(1), metavar="N", help="stop after N frames (default: at the end)"
+    )
     group.add_argument("--mirror", action=flag, default=False, help="turn the picture left to right first")
     group.add_argument(
         "--max-pixels",

@@ -17,7 +17,7 @@ def add_face_options(made: argparse.ArgumentParser) -> None:
         "--max-faces",
         type=whole_number(1),
         metavar="N",
-        help="follow at most N faces; where there are more, the largest (one that is followed stays)",
+        help="follow at most N faces; where there are more, the largest (one that is followed stays; default: all)",
     )
     group.add_argument(
         "--min-face",

@@ -167,7 +167,9 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"The folder {folder} cannot be created: {error.strerror}.") from error
+        raise OutputError(
+            f"The folder {folder} cannot be created: {error.strerror}.", "Choose another --out."
+        ) from error
 
 
 def _face(seen: Observed | ClinicalObserved, wanted: int | None) -> int:

@@ -45,7 +45,10 @@ def replay(options: ReplayOptions, stops: Stops) -> int:
         if film is not None:
             _check_film(options, recording, film)
         elif next(iter(recording), None) is None:
-            raise InputError(f"{recording.path} holds no frame.")
+            raise InputError(
+                f"{recording.path} holds no frame.",
+                "Record the film again, with a wider range of --start and --end.",
+            )
         if options.run.edits.background is not None and not options.run.quiet:
             log("Only faces of the recording are covered: heads in which no face was followed stay visible.")
         shaped = replace(options.run, source=str(recording.path) if film is None else film)
@@ -94,7 +97,10 @@ def _film(options: Options, recording: Recording) -> str | None:
 def _check_film(options: ReplayOptions, recording: Recording, film: str) -> None:
     """Refuse a film that is not the recorded one, before anything is opened to write."""
     if next(iter(recording), None) is None:
-        raise InputError(f"{recording.path} holds no frame.")
+        raise InputError(
+            f"{recording.path} holds no frame.",
+            "Record the film again, with a wider range of --start and --end.",
+        )
     with _opened(options, film, max_frames=COMPARED) as probe:
         if probe.info.live:
             raise UsageError(f"{probe.info.name} is live, but a recording is of a film.", "Give a file.")

@@ -356,7 +356,10 @@ def _check_screen(options: Options) -> str | None:
         return None
     problem = screen_problem()
     if problem and options.headless is False:
-        raise UsageError(f"--no-headless asks for a window, but {problem}.", "Omit it.")
+        raise UsageError(
+            f"--no-headless asks for a window, but {problem}.",
+            "Run it where there is a screen, or omit --no-headless and write files: --out, --csv, --jsonl.",
+        )
     if problem and not options.has_output:
         raise UsageError(
             f"Nothing would come out: no file to write, and no window, for {problem}.",

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from fkp_live.commands.progress import Progress
     from fkp_live.plots.inputs import RecordingFile
 
+# Of items that failed in a batch; their number is said in any case.
+_MOST_NAMED = 5
+
 _EPILOG = """\
 A folder may be that of fkp-live batch. Every column: docs/reports.md. A recording that cannot be read is named on
 stderr, the others are summarised, and the exit code is 1.
@@ -68,6 +71,7 @@ def main(words: Sequence[str], stops: Stops | None = None) -> int:
             _write(options.out, lines, overwrite=options.overwrite)
     if options.out is not None and not options.quiet:
         say(str(options.out))
+    _say_items_without_a_row(options.sources)
     if failed:
         say(f"fkp-live summary: {len(failed)} of {len(found)} recordings could not be read.", sys.stderr)
     return int(ExitCode.FAILURE if failed else ExitCode.OK)
@@ -108,6 +112,19 @@ def _parser() -> Parser:
     )
     made.add_argument("--debug", action="store_true", help="show where a failure happened")
     return made
+
+
+def _say_items_without_a_row(sources: Sequence[Path]) -> None:
+    """Name on stderr what failed in a batch: nobody would miss it among many rows."""
+    from fkp_live.plots.inputs import failed_items
+
+    for folder in sources:
+        if failed := failed_items(folder):
+            named = ", ".join(failed[:_MOST_NAMED]) + (", …" if failed[_MOST_NAMED:] else "")
+            say(
+                f"fkp-live summary: {len(failed)} failed in the batch {folder} and have no row: {named}.",
+                sys.stderr,
+            )
 
 
 def _lines(

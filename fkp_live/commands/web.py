@@ -42,7 +42,9 @@ def main(words: Sequence[str], stops: Stops | None = None) -> int:
     if options.to is not None:
         for name in ("host", "port", "open"):
             if getattr(options, name) is not None:
-                raise UsageError(f"--to writes a folder and serves nothing: omit --{name}.")
+                raise UsageError(
+                    f"--to writes a folder and serves nothing, but --{name} was given.", f"Omit --{name}."
+                )
         check_folder(options.to, overwrite=options.overwrite)
     elif options.overwrite:
         raise UsageError("--overwrite is for --to.", "Omit it, or add --to DIR.")

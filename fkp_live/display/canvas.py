@@ -34,7 +34,14 @@ def canvas_of(picture: Image | Picture) -> Canvas:
     ------
     TypeError
         If ``picture`` is anything else.
+    ValueError
+        If it must not be changed, as the frames of a source.
     """
+    pixels = getattr(picture, "pixels", picture)
+    if isinstance(pixels, np.ndarray) and not pixels.flags.writeable:
+        raise ValueError(
+            "the picture is read-only, as the frames of a source are; paint on a copy: picture.copy()"
+        )
     if isinstance(picture, Yuv420Picture):
         return _Yuv420Canvas(picture)
     if isinstance(picture, BgrPicture):

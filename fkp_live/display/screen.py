@@ -33,7 +33,11 @@ def screen_problem() -> str | None:
     """Why no window can be opened here, as a clause for a message; None where one can."""
     backend = cv2.currentUIFramework()
     if not backend:
-        return "this build of OpenCV has no windows (opencv-python-headless?); install opencv-python instead"
+        return (
+            "this build of OpenCV has no windows (opencv-python-headless?); remove all of them: pip uninstall -y "
+            "opencv-python opencv-python-headless opencv-contrib-python, then install one: pip install "
+            "'opencv-python>=4.12,<5'"
+        )
     if not sys.platform.startswith("linux"):
         return None
     display = os.environ.get("DISPLAY", "")
@@ -77,7 +81,9 @@ def _x_server_problem(display: str) -> str | None:
     error = xcb.xcb_connection_has_error(connection)
     if error:
         xcb.xcb_disconnect(connection)
-        reason = _XCB_ERRORS.get(error, "the X server at DISPLAY={display} does not let us in")
+        reason = _XCB_ERRORS.get(
+            error, "the X server at DISPLAY={display} does not run or does not let us in"
+        )
         return reason.format(display=display)
     _held.append(connection)
     while len(_held) > 1:

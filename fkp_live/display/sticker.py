@@ -65,7 +65,7 @@ def load_sticker(name: str | Path) -> Image:
             f"There is no sticker {path}.", f"Name a PNG file, or {GLASSES} for those in the package."
         ) from None
     except OSError as error:
-        raise InputError(f"The sticker {path} cannot be read: {error.strerror}.") from error
+        raise InputError(f"The sticker {path} cannot be read: {error.strerror}.", _CURE) from error
 
 
 def _check_header(head: bytes, path: Path) -> None:

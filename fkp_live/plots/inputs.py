@@ -8,9 +8,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fkp_live.errors import InputError
 from fkp_live.sources.recordings import Recording
+from fkp_live.sources.spec import CHECK_ACCESS
 
 # Of several recordings of one film the first of these is read: a CSV may lack the openness and holds one confidence.
 SUFFIXES = (".jsonl", ".parquet", ".csv")
@@ -62,7 +64,7 @@ def find_recordings(paths: Iterable[Path]) -> list[RecordingFile]:
         try:
             is_folder, exists = path.is_dir(), path.exists()
         except OSError as error:
-            raise InputError(f"{path} cannot be opened: {error.strerror}.") from error
+            raise InputError(f"{path} cannot be opened: {error.strerror}.", CHECK_ACCESS) from error
         if not exists:
             raise InputError(f"There is no file or folder {path}.", "Check the spelling.")
         here = _in_folder(path) if is_folder else [RecordingFile(path)]
@@ -73,6 +75,16 @@ def find_recordings(paths: Iterable[Path]) -> list[RecordingFile]:
             )
         found.extend(here)
     return found
+
+
+def failed_items(folder: Path) -> list[str]:
+    """Sources of the items that failed in the folder of a batch, and so have no recording; empty for other folders."""
+    records = folder / "records"
+    if not (folder / "points").is_dir():
+        return []
+    done = {path.stem for path in folder.glob("points/??/*")}
+    noted = (_noted(path) for path in records.glob("??/*.json") if path.stem not in done)
+    return sorted(str(one.get("source", "")) for one in noted if one.get("status") == "failed")
 
 
 def _in_folder(folder: Path) -> list[RecordingFile]:
@@ -116,12 +128,17 @@ def _may_be_recording(path: Path, marks: tuple[bytes, ...]) -> bool:
 
 def _source_of(record: Path) -> str:
     """What batch noted; empty where the record is missing or damaged, as of an item that is not done yet."""
+    source = _noted(record).get("source")
+    return source if isinstance(source, str) else ""
+
+
+def _noted(record: Path) -> dict[str, Any]:
+    """What a record holds; empty where it is missing or damaged."""
     try:
         noted = json.loads(record.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return ""
-    source = noted.get("source") if isinstance(noted, dict) else None
-    return source if isinstance(source, str) else ""
+        return {}
+    return noted if isinstance(noted, dict) else {}
 
 
 def _is_file(path: Path) -> bool:

@@ -171,7 +171,10 @@ class _Film:
         while self._last is None or self._time(self._last) < wanted:
             self._last = next(self._frames, None)
             if self._last is None:
-                raise InputError(f"{self._path} ends before {seconds:.2f} s.")
+                raise InputError(
+                    f"{self._path} ends before {seconds:.2f} s.",
+                    "Give the film that was recorded, whole: --video FILE.",
+                )
         return self._last.image
 
     def _time(self, frame: Frame) -> float:

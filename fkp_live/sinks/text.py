@@ -121,7 +121,10 @@ class StreamSink:
             self._stream.flush()
         except OSError as exc:
             if exc.errno not in _GONE:
-                raise OutputError(f"{self._name} does not take the results: {exc.strerror}.") from exc
+                raise OutputError(
+                    f"{self._name} does not take the results: {exc.strerror}.",
+                    "Make room where it goes, or name a file.",
+                ) from exc
             self.gone = True
 
     def _write_while_wanted(self, data: memoryview, stopped: Callable[[], bool]) -> None:

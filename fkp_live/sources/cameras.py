@@ -63,7 +63,7 @@ def find_camera(text: str) -> Camera:
 def hint(cameras: list[Camera]) -> str:
     """The cure where a camera cannot be opened: which ones there are."""
     if not cameras:
-        return "This machine has no camera; use --video FILE or --demo."
+        return "This machine has no camera: is it plugged in, and may you read it? Or use --video FILE, or --demo."
     wrong = "".join(f" Camera {camera.number}: {camera.problem}." for camera in cameras if camera.problem)
     return f"Cameras here: {_listed(cameras)}.{wrong}"
 

@@ -10,6 +10,8 @@ from typing import Any, Self
 from fkp_live.recorded import SCHEMA
 from fkp_live.types import FrameResult, SourceInfo
 
+CURE_RECORDING = "Copy the recording again, or record it anew."
+
 
 class Recording:
     """A recording that is open: its results in order, read as they are asked for, so that memory stays flat.

@@ -13,7 +13,9 @@ import numpy as np
 
 from fkp_live.errors import InputError
 from fkp_live.recorded import CSV_COLUMNS, is_own_table
+from fkp_live.sources.recording import CURE_RECORDING
 from fkp_live.sources.recording_tables import Row, Rows, TableRecording
+from fkp_live.sources.spec import CHECK_ACCESS
 
 _LONGEST_LINE = 1 << 20  # characters; a file name and 700 numbers have 10,000
 _HEAD = ("frame", "face_id", "timestamp", "confidence", "success")
@@ -32,7 +34,7 @@ class CsvRecording(TableRecording):
             # Undecodable bytes of a file's name stay what they are; a mark that Excel puts first is skipped.
             self._file: TextIO = path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
         except OSError as error:
-            raise InputError(f"{path} cannot be opened: {error.strerror}.") from error
+            raise InputError(f"{path} cannot be opened: {error.strerror}.", CHECK_ACCESS) from error
         try:
             names = [name.strip() for name in self._cells(_Lines(self._file), path)]
             super().__init__(path, {}, names)
@@ -47,7 +49,7 @@ class CsvRecording(TableRecording):
         try:
             return next(csv.reader(lines, skipinitialspace=True), [])
         except csv.Error as error:
-            raise InputError(f"{path} is no CSV file: {error}.") from error
+            raise InputError(f"{path} is not a CSV file: {error}.", CURE_RECORDING) from error
 
     def _rows(self) -> Iterator[Row]:
         self._file.seek(0)
@@ -63,17 +65,22 @@ class CsvRecording(TableRecording):
                 if cells:
                     yield self._row(cells, f"line {reader.line_num}")
         except csv.Error as error:
-            raise InputError(f"{self.path} is damaged: line {reader.line_num} ({error}).") from error
+            raise InputError(
+                f"{self.path} is damaged: line {reader.line_num} ({error}).", CURE_RECORDING
+            ) from error
 
     def _row(self, cells: Sequence[str], where: str) -> Row:
         if len(cells) != self._count:
             raise InputError(
-                f"{self.path} is damaged: {where} has {len(cells)} cells, expected {self._count}."
+                f"{self.path} is damaged: {where} has {len(cells)} cells, expected {self._count}.",
+                CURE_RECORDING,
             )
         try:
             values = self._pick(cells)
         except ValueError as error:
-            raise InputError(f"{self.path} is damaged: {where} is no result ({error}).") from error
+            raise InputError(
+                f"{self.path} is damaged: {where} is no result ({error}).", CURE_RECORDING
+            ) from error
         return Row(cells[self._named] if self._named is not None else "", values, where)
 
     def close(self) -> None:

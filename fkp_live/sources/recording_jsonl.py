@@ -14,7 +14,8 @@ import orjson
 from fkp_live.errors import InputError
 from fkp_live.measured import ARKIT, MEASURES, ShapeMeasures
 from fkp_live.recorded import eyes_by_points
-from fkp_live.sources.recording import Recording, check_header
+from fkp_live.sources.recording import CURE_RECORDING, Recording, check_header
+from fkp_live.sources.spec import CHECK_ACCESS
 from fkp_live.topology import N_POINTS
 from fkp_live.types import EXPRESSIONS, Expression, Face, FloatArray, FrameResult, Measures, Pose
 
@@ -36,7 +37,7 @@ class JsonlRecording(Recording):
         try:
             self._file = path.open("rb")
         except OSError as error:
-            raise InputError(f"{path} cannot be opened: {error.strerror}.") from error
+            raise InputError(f"{path} cannot be opened: {error.strerror}.", CHECK_ACCESS) from error
         try:
             super().__init__(path, self._read_header(path))
         except BaseException:
@@ -70,7 +71,9 @@ class JsonlRecording(Recording):
                 if not line.endswith(b"\n") and len(line) < _LONGEST_LINE:
                     self.note = f"the last line of {self.path} is cut off and was left out"
                     return
-                raise InputError(f"{self.path} is damaged: line {number} is no result.") from error
+                raise InputError(
+                    f"{self.path} is damaged: line {number} is no result.", CURE_RECORDING
+                ) from error
             yield found
 
     def _result(self, line: dict[str, Any]) -> FrameResult:

@@ -11,7 +11,7 @@ import numpy as np
 
 from fkp_live.errors import InputError
 from fkp_live.recorded import CSV_COLUMNS, METADATA_KEY
-from fkp_live.sources.recording import check_header
+from fkp_live.sources.recording import CURE_RECORDING, check_header
 from fkp_live.sources.recording_tables import Row, TableRecording
 
 _BATCH_ROWS = 1024
@@ -40,7 +40,8 @@ class ParquetRecording(TableRecording):
         except self._failures as error:
             raise InputError(
                 f"{path} cannot be read as Parquet: it is cut off, damaged, or another kind of file "
-                f"({' '.join(str(error).split())})."
+                f"({' '.join(str(error).split())}).",
+                CURE_RECORDING,
             ) from error
         try:
             schema = self._file.schema_arrow
@@ -66,7 +67,7 @@ class ParquetRecording(TableRecording):
                 done += batch.num_rows
         except self._failures as error:
             raise InputError(
-                f"{self.path} is damaged after row {done}: {' '.join(str(error).split())}."
+                f"{self.path} is damaged after row {done}: {' '.join(str(error).split())}.", CURE_RECORDING
             ) from error
 
     def close(self) -> None:

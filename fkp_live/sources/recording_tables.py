@@ -29,7 +29,7 @@ from fkp_live.recorded import (
     is_own_table,
     shape_of_cells,
 )
-from fkp_live.sources.recording import Recording
+from fkp_live.sources.recording import CURE_RECORDING, Recording
 from fkp_live.topology import N_POINTS
 from fkp_live.types import Face, FloatArray, FrameResult, Measures, Pose
 
@@ -107,7 +107,9 @@ class TableRecording(Recording):
                 if (face := _face(row.values, self._own)) is not None:
                     faces.append(face)
             except ValueError as error:
-                raise InputError(f"{self.path} is damaged: {row.where} is no result ({error}).") from error
+                raise InputError(
+                    f"{self.path} is damaged: {row.where} is no result ({error}).", CURE_RECORDING
+                ) from error
         if now is not None:
             yield now[0], self._result(now[1], time, faces)
 

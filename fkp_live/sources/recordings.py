@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fkp_live.errors import InputError
 from fkp_live.sources.recording import Recording
+from fkp_live.sources.spec import CHECK_ACCESS
 
 __all__ = ["Recording", "open_recording"]
 
@@ -52,14 +53,19 @@ def _begin(path: Path) -> bytes:
         if path.is_dir():
             raise InputError(f"{path} is a folder, expected a recording.", "Name a file in it.")
         if path.exists() and not path.is_file():
-            raise InputError(f"{path} is not a regular file, expected a recording.")
+            raise InputError(f"{path} is not a regular file, expected a recording.", "Name the file itself.")
         with path.open("rb") as file:
             begin = file.read(64)
     except FileNotFoundError:
         raise InputError(f"There is no recording {path}.", "Check the spelling.") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{path} cannot be opened: {reason}.") from error
+        raise InputError(f"{path} cannot be opened: {reason}.", CHECK_ACCESS) from error
     if not begin:
-        raise InputError(f"{path} is empty, expected a recording.")
+        raise InputError(f"{path} is empty, expected a recording.", "Record it again.")
+    if b"\0" in begin and not begin.startswith(_PARQUET):
+        raise InputError(
+            f"{path} is not a recording but a film, a picture or another kind of file.",
+            f"Expected .jsonl, .csv or .parquet. Record a film first: fkp-live {path.name} --jsonl points.jsonl",
+        )
     return begin

@@ -25,6 +25,7 @@ _SECRET_NAME = re.compile(
 )
 _LONG = 20  # characters of a value that mixes letters and digits, as tokens do
 CHECK_SPELLING = "Check the spelling, and the folder you are in."
+CAMERAS_ARE_NUMBERS = " A camera is given by its number or name: fkp-live 0, fkp-live --camera NAME."
 CHECK_ACCESS = "Check its name, its permissions, and those of the folders that it is in."
 
 
@@ -162,9 +163,15 @@ def check_file(path: Path) -> None:
             raise InputError(f"{path} is empty (0 bytes).", "Copy or download it again.")
         path.open("rb").close()
     except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"There is no file {path}.", CHECK_SPELLING) from None
+        raise InputError(f"There is no file {path}.", f"{CHECK_SPELLING}{_camera_meant(path)}") from None
     except OSError as exc:
         raise InputError(f"{path} cannot be opened: {exc.strerror}.", CHECK_ACCESS) from exc
+
+
+def _camera_meant(path: Path) -> str:
+    """What else the name of a missing file may be about: "webcam" or /dev/video0."""
+    bare = len(path.parts) == 1 and not path.suffix
+    return CAMERAS_ARE_NUMBERS if bare or path.match("/dev/video*") else ""
 
 
 def without_password(url: str) -> str:

@@ -65,6 +65,7 @@ def test_an_archive_from_its_folder_to_its_failures_and_again(archive: Path, tmp
     assert code == 1
     failed = [line for line in said if line.startswith("failed:")]
     assert [line.split(":")[1].strip() for line in failed] == ["broken.mp4", "broken.png"]
+    assert "What failed is tried again with --retry-failed." in said
     assert "done 4, failed 2, skipped 0; 10 frames, 10 faces" in said
     assert said[-2:] == [f"written: {out / 'pictures.csv'}", f"written: {out}"]
     assert "passed over: 1 files" in noted

@@ -324,6 +324,20 @@ def test_what_is_not_an_option_is_named(here: Path, capsys: pytest.CaptureFixtur
     assert "--ot" in err
 
 
+@pytest.mark.parametrize("option", ["--video", "--camera"])
+def test_an_option_takes_one_source_too(here: Path, capsys: pytest.CaptureFixture[str], option: str) -> None:
+    assert main([option, "1", "2", "--csv", "a.csv"]) == 2
+    assert "2 sources, but a run takes one: 1, 2." in (err := capsys.readouterr().err)
+    assert "fkp-live batch SOURCE ... --out DIR" in err
+
+
+def test_a_misspelt_option_is_answered_by_its_name(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("a.mp4 --smoth off") == 2
+    assert "Did you mean --smooth? See fkp-live --help." in capsys.readouterr().err
+    assert call("a.mp4 --zzz") == 2
+    assert "Did you mean" not in capsys.readouterr().err
+
+
 def test_no_hud_leaves_the_corner_alone(here: Path) -> None:
     assert call("--demo --out a.mp4 --no-hud --max-frames 1 --headless") == 0
     with open_source(here / "a.mp4") as drawn, open_source(demo_clip(), max_frames=1) as clean:

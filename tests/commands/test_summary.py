@@ -217,3 +217,17 @@ def test_summary_and_report_need_neither_pandas_nor_matplotlib(folder: Path, tmp
     shown = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert shown.stdout.splitlines()[-1] == "[0, 0, 2]", shown.stderr
     assert "pip install 'fkp-live[plots]'" in shown.stderr
+
+
+def test_what_failed_in_a_batch_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "points" / "3f").mkdir(parents=True)
+    write(tmp_path / "points" / "3f" / "3f01.jsonl", film([[face()]] * 3))
+    for key, status in (("3f01", "ok"), ("3f02", "failed"), ("3f03", "ok")):
+        record = tmp_path / "records" / "3f" / f"{key}.json"
+        record.parent.mkdir(parents=True, exist_ok=True)
+        record.write_text(json.dumps({"source": f"{key}.mp4", "status": status}))
+    assert main(["summary", str(tmp_path), "--quiet"]) == 0
+    out, err = capsys.readouterr()
+    assert [row["film"] for row in table(out)] == ["3f01.mp4"]
+    assert "1 failed in the batch" in err
+    assert err.rstrip().endswith("no row: 3f02.mp4.")

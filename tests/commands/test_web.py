@@ -25,9 +25,9 @@ needs_site = pytest.mark.skipif(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--to", "site", "--port", "0"], "omit --port"),
-        (["--to", "site", "--no-open"], "omit --open"),
-        (["--to", "site", "--host", "localhost"], "omit --host"),
+        (["--to", "site", "--port", "0"], "Omit --port"),
+        (["--to", "site", "--no-open"], "Omit --open"),
+        (["--to", "site", "--host", "localhost"], "Omit --host"),
         (["--overwrite"], "--overwrite is for --to"),
         (["--port", "65536"], "65535"),
         (["--port", "-1"], "--port"),

@@ -55,6 +55,15 @@ def test_draw_paints_in_place() -> None:
     assert painted(image, 100).any()
 
 
+def test_a_read_only_frame_is_refused_with_the_cure() -> None:
+    image = flat(128)
+    image.flags.writeable = False
+    for picture in (image, BgrPicture(image)):
+        with pytest.raises(ValueError, match=r"read-only.*paint on a copy: picture\.copy\(\)"):
+            draw(picture, [whole_face()])
+    draw(image.copy(), [whole_face()])
+
+
 def test_without_faces_and_hud_nothing_is_painted() -> None:
     assert not painted(draw(flat(100), []), 100).any()
 

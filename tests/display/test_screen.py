@@ -123,7 +123,7 @@ def test_wayland_is_a_screen_where_opencv_can_use_it(linux: pytest.MonkeyPatch, 
 
 def test_a_build_without_windows_names_the_cure(linux: pytest.MonkeyPatch) -> None:
     linux.setattr(cv2, "currentUIFramework", lambda: "")
-    assert "install opencv-python" in (screen_problem() or "")
+    assert "pip install 'opencv-python>=" in (screen_problem() or "")
 
 
 def test_other_systems_always_have_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,11 @@ def headings() -> Iterator[tuple[str, str]]:
 
 def code() -> str:
     """The code of the product in small letters, each text in one piece, with … for what is filled in."""
-    sources = "\n\n".join(path.read_text("utf-8") for path in sorted((ROOT / "fkp_live").rglob("*.py")))
+    sources = "\n\n".join(
+        path.read_text("utf-8")
+        for package in ("fkp_live", "train")
+        for path in sorted((ROOT / package).rglob("*.py"))
+    )
     joined = re.sub(r'"\n\s*f?"', "", sources)
     return re.sub(r"\{[^{}]*\}", "…", joined).casefold()
 

@@ -16,7 +16,7 @@ from streams import served
 
 from fkp_live.errors import InputError
 from fkp_live.sources import open_source
-from fkp_live.sources.spec import local_files, resolve, without_password
+from fkp_live.sources.spec import check_file, local_files, resolve, without_password
 
 pytestmark = [pytest.mark.usefixtures("no_thread_left"), pytest.mark.timeout(60)]
 
@@ -223,3 +223,12 @@ def test_no_name_and_no_debug_output_shows_a_secret(make_clip: Any, tmp_path: Pa
         assert SECRET not in source.info.name
         assert SECRET not in repr(source.info)
         assert SECRET in str(source.info.path)  # which is opened again for its sound
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("webcam", True), ("/dev/video97", True), ("film.mp4", False), ("a/b", False)]
+)
+def test_a_missing_file_that_may_be_a_camera_is_answered_so(name: str, meant: bool) -> None:
+    with pytest.raises(InputError, match="There is no file") as caught:
+        check_file(Path(name))
+    assert ("fkp-live --camera NAME" in caught.value.hint) is meant

@@ -15,6 +15,7 @@ from labelled import row_of, write_csv, write_images
 
 from export.__main__ import main as export
 from fkp_live.errors import ExitCode
+from train.__main__ import COMMANDS as TRAIN
 from train.__main__ import main as train
 from train.running import EXTRAS
 
@@ -94,6 +95,31 @@ def test_help_that_cannot_be_delivered_is_a_failure(package: str, tmp_path: Path
     done = in_a_process(f"python -m {package} --help > /dev/full", tmp_path)
     assert done.returncode == ExitCode.OUTPUT
     assert done.stderr.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    ("main", "command"), [*((train, name) for name in ("", *TRAIN)), (export, ""), (export, "quantise")]
+)
+def test_help_fits_80_columns(
+    main: Callable[[Sequence[str]], int],
+    command: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main([*command.split(), "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+    followed = zip(lines, [*lines[1:], ""], strict=True)
+    assert [a for a, b in followed if a.startswith("  -") and "  " not in a.strip() and b[:4].strip()] == []
+
+
+def test_a_missing_package_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tqdm.py").write_text("raise ModuleNotFoundError('none', name='tqdm')")
+    done = in_a_process("python -m train view --help", tmp_path, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+    assert done.returncode == ExitCode.FAILURE
+    assert done.stderr.startswith("error: tqdm is not installed\n  In the checkout: pip install")
 
 
 def test_every_package_of_the_extra_is_known_to_be_one() -> None:

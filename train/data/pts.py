@@ -24,7 +24,10 @@ SUFFIX = ".pts"
 _EXPECTED = (
     f"Expected: version: 1, n_points: {N_POINTS}, {{, a line x y for each point in pixels counted from 1, }}."
 )
-_PICTURE = "Each .pts file needs its picture beside it: face.pts and face.jpg or face.png."
+_PICTURE = (
+    "Each .pts file needs its picture beside it: face.pts and face.jpg or face.png. "
+    "Where the pictures lie elsewhere, name their folder: --images DIR."
+)
 # A .pts file of 68 points has 1 to 3 kB.
 _MOST_BYTES = 1 << 20
 # No picture is this large: a coordinate beyond it, in pixels, is a mistake.
@@ -46,8 +49,10 @@ class _Files:
         return str(self.files[row])
 
 
-def read_pts_folder(folder: Path, name: str | None = None) -> FaceSet:
+def read_pts_folder(folder: Path, images: Path | None = None, name: str | None = None) -> FaceSet:
     """The faces of a folder: a .pts file each, sorted by name. Other files, and folders in it, are not read.
+
+    ``images``: folder of the pictures, by default the same one.
 
     Raises
     ------
@@ -56,18 +61,15 @@ def read_pts_folder(folder: Path, name: str | None = None) -> FaceSet:
         The message names the file.
     """
     folder = Path(folder)
-    try:
-        found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError as error:
-        raise InputError(f"{folder} cannot be read: {error.strerror}", _PICTURE) from error
+    found = _listed(folder)
     files = [path for path in found if path.suffix.lower() == SUFFIX]
     if not files:
         raise InputError(f"{folder} holds no .pts file", _PICTURE)
     pictures: dict[str, list[Path]] = {}
-    for path in found:
+    for path in found if images is None else _listed(Path(images)):
         if path.suffix.lower() in PICTURE_SUFFIXES:
             pictures.setdefault(path.stem, []).append(path)
-    beside = [_picture(path, pictures.get(path.stem, [])) for path in files]
+    beside = [_picture(path, pictures.get(path.stem, []), images) for path in files]
     points = np.stack([read_pts(path) for path in files])
     labels = _Files(files, beside)
     check_points(labels, points)
@@ -128,12 +130,21 @@ def _text(path: Path) -> str:
         raise InputError(f"{path} is not text", _EXPECTED) from error
 
 
-def _picture(path: Path, found: list[Path]) -> Path:
+def _listed(folder: Path) -> list[Path]:
+    """What a folder holds, by name; hidden files are omitted."""
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read: {error.strerror}", _PICTURE) from error
+
+
+def _picture(path: Path, found: list[Path], images: Path | None) -> Path:
+    where = "beside it" if images is None else f"in {images}"
     if not found:
-        raise InputError(f"there is no picture of {path} beside it", _PICTURE)
+        raise InputError(f"there is no picture of {path} {where}", _PICTURE)
     if len(found) > 1:
         raise InputError(
-            f"{path} has several pictures beside it: {', '.join(one.name for one in found)}",
-            "Leave one of them.",
+            f"{path} has several pictures {where}: {', '.join(one.name for one in found)}",
+            "Keep one of them, and move the others away.",
         )
     return found[0]

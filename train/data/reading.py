@@ -19,7 +19,7 @@ def read_faces(path: Path, images: Path | None = None, *, partial: bool = False)
 
     Parameters
     ----------
-    images : folder of the images of a CSV or COCO file, where it is not beside the file
+    images : folder of the images, where they do not lie beside the file, or in the folder of the .pts files
     partial : whether both cells of a point of a CSV may be empty, see `read_csv`; of COCO they always may
 
     Raises
@@ -29,7 +29,7 @@ def read_faces(path: Path, images: Path | None = None, *, partial: bool = False)
     """
     path = Path(path)
     if path.is_dir():
-        return read_pts_folder(path)
+        return read_pts_folder(path, images)
     if path.suffix.lower() == ".json":
         return read_coco(path, images)
     return read_csv(path, images, partial=partial)

@@ -55,7 +55,10 @@ def choose(sets: list[FaceSet], count: int, seed: int, names: str | None = None)
     try:
         pattern = re.compile(names or "")
     except (re.error, OverflowError, RecursionError) as error:
-        raise UsageError(f"--names {shown(names)} is not a regular expression: {error}") from error
+        raise UsageError(
+            f"--names {shown(names)} is not a regular expression: {error}",
+            "A dot stands for any character; to find one write \\.",
+        ) from error
     everything = [
         Labelled(faces, index)
         for faces in sets
@@ -113,7 +116,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="points without a label have empty cells (the sets of hard faces)",
     )
-    parser.add_argument("--images", type=Path, help="folder of the images, where it is not beside the CSV")
+    parser.add_argument(
+        "--images", type=Path, help="folder of the images, where they do not lie beside the file"
+    )
     parser.add_argument(
         "--out", type=Path, required=True, help="PNG file to write (an existing one is replaced)"
     )
@@ -154,7 +159,7 @@ def _check(args: argparse.Namespace) -> Iterator[str]:
 def run(args: argparse.Namespace) -> int:
     """Entry of `python -m train view`."""
     for wrong in _check(args):
-        raise UsageError(wrong)
+        raise UsageError(wrong, "See python -m train view --help.")
     sets = [read_faces(csv, args.images, partial=args.partial) for csv in args.csv]
     chosen = choose(sets, args.count, args.seed, args.names)
     pixels = len(chosen) * (1 + (args.augmented or 0)) * args.tile**2

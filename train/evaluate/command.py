@@ -120,7 +120,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sets",
         nargs="+",
         choices=EVALUATED_SETS,
-        help="with --data: some of them (default: those whose folder is there)",
+        metavar="SET",
+        help=f"with --data: some of {', '.join(EVALUATED_SETS)} (default: those whose folder is there)",
     )
     parser.add_argument(
         "--offset",

@@ -126,9 +126,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=3.0,
         help="most spread, %% of eye distance (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=whole_number(0), default=0)
-    parser.add_argument("--threads", type=whole_number(1, MOST_THREADS), default=2)
-    parser.add_argument("--overwrite", action="store_true")
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="of the boxes that are tried")
+    parser.add_argument("--threads", type=whole_number(1, MOST_THREADS), default=2, help="torch threads")
+    parser.add_argument("--overwrite", action="store_true", help="replace a CSV that exists")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -185,7 +185,9 @@ def _prepare(folder: Path) -> dict[str, NDArray]:
 def _picture(path: Path) -> NDArray[np.uint8]:
     read = cv2.imread(str(path))
     if read is None:
-        raise InputError(f"{path} is missing or not a picture")
+        raise InputError(
+            f"{path} is missing or not a picture", "Expected the picture that the table names: copy it again."
+        )
     return np.asarray(read, np.uint8)
 
 

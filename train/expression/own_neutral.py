@@ -103,6 +103,8 @@ def _pairs(net: ExpressionNet, data: Labelled) -> _Pairs:
             own.append(logits[others].mean(0))
             differences.append(points[place] - points[others].mean(0))
     if not kept:
-        raise InputError("no held-out person has a neutral picture and another one")
+        raise InputError(
+            "no held-out person has a neutral picture and another one", "Add such pictures to the data."
+        )
     people = len(set(persons[kept].tolist()))
     return _Pairs(logits[kept], np.array(own), np.array(differences), labels[kept], people)

@@ -45,7 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of the pictures of --csv, --val and --more, where they do not lie beside the file",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="where torch runs; auto: CUDA where there is one",
+    )
     parser.add_argument("--epochs", type=whole_number(1), help="instead of the recipe's")
     parser.add_argument("--seed", type=whole_number(0, 2**32 - 1), help="instead of the recipe's")
     parser.add_argument(
@@ -55,7 +60,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="torch threads (default: %(default)s)",
     )
     parser.add_argument(
-        "--more", type=Path, action="append", help="train on this one besides the recipe's data"
+        "--more",
+        type=Path,
+        action="append",
+        help="train on this CSV, folder or COCO .json besides the recipe's data; may be repeated",
     )
     parser.add_argument(
         "--init",

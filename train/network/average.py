@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("second", type=Path, help="checkpoint (.pt) of a network of the same shape")
     parser.add_argument("--share", type=float, default=0.5, help="weight of SECOND (default: %(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
-    parser.add_argument("--overwrite", action="store_true")
+    parser.add_argument("--overwrite", action="store_true", help="replace a checkpoint that exists")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -80,7 +80,11 @@ def parser() -> argparse.ArgumentParser:
     provider = group.add_mutually_exclusive_group()
     provider.add_argument("--provider", choices=PROVIDERS, help="execution provider (default: auto)")
     provider.add_argument("--providers", type=_providers, metavar="A,B", help="several, in turn")
-    group.add_argument("--model", type=filled, help="name of a shipped landmark network, or an .onnx file")
+    group.add_argument(
+        "--model",
+        type=filled,
+        help="name of a shipped landmark network, or an .onnx file (default: as in fkp-live)",
+    )
     group.add_argument(
         "--threads",
         type=whole_number(1, MOST_THREADS),

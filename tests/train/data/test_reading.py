@@ -151,6 +151,24 @@ def test_each_file_needs_one_picture(folder: Path, tmp_path: Path) -> None:
         read_faces(tmp_path / "none")
 
 
+def test_pictures_of_pts_files_may_lie_in_a_folder_of_their_own(folder: Path, tmp_path: Path) -> None:
+    beside = read_faces(folder)
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for path in beside.paths:
+        path.rename(pictures / path.name)
+    apart = read_faces(folder, pictures)
+    assert apart.paths == tuple(pictures / path.name for path in beside.paths)
+    assert np.array_equal(apart.points, beside.points)
+    with pytest.raises(InputError, match=r"no picture of .*a 1\.pts beside it") as caught:
+        read_faces(folder)
+    assert "--images DIR" in caught.value.hint
+    with pytest.raises(InputError, match=r"no picture of .* in .*set"):
+        read_faces(folder, folder)
+    with pytest.raises(InputError, match="missing cannot be read: No such file"):
+        read_faces(folder, tmp_path / "missing")
+
+
 # COCO
 
 
