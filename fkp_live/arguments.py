@@ -54,7 +54,7 @@ _ROW = re.compile(r"(\s+)(\S.*?)\s{2,}(?=\S)")
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
-    """Fits the width of the terminal, shows defaults, except where there is none, and --[no-]x in one word."""
+    """Fits the width of the terminal, and shows defaults, except where there is none."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
         text = action.help or ""
@@ -62,11 +62,6 @@ class Help(argparse.RawDescriptionHelpFormatter):
             return text
         word = str(action.default)
         return f"{text} (default: {_SWITCH.get(word, word)})"
-
-    def _format_action_invocation(self, action: argparse.Action) -> str:
-        if isinstance(action, argparse.BooleanOptionalAction) and len(action.option_strings) == 2:
-            return action.option_strings[0].replace("--", "--[no-]", 1)
-        return super()._format_action_invocation(action)
 
     def _format_usage(self, usage: Any, actions: Any, groups: Any, prefix: Any) -> str:
         whole = super()._format_usage(usage, actions, groups, prefix)
