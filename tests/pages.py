@@ -1,8 +1,7 @@
-"""The blocks of code on the pages of docs/, and short files for them to work on."""
+"""Short files for the blocks of code on the pages to work on."""
 
 from __future__ import annotations
 
-import re
 import shutil
 from pathlib import Path
 
@@ -14,14 +13,7 @@ from fkp_live.sinks import VideoSink
 from fkp_live.sources import open_source
 from fkp_live.types import FrameResult
 
-DOCS = Path(__file__).parents[1] / "docs"
 FRAMES = 12
-
-
-def blocks(page: str, language: str) -> list[str]:
-    """The blocks of code in a language, in the order of the page."""
-    text = (DOCS / page).read_text("utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
 def make_files(folder: Path) -> None:

@@ -53,7 +53,7 @@ def send_by_udp(picture: Callable[[int], Image], port: int, stop: threading.Even
 class RtspCamera:
     """One H.264 stream, its packets interleaved with the requests in one TCP connection (RFC 2326, 10.12; RFC 6184)."""
 
-    def __init__(self, picture: Callable[[int], Image]) -> None:
+    def __init__(self, picture: Callable[[int], Image], port: int = 0) -> None:
         stop = self._stop = threading.Event()
 
         class Handler(socketserver.StreamRequestHandler):
@@ -117,7 +117,7 @@ class RtspCamera:
                     pass
 
         socketserver.ThreadingTCPServer.allow_reuse_address = True
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         self.url = f"rtsp://127.0.0.1:{self._server.server_address[1]}/camera"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
 from written import face, result_of
 
 import fkp_live
+from docs.blocks.pages import blocks
 from fkp_live.sinks import ParquetSink
 
-PAGE = (Path(__file__).parents[1] / "docs" / "recordings.md").read_text("utf-8")
 # How many faces there are in the frames of each film.
 FILMS = {"a/one.mp4": [2, 1, 0, 0], "b/two.mp4": [1, 1, 3], "three.mp4": [0]}
 SHARES = [("three.mp4", 0.0), ("a/one.mp4", 0.5), ("b/two.mp4", 1.0)]
@@ -36,8 +35,8 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def line(language: str, begin: str) -> str:
     """The line of a block of code that begins so."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
-    return next(line for block in blocks for line in block.splitlines() if line.startswith(begin))
+    lines = (line for block in blocks("docs/recordings.md", language) for line in block.text.splitlines())
+    return next(line for line in lines if line.startswith(begin))
 
 
 def test_the_line_of_pandas() -> None:

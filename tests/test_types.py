@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from docs.blocks.pages import blocks
 from fkp_live.images.picture import BgrPicture
 from fkp_live.pipeline import FaceLandmarker, Pipeline
 from fkp_live.sinks import JsonlSink
@@ -74,10 +75,10 @@ def test_faces_of_pictures_and_streams_carry_all_that_is_measured(
 def test_the_programs_of_the_readme_are_typed(tmp_path: Path) -> None:
     """`mypy --strict` finds nothing in them: what the README reads off a face is always there."""
     pytest.importorskip("mypy")
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert len(blocks) >= 3
-    for number, block in enumerate(blocks):
-        (tmp_path / f"block_{number}.py").write_text(block)
+    programs = blocks("README.md", "python")
+    assert len(programs) >= 3
+    for number, program in enumerate(programs):
+        (tmp_path / f"block_{number}.py").write_text(program.text)
     words = [
         sys.executable,
         "-m",

@@ -5,14 +5,16 @@ from __future__ import annotations
 import importlib.util
 import shlex
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from pages import FRAMES, blocks, make_files
+from pages import FRAMES, make_files
 
 import fkp_live
+from docs.blocks.pages import blocks, commands
 from fkp_live.commands.cli import main
 
 
@@ -31,7 +33,7 @@ def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(page: str) -> None:
     """Run every command of a page's sh blocks, the clip in the package only as far as the film here."""
-    for line in "".join(blocks(page, "sh")).splitlines():
+    for line in chain.from_iterable(map(commands, blocks(f"docs/{page}", "sh"))):
         name, *words = shlex.split(line)
         assert name == "fkp-live"
         shortened = ["--max-frames", str(FRAMES)] if "--demo" in words else []
@@ -41,7 +43,7 @@ def run(page: str) -> None:
 def executed(page: str, only: Callable[[str], bool] = bool) -> dict[str, Any]:
     """The names that a page's python blocks leave, executed one after the other: the first, and those to choose."""
     names: dict[str, Any] = {}
-    first, *others = blocks(page, "python")
+    first, *others = (block.text for block in blocks(f"docs/{page}", "python"))
     for block in (first, *filter(only, others)):
         exec(compile(block, page, "exec"), names)
     return names

@@ -6,13 +6,14 @@ import json
 import posixpath
 import re
 import threading
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from conftest import number_of, until
+
+from docs.blocks.pages import blocks
 
 pytest.importorskip("uvicorn", reason="needs the extra server")
 pytest.importorskip("websockets", reason="needs the extra server")
@@ -269,8 +270,7 @@ def test_a_server_that_never_began_or_is_closed() -> None:
 
 
 def test_the_program_of_the_manual(capsys: pytest.CaptureFixture[str]) -> None:
-    manual = (Path(__file__).parents[2] / "docs" / "serve.md").read_text("utf-8")
-    program = manual.split("```python\n")[1].split("```")[0]
+    program = blocks("docs/serve.md", "python")[0].text
     with serving() as stream:
         stream.show()
         stream.show()
