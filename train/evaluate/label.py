@@ -3,7 +3,8 @@
 For self-training and distillation: a network labels faces without labels, or gives the training faces a second label
 beside the annotators' (`--training DIR`), and `python -m train fit … --more faces.csv` learns from them. Every face is
 seen in several views, straight and mirrored, in boxes that differ as a detector's do. The labels are the mean, and a
-face whose views disagree is omitted.
+face whose views disagree is omitted. With ``--also MODEL`` they are the mean over several networks, which is better than
+the best of them.
 """
 
 from __future__ import annotations
@@ -57,11 +58,24 @@ class PseudoLabel:
 
 
 def label_face(
-    network: Network, image: Image, box: NDArray[np.float32], views: int, seed: int
+    networks: Sequence[Network], image: Image, box: NDArray[np.float32], views: int, seed: int
 ) -> PseudoLabel:
-    """The mean over 2 x ``views`` crops: boxes with a detector's jitter, each straight and mirrored."""
-    spec, rng = network.spec, np.random.default_rng(seed)
+    """The mean over 2 x ``views`` crops of each network: boxes with a detector's jitter, each straight and mirrored."""
+    rng = np.random.default_rng(seed)
     boxes = [box, *(detector_jitter(box, rng) for _ in range(views - 1))]
+    answers = [_views(network, image, boxes) for network in networks]
+    points = np.concatenate([seen for seen, _ in answers])
+    mean = points.mean(0)
+    eyes = float(np.linalg.norm(mean[LEFT_EYE_OUTER] - mean[RIGHT_EYE_OUTER]))
+    spread = 100.0 * float(np.linalg.norm(points - mean, axis=-1).mean()) / max(eyes, 1e-3)
+    return PseudoLabel(mean, float(np.mean([confidence for _, confidence in answers])), spread)
+
+
+def _views(
+    network: Network, image: Image, boxes: Sequence[NDArray[np.float32]]
+) -> tuple[NDArray[np.float32], float]:
+    """Points (2 x boxes, 68, 2) of one network in image pixels, straight views first, and the mean confidence."""
+    spec, views = network.spec, len(boxes)
     straight = [crop_matrix(b, spec) for b in boxes]
     flip = np.array([[-1.0, 0.0, spec.size - 1.0], [0.0, 1.0, 0.0]])
     found = network.run_matrices(image, [*straight, *(compose(flip, matrix) for matrix in straight)])
@@ -70,14 +84,15 @@ def label_face(
     in_crop = apply(to_crop, found.points[views:, MIRROR])
     in_crop[..., 0] += 2.0 * LABELS_RIGHT * spec.face_side
     points = np.concatenate([found.points[:views], apply(invert(to_crop), in_crop)])
-    mean = points.mean(0)
-    eyes = float(np.linalg.norm(mean[LEFT_EYE_OUTER] - mean[RIGHT_EYE_OUTER]))
-    spread = 100.0 * float(np.linalg.norm(points - mean, axis=-1).mean()) / max(eyes, 1e-3)
-    return PseudoLabel(mean, float(found.confidence.mean()), spread)
+    return points, float(found.confidence.mean())
 
 
 def label(
-    network: Network, images: Sequence[Path], boxes: NDArray[np.float32] | None, views: int, seed: int
+    networks: Sequence[Network],
+    images: Sequence[Path],
+    boxes: NDArray[np.float32] | None,
+    views: int,
+    seed: int,
 ) -> list[PseudoLabel | None]:
     """Pseudo-labels of one face of each image: in ``boxes`` (N, 4), or the largest, None where none is detected.
 
@@ -94,14 +109,22 @@ def label(
         else:
             labels.append(None)
             continue
-        first = label_face(network, image, box, 1, seed + number)
-        labels.append(label_face(network, image, box_of(first.points), views, seed + number))
+        first = label_face(networks, image, box, 1, seed + number)
+        labels.append(label_face(networks, image, box_of(first.points), views, seed + number))
     return labels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m train label`."""
     parser.add_argument("model", type=Path, help="checkpoint (.pt), ONNX file or name of a shipped network")
+    parser.add_argument(
+        "--also",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="MODEL",
+        help="another network: the labels are the mean over all (repeatable)",
+    )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("images", type=Path, nargs="?", help="folder of images, one face each")
     what.add_argument(
@@ -131,6 +154,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace a CSV that exists")
 
 
+def _open(model: Path) -> Network:
+    network = open_network(model)[0]
+    if isinstance(network, TorchNetwork):
+        return TorchNetwork(network.model, bf16=fast_bf16(torch.device("cpu")))
+    return network
+
+
 def run(args: argparse.Namespace) -> int:
     """Entry of `python -m train label`."""
     prepare_output(args.out, overwrite=args.overwrite)
@@ -146,10 +176,8 @@ def run(args: argparse.Namespace) -> int:
                 f"{args.images} holds no images", f"Expected a folder of {', '.join(_SUFFIXES)} files."
             )
     torch.set_num_threads(args.threads)
-    network = open_network(args.model)[0]
-    if isinstance(network, TorchNetwork):
-        network = TorchNetwork(network.model, bf16=fast_bf16(torch.device("cpu")))
-    labels = label(network, images, boxes, args.views, args.seed)
+    networks = [_open(model) for model in (args.model, *args.also)]
+    labels = label(networks, images, boxes, args.views, args.seed)
     kept = [
         (path, one)
         for path, one in zip(images, labels, strict=True)

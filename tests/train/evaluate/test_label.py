@@ -30,12 +30,22 @@ FACE = face_at(16, 11, 14)
 def test_straight_and_mirrored_views_are_averaged_in_the_labels_convention(astronaut: Image) -> None:
     points = np.tile(np.array([[10.0, 12.0]], np.float32), (68, 1))
     box = np.array([100.0, 100.0, 164.0, 164.0], np.float32)
-    label = label_face(TorchNetwork(Steady(points, CropSpec(32, 0.125))), astronaut, box, 1, 0)
+    label = label_face([TorchNetwork(Steady(points, CropSpec(32, 0.125)))], astronaut, box, 1, 0)
     # One view at x = 10, one at 31 - 10 plus twice the offset of the labels; 2.5 image pixels each.
     side = CropSpec(32, 0.125).face_side
     x = (10.0 + 21.0 + 2 * LABELS_RIGHT * side) / 2.0
     assert label.points[0, 0] == pytest.approx(132.0 + (x - 15.5) * 64.0 / side, abs=0.01)
     assert label.confidence == pytest.approx(0.75)
+
+
+def test_the_label_of_several_networks_is_their_mean(astronaut: Image) -> None:
+    box = np.array([100.0, 100.0, 164.0, 164.0], np.float32)
+    networks = [steady_network(FACE + [0.0, down]) for down in (0.0, 2.0)]
+    first, second = (label_face([network], astronaut, box, 2, 0) for network in networks)
+    both = label_face(networks, astronaut, box, 2, 0)
+    assert both.points == pytest.approx((first.points + second.points) / 2.0, abs=1e-3)
+    # Networks that disagree are views that disagree.
+    assert both.spread > max(first.spread, second.spread)
 
 
 @pytest.fixture(name="checkpoint")
@@ -102,6 +112,8 @@ def test_the_file_is_a_data_set_of_the_faces_found(
     assert np.isfinite(faces.points).all()
     assert main(arguments) == 6
     before = out.read_text()
+    assert main([*arguments, "--also", str(checkpoint), "--overwrite"]) == 0
+    assert out.read_text() == before
     assert main([*arguments, "--overwrite", "--confidence", "0.8"]) == 1
     assert "none of 2 faces" in capsys.readouterr().err
     assert out.read_text() == before
