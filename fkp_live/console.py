@@ -5,7 +5,6 @@ Results go to stdout: where they cannot be delivered the command fails. Messages
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -145,6 +144,8 @@ def run_main(main: Callable[..., None], usage: str | None) -> NoReturn:
     >>> if __name__ == "__main__":
     ...     run_main(main, __doc__)
     """
+    import inspect  # not at the top: it takes longer to load than --version needs
+
     words = sys.argv[1:]
     cure = (usage or "").partition("\n")[0]
     try:
