@@ -40,7 +40,7 @@ def test_straight_and_mirrored_views_are_averaged_in_the_labels_convention(astro
 
 def test_the_label_of_several_networks_is_their_mean(astronaut: Image) -> None:
     box = np.array([100.0, 100.0, 164.0, 164.0], np.float32)
-    networks = [steady_network(FACE + [0.0, down]) for down in (0.0, 2.0)]
+    networks = [steady_network(FACE + np.array([0.0, down])) for down in (0.0, 2.0)]
     first, second = (label_face([network], astronaut, box, 2, 0) for network in networks)
     both = label_face(networks, astronaut, box, 2, 0)
     assert both.points == pytest.approx((first.points + second.points) / 2.0, abs=1e-3)
