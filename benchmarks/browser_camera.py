@@ -64,7 +64,7 @@ window.Worker = class extends Worker {
   }
 };
 document.addEventListener("fkp-result", ({ detail }) => {
-  watched.results.push([performance.now(), detail.time, detail.faces.length]);
+  watched.results.push([performance.now(), detail.time, detail.faces.length, detail.faces.map(({ id }) => id)]);
 });
 """
 _READY = "document.getElementById('opening').textContent.includes('ready')"
@@ -182,10 +182,11 @@ def rates(watched: dict[str, list[Any]], begin: float, end: float) -> dict[str, 
     # Times of results are the camera's, from its first frame on.
     origin = watched["frames"][0][2]
     came = {round(media - origin, 4): now for now, _, media in watched["frames"]}
-    delays = sorted(now - came[key] for now, when, _ in results if (key := round(when, 4)) in came)
+    delays = sorted(now - came[key] for now, when, *_ in results if (key := round(when, 4)) in came)
     return {
         "camera_fps": (frames[-1][1] - frames[0][1]) / (frames[-1][0] - frames[0][0]) * 1000,
         "fps": len(results) / seconds,
+        "ids": len({one for each in results for one in each[3]}),
         "with_face": sum(bool(each[2]) for each in results) / max(len(results), 1),
         "delay_ms": statistics.median(delays) if delays else None,
         "delay_p95_ms": delays[int(0.95 * len(delays))] if delays else None,
@@ -246,7 +247,7 @@ def print_rate(rate: int, found: dict[str, Any]) -> None:
     print(f"  first face    {found['first_face_ms']:.0f} ms after the click")
     print(
         f"  fps           {found['fps']:.1f} of {found['camera_fps']:.1f}, of which the page was shown "
-        f"{found['given_fps']:.1f}; {found['with_face']:.0%} with a face"
+        f"{found['given_fps']:.1f}; {found['with_face']:.0%} with a face, {found['ids']} ids"
     )
     print(f"  delay         {delay}")
     print(f"  worker        {stages} ms; detector {detector}")
