@@ -47,7 +47,7 @@ def _table(path: Path) -> list[str]:
             rows = [row for row in csv.reader(file) if row]
     except csv.Error as error:
         raise InputError(
-            f"{path} is no CSV table: {error}.", "Save it again, or give a .txt list."
+            f"{path} is not a CSV table: {error}.", "Save it again, or give a .txt list."
         ) from error
     if not rows:
         return []
@@ -74,7 +74,7 @@ def _parquet(path: Path) -> list[str]:
     except (ArrowException, IndexError) as error:
         reason = " ".join(str(error).split())
         raise InputError(
-            f"{path} is no table in Parquet: {reason}.", "Give the list as .csv or .txt."
+            f"{path} is not a table in Parquet: {reason}.", "Give the list as .csv or .txt."
         ) from error
     return [str(value) for value in values if value is not None]
 

@@ -94,7 +94,7 @@ def parse(words: Sequence[str]) -> BatchOptions:
     del given["debug"]
     if given["ray"] not in (None, LOCAL, "auto") and not re.fullmatch(r"(ray://)?[^/\s]+:\d+", given["ray"]):
         raise UsageError(
-            f"--ray {given['ray']} is no address of a Ray cluster, such as auto, 10.0.0.1:6379 or ray://head:10001.",
+            f"--ray {given['ray']} is not the address of a Ray cluster, such as auto, 10.0.0.1:6379 or ray://head:10001.",
             "Put the SOURCE before --ray, or an option between them.",
         )
     pipeline = PipelineOptions(**{field.name: given.pop(field.name) for field in fields(PipelineOptions)})

@@ -79,7 +79,7 @@ class CsvRecording(TableRecording):
             values = self._pick(cells)
         except ValueError as error:
             raise InputError(
-                f"{self.path} is damaged: {where} is no result ({error}).", CURE_RECORDING
+                f"{self.path} is damaged: {where} is not a result ({error}).", CURE_RECORDING
             ) from error
         return Row(cells[self._named] if self._named is not None else "", values, where)
 

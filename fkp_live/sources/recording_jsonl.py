@@ -51,7 +51,7 @@ class JsonlRecording(Recording):
             header = None
         if not check_header(header):
             raise InputError(
-                f"{path} is no recording of fkp-live: its first line is not a header of fkp-live/1.",
+                f"{path} is not a recording of fkp-live: its first line is not a header of fkp-live/1.",
                 "Give a file that --jsonl wrote.",
             )
         return dict(header)
@@ -72,7 +72,7 @@ class JsonlRecording(Recording):
                     self.note = f"the last line of {self.path} is cut off and was left out"
                     return
                 raise InputError(
-                    f"{self.path} is damaged: line {number} is no result.", CURE_RECORDING
+                    f"{self.path} is damaged: line {number} is not a result.", CURE_RECORDING
                 ) from error
             yield found
 

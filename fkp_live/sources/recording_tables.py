@@ -82,7 +82,7 @@ class TableRecording(Recording):
         missing = [name for name in _NEEDED if name not in names]
         if missing:
             raise InputError(
-                f"{path} is no recording of 68 points: it has no column {missing[0]}"
+                f"{path} is not a recording of 68 points: it has no column {missing[0]}"
                 f"{f' and {len(missing) - 1} more are missing' if len(missing) > 1 else ''}.",
                 "Give a file of --jsonl, --csv or fkp-live batch, or a CSV of OpenFace.",
             )
@@ -108,7 +108,7 @@ class TableRecording(Recording):
                     faces.append(face)
             except ValueError as error:
                 raise InputError(
-                    f"{self.path} is damaged: {row.where} is no result ({error}).", CURE_RECORDING
+                    f"{self.path} is damaged: {row.where} is not a result ({error}).", CURE_RECORDING
                 ) from error
         if now is not None:
             yield now[0], self._result(now[1], time, faces)

@@ -133,7 +133,7 @@ def test_a_list_in_parquet(tmp_path: Path) -> None:
     parquet.write_table(table, tmp_path / "l.parquet")
     assert names(tmp_path / "l.parquet") == ["a.mp4", "b.mp4"]
     (tmp_path / "bad.parquet").write_bytes(b"no table")
-    with pytest.raises(InputError, match=r"bad\.parquet is no table in Parquet"):
+    with pytest.raises(InputError, match=r"bad\.parquet is not a table in Parquet"):
         names(tmp_path / "bad.parquet")
 
 

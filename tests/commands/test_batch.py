@@ -152,7 +152,7 @@ def test_a_dry_run_writes_nothing(archive: Path, tmp_path: Path, capsys: pytest.
         (["a", "--out", "o", "--workers", "0"], "whole number from 1"),
         (["a", "--out", "o", "--crops", "3"], "whole number from 16"),
         (["a", "--out", "o", "--segment", "0"], "above 0"),
-        (["a", "--out", "o", "--ray", "films"], "no address of a Ray cluster"),
+        (["a", "--out", "o", "--ray", "films"], "not the address of a Ray cluster"),
         (["a", "--out", "o", "--format", "xml"], "invalid choice"),
         (["a"], "--out"),
         (["--out", "o"], "SOURCE"),

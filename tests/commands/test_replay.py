@@ -279,7 +279,7 @@ def test_a_recording_without_a_frame_and_other_files_are_refused(
     Path("some.txt").write_text("some text\n")
     for name, says in (
         ("empty.jsonl", "holds no frame"),
-        ("some.txt", "is no recording"),
+        ("some.txt", "is not a recording"),
         ("nothing.jsonl", "There is no recording"),
     ):
         for more in (["--csv", "b.csv"], ["--video", str(DEMO), "--out", "b.mp4"]):

@@ -306,11 +306,11 @@ def test_a_cut_inside_a_quoted_name_is_a_cut_too(tmp_path: Path) -> None:
     ("old", "new", "says"),
     [
         (b"\n3,3,", b"\n3,", "line 4 has 348 cells, expected 349"),
-        (b"\n3,3,", b"\nthree,3,", "line 4 is no result (could not convert string to float: 'three')"),
-        (b"\n3,3,", b"\n0,3,", "line 4 is no result (frame is 0, expected a whole number from 1 up)"),
+        (b"\n3,3,", b"\nthree,3,", "line 4 is not a result (could not convert string to float: 'three')"),
+        (b"\n3,3,", b"\n0,3,", "line 4 is not a result (frame is 0, expected a whole number from 1 up)"),
         (b"\n3,3,", b"\n2.5,3,", "frame is 2.5, expected a whole number"),
-        (b"\n3,3,", b"\n1,3,", "line 4 is no result (frame 1 comes after frame 2)"),
-        (b"\n3,3,0.080000", b"\n3,3,nan", "line 4 is no result (timestamp is nan, expected seconds)"),
+        (b"\n3,3,", b"\n1,3,", "line 4 is not a result (frame 1 comes after frame 2)"),
+        (b"\n3,3,0.080000", b"\n3,3,nan", "line 4 is not a result (timestamp is nan, expected seconds)"),
         (b"\n3,3,", b"\n3,x,", "line 4"),
         (b"\n3,3,", b"\n3,\x00,", "line 4"),
     ],
@@ -345,7 +345,7 @@ def test_a_damaged_jsonl_is_refused_by_file_and_line(tmp_path: Path, line: bytes
     path = written(tmp_path / "r.jsonl", [result_with_face(i) for i in range(3)])
     lines = path.read_bytes().splitlines()
     path.write_bytes(b"\n".join([*lines[:3], line, *lines[3:]]) + b"\n")
-    with open_recording(path) as recording, pytest.raises(InputError, match="line 4 is no result"):
+    with open_recording(path) as recording, pytest.raises(InputError, match="line 4 is not a result"):
         list(recording)
 
 
