@@ -3,8 +3,7 @@
 For self-training and distillation: a network labels faces without labels, or gives the training faces a second label
 beside the annotators' (`--training DIR`), and `python -m train fit … --more faces.csv` learns from them. Every face is
 seen in several views, straight and mirrored, in boxes that differ as a detector's do. The labels are the mean, and a
-face whose views disagree is omitted. With ``--also MODEL`` they are the mean over several networks, which is better
-than the best of them.
+face whose views disagree is omitted. With ``--also MODEL`` they are the mean over several networks.
 """
 
 from __future__ import annotations
