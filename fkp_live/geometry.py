@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Matrix = NDArray[np.float64]
+Row = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +118,16 @@ def rotation_of(pitch: float, yaw: float, roll: float) -> Matrix:
     Axes as in OpenCV: x to the right and y down in the picture, z away from the camera. The head nods first, then
     turns, then tilts in the picture.
     """
+    return np.array(rotation_rows(pitch, yaw, roll))
+
+
+def rotation_rows(pitch: float, yaw: float, roll: float) -> tuple[Row, Row, Row]:
+    """The rows of `rotation_of` as plain numbers."""
     (cx, sx), (cy, sy), (cz, sz) = ((math.cos(angle), math.sin(angle)) for angle in (-pitch, -yaw, roll))
-    return np.array(
-        [
-            [cz * cy, cz * sy * sx - sz * cx, cz * sy * cx + sz * sx],
-            [sz * cy, sz * sy * sx + cz * cx, sz * sy * cx - cz * sx],
-            [-sy, cy * sx, cy * cx],
-        ]
+    return (
+        (cz * cy, cz * sy * sx - sz * cx, cz * sy * cx + sz * sx),
+        (sz * cy, sz * sy * sx + cz * cx, sz * sy * cx - cz * sx),
+        (-sy, cy * sx, cy * cx),
     )
 
 

@@ -10,7 +10,7 @@ shapes can be had so; gaze, tongue, cheeks, nose and what lips do without moving
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -56,16 +56,33 @@ def blendshapes(points: ArrayLike, pose: Pose, neutral: NeutralFace | None = Non
 
 def shapes(seen: Array, usual: Array) -> list[float]:
     """Value in [0, 1] of each shape in `NAMES`, from a face's parts (27,) and its usual ones, see `measures.parts`."""
-    weights, apart, begin = _shapes()
-    off = seen - usual
-    # In shares of what is usual for the eye.
-    off[_EYES] /= usual[_EYES]
-    off[_LIDS] /= np.maximum(usual[_LIDS], 1e-3)
-    found = weights @ off - begin + apart * max(float(off[SINGLE["lips_apart"]]), 0.0)
-    values: list[float] = np.minimum(np.maximum(found, 0.0), 1.0).tolist()
+    weights, subtracted, shares, lips = _shapes_from(usual.tobytes())
+    apart = max(float(seen[SINGLE["lips_apart"]]) - lips, 0.0)
+    # Without numpy: behind a network, with cold caches, each of its calls takes longer than these sums.
+    values = [
+        min(max(value + apart * share, 0.0), 1.0)
+        for value, share in zip((weights @ seen - subtracted).tolist(), shares, strict=True)
+    ]
     for smile, stretch in _MOUTH_SIDES:
         values[stretch] *= 1.0 - values[smile]  # a smile widens the mouth, too
     return values
+
+
+@lru_cache(maxsize=64)
+def _shapes_from(usual: bytes) -> tuple[Array, Array, list[float], float]:
+    """How the shapes follow from a face's parts, from the bytes of its usual ones, which change seldom.
+
+    Weights (27, 27) of the parts, what is subtracted (27,), what lips that are apart count for (27), and how far the
+    lips are apart as usual.
+    """
+    weights, apart, begin = _shapes()
+    parts_of = np.frombuffer(usual)
+    # Eyes and lids in shares of what is usual for the eye.
+    unit = np.ones_like(parts_of)
+    unit[_EYES] = parts_of[_EYES]
+    unit[_LIDS] = np.maximum(parts_of[_LIDS], 1e-3)
+    weights = weights / unit
+    return weights, weights @ parts_of + begin, apart.tolist(), float(parts_of[SINGLE["lips_apart"]])
 
 
 @cache

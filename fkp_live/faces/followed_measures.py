@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -41,7 +41,14 @@ def _numbers(points: ArrayLike, pose: Pose, usual: Array) -> Array:
     """(51,) in the order of `measured.COLUMNS`."""
     seen = parts(points, pose)
     now = values(seen)
-    return np.concatenate([now, now - values(usual), shapes(seen, usual)])
+    off = [value - other for value, other in zip(now, _usual_values(usual.tobytes()), strict=True)]
+    return np.array([*now, *off, *shapes(seen, usual)])
+
+
+@lru_cache(maxsize=64)
+def _usual_values(usual: bytes) -> list[float]:
+    """The measures of usual parts, from their bytes: they change seldom."""
+    return values(np.frombuffer(usual))
 
 
 class _State:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fkp_live.geometry import rotation_of
+from fkp_live.geometry import rotation_rows
 from fkp_live.topology import N_POINTS
 from fkp_live.types import Pose
 
@@ -44,7 +44,7 @@ def front_view(points: Array, pose: Pose) -> FrontView:
     sums, ((xx, xy, xz), (_, yy, yz), (_, _, zz)), middle = _still()
     # Without numpy from here on: each of its calls would take longer than all of these sums.
     (px, py), (qx, qy), (rx, ry), (x, y) = (sums @ points).tolist()
-    (a, b, e), (c, d, f), _ = rotation_of(pose.pitch, pose.yaw, pose.roll).tolist()
+    (a, b, e), (c, d, f), _ = rotation_rows(pose.pitch, pose.yaw, pose.roll)
     along = a * px + b * qx + e * rx + c * py + d * qy + f * ry
     squares = xx * (a * a + c * c) + yy * (b * b + d * d) + zz * (e * e + f * f)
     squares += 2 * (xy * (a * b + c * d) + xz * (a * e + c * f) + yz * (b * e + d * f))

@@ -8,6 +8,7 @@ network guesses the far side (table: docs/measures.md). "Left" and "right" are t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fkp_live.faces.front_view import depths, front_view
+from fkp_live.measured import MEASURES
 from fkp_live.topology import MOUTH_LEFT, MOUTH_RIGHT, N_POINTS
 from fkp_live.types import Pose
 
@@ -77,6 +79,7 @@ _DISTANCES = (
 )
 # Parts that are heights over a width, in the order in which they are found; and the lower lid of each eye.
 _RATIOS = (RIGHT["eye"], LEFT["eye"], RIGHT["ear"], LEFT["ear"], SINGLE["mar"])
+_MOUTH_WIDTH = MEASURES.index("mouth_width")
 _LIDS = {side["eye"]: side["lower_lid"] for side in (RIGHT, LEFT)}
 
 
@@ -90,26 +93,37 @@ def parts(points: ArrayLike, pose: Pose) -> Array:
     """
     points = np.asarray(points, np.float64)
     view = front_view(points, pose)
-    weights, places, shifts = _weights()
-    sums = weights @ points
+    # Without numpy from here on: behind a network, with cold caches, each of its calls takes longer than all of these
+    # sums.
+    sums = (_weights()[0] @ points).tolist()
+    (a, b), (c, d) = view.back
+    axes = tuple(zip((a, b), (c, d), view.offset, view.slant, strict=True))
+    parts_of, eyes_of = _shifts()
     # Each sum of points as seen from the front: the view is affine.
-    front = sums @ np.array(view.back) + shifts @ np.array((view.offset, view.slant))
-    found: Array = front.take(places)
+    found = []
+    for (x, y), (axis, still, depth) in zip(sums, parts_of, strict=False):
+        p, q, offset, slant = axes[axis]
+        found.append(x * p + y * q + still * offset + depth * slant)
     # Of the eyes from the front, and of eyes and lips in the picture.
-    pairs = np.concatenate((front[len(places) : -3], sums[len(places) :]))
-    lengths = iter(np.sqrt((pairs * pairs).sum(-1)).tolist())
+    distances = sums[len(parts_of) :]
+    slant_x, slant_y = view.slant
+    pairs = [
+        (x * a + y * c + depth * slant_x, x * b + y * d + depth * slant_y)
+        for (x, y), depth in zip(distances, eyes_of, strict=False)
+    ]
+    lengths = (math.hypot(x, y) for x, y in pairs + distances)
     for place, width, one, other in zip(_RATIOS, lengths, lengths, lengths, strict=True):
         found[place] = (one + other) / 2 / max(width, 1e-6)
         if place in _LIDS:
             found[_LIDS[place]] /= max(width, 1e-6)
-    return found
+    return np.array(found)
 
 
-def values(seen: Array) -> Array:
-    """(12,): the measures of `measured.MEASURES`, of parts (27,)."""
-    found = _measures() @ seen
-    # Full and narrow lips.
-    found[-1] /= max(float(seen[RIGHT["corner_out"]] + seen[LEFT["corner_out"]]), 0.05)
+def values(seen: Array) -> list[float]:
+    """12, the measures of `measured.MEASURES`, of parts (27,)."""
+    found: list[float] = (_measures() @ seen).tolist()
+    # Full and narrow lips: their thickness over `mouth_width`, which is the sum of both corners' distances.
+    found[-1] /= max(found[_MOUTH_WIDTH], 0.05)
     return found
 
 
@@ -157,6 +171,19 @@ def _weights() -> tuple[Array, NDArray[np.intp], Array]:
     for row, (begin, end) in zip(rows[len(AVERAGE) :], _DISTANCES, strict=True):
         row[begin], row[end] = 1.0, -1.0
     return rows, places, np.stack([rows.sum(1), -rows @ depths()], 1)
+
+
+@cache
+def _shifts() -> tuple[list[tuple[int, float, float]], list[float]]:
+    """How the sums of `_weights` move with a front view, as plain numbers.
+
+    Of each part its axis (0: x, 1: y), and the numbers for offset and slant; of each distance of the eyes the number
+    for slant. A distance does not move with the offset.
+    """
+    _, places, shifts = _weights()
+    still, depth = shifts.T.tolist()
+    eyes = len(places), len(places) + len(_DISTANCES) - 3
+    return list(zip((places % 2).tolist(), still, depth, strict=False)), depth[slice(*eyes)]
 
 
 @cache
