@@ -7,8 +7,9 @@
   pause, stretches of 15 frames in turn (at most 1 / 0.97)
 - the same without senders, but with another process that is busy for half a millisecond in four: what any work on the
   other core costs on this machine
-- frames per second of a video that is read and written without senders over those with three, runs in turn (at most
-  1 / 0.97)
+- frames per second of a video that is read and written without senders over those with three, runs in turn, median of
+  the pairs (at most 1 / 0.97); beside it the processor time of both, start included, which other load disturbs less.
+  The program that listens looks only every 50 ms, so that its own work is not measured
 
 Everything is made from the demo clip.
 """
@@ -19,15 +20,16 @@ import argparse
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -45,11 +47,16 @@ WARM_UP = 30
 
 
 @contextmanager
-def receiver() -> Iterator[tuple[list[int], dict[int, float]]]:
-    """A process that listens: its three ports, and when each frame came, which is known once it has ended."""
+def receiver(pause: float = 0.0) -> Iterator[tuple[list[int], dict[int, float]]]:
+    """A process that listens: its three ports, and when each frame came, which is known once it has ended.
+
+    Parameters
+    ----------
+    pause : seconds between two looks for what has come
+    """
     came: dict[int, float] = {}
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.senders", "--listen"],
+        [sys.executable, "-m", "benchmarks.senders", "--listen", str(pause)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -137,34 +144,58 @@ def in_memory(seconds: float = 20.0) -> list[Promise]:
     ]
 
 
-def written(pairs: int = 5) -> list[Promise]:
+def written(pairs: int = 7) -> list[Promise]:
     """Frames per second of the command, writing a video, without senders over with three."""
-    rates: dict[bool, list[float]] = {False: [], True: []}
-    with receiver() as (ports, _), tempfile.TemporaryDirectory() as folder:
+    runs: dict[bool, list[_Run]] = {False: [], True: []}
+    with receiver(pause=0.05) as (ports, _), tempfile.TemporaryDirectory() as folder:
+        sends = [word for target in targets(ports) for word in ("--send", target)]
         for turn in range(pairs):
             for sending in (False, True) if turn % 2 else (True, False):
-                words = ["--demo", "--headless", "--overwrite", "--out", f"{folder}/a.mp4"]
-                if sending:
-                    words += [word for target in targets(ports) for word in ("--send", target)]
-                done = subprocess.run(
-                    [sys.executable, "-m", "fkp_live", *words],
-                    env={**os.environ, "PYTHONPATH": str(ROOT)},
-                    capture_output=True,
-                    text=True,
-                    check=True,
-                )
-                (rate,) = re.findall(r"frames in .* s: ([\d.]+) fps", done.stdout)
-                rates[sending].append(float(rate))
-    without, with_three = median(rates[False]), median(rates[True])
-    detail: dict[str, Any] = {"fps without": without, "fps with": with_three}
-    return [Promise("video written, fps without / with", without / with_three, 1 / 0.97, detail)]
+                runs[sending].append(_run([f"{folder}/a.mp4", *(sends if sending else [])]))
+    pairs_of = list(zip(runs[False], runs[True], strict=True))
+    detail: dict[str, Any] = {
+        "fps without": median(run.rate for run in runs[False]),
+        "fps with": median(run.rate for run in runs[True]),
+        "processor time with / without": median(three.cost / none.cost for none, three in pairs_of),
+        "dropped": sum(run.dropped for run in runs[True]),
+    }
+    slower = median(none.rate / three.rate for none, three in pairs_of)
+    return [Promise("video written, fps without / with", slower, 1 / 0.97, detail)]
 
 
-def listen() -> None:
+class _Run(NamedTuple):
+    """What a run of the command says: frames a second, results that were dropped; and its processor time in seconds."""
+
+    rate: float
+    dropped: int
+    cost: float
+
+
+def _run(words: Sequence[str]) -> _Run:
+    """Write the demo clip to the first of ``words``; options may follow."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, "-m", "fkp_live", "--demo", "--headless", "--overwrite", "--out", *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    (rate,) = re.findall(r"frames in .* s: ([\d.]+) fps", done.stdout)
+    dropped = sum(int(number) for number in re.findall(r" sent, (\d+) dropped", done.stdout))
+    return _Run(float(rate), dropped, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+def listen(pause: float) -> None:
     """Three UDP sockets on loopback, read until stdin is closed, in a process of its own.
 
     Prints the ports, and in the end for each frame of the first socket when its JSON object came, in seconds of
     CLOCK_MONOTONIC.
+
+    Parameters
+    ----------
+    pause : seconds between two looks
     """
     import selectors
     import socket
@@ -175,6 +206,7 @@ def listen() -> None:
         sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(3)]
         for made in sockets:
             made.bind(("127.0.0.1", 0))
+            made.setblocking(False)
             waiting.register(made, selectors.EVENT_READ)
         waiting.register(sys.stdin, selectors.EVENT_READ)
         print(json.dumps([made.getsockname()[1] for made in sockets]), flush=True)
@@ -183,9 +215,11 @@ def listen() -> None:
                 if key.fileobj is sys.stdin:
                     print(json.dumps(came), flush=True)
                     return
-                data = key.fileobj.recv(1 << 16)  # type: ignore[union-attr]
-                if key.fileobj is sockets[0] and (found := number.search(data[:40])):
-                    came[int(found[1])] = time.monotonic()
+                with suppress(BlockingIOError):
+                    while data := key.fileobj.recv(1 << 16):  # type: ignore[union-attr]
+                        if key.fileobj is sockets[0] and (found := number.search(data[:40])):
+                            came[int(found[1])] = time.monotonic()
+            time.sleep(pause)
 
 
 def main() -> int:
@@ -194,10 +228,10 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", type=result_file)
-    parser.add_argument("--listen", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--listen", type=float, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.listen:
-        listen()
+    if arguments.listen is not None:
+        listen(arguments.listen)
         return 0
     return report([in_memory, written], arguments.json)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +102,11 @@ def _event_sinks(options: Options, stops: Stops) -> Iterator[Sink]:
 
 def open_senders(options: Options, info: SourceInfo, pipeline: PipelineOptions) -> Iterator[Sender]:
     """What sends a run to ``--send``; ``pipeline``: the options that it is worked on with."""
+    # A film that is written runs faster than it plays, and nobody watches an avatar beside it.
+    in_groups = bool(options.outputs) and not info.live
     for to in options.send:
-        yield open_sender(to, info, options=pipeline, report=lambda text: note(options, text))
+        report = partial(note, options)
+        yield open_sender(to, info, options=pipeline, report=report, in_groups=in_groups)
 
 
 def note(options: Options, text: str) -> None:

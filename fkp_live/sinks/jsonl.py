@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
-from fkp_live.recorded import SCHEMA, SHARE_DECIMALS
+from fkp_live.measured import ShapeMeasures
+from fkp_live.recorded import PIXEL_DECIMALS, SCHEMA, SHARE_DECIMALS
 from fkp_live.sinks.text import TextSink
 from fkp_live.types import Face, FrameResult
 
@@ -68,30 +71,45 @@ class JsonlSink(TextSink):
 
 def _face_object(face: Face, raw: bool) -> dict[str, Any]:
     """What `Face.to_dict` gives, in a seventh of its time: orjson writes arrays, and null for what is not finite."""
+    m = face.measures
+    shape = None if m is None else m.shape
     # Rounded together: each operation of numpy costs more than its numbers do.
-    pixels = (face.box, face.points) if face.raw is None or not raw else (face.box, face.points, face.raw)
-    rounded = np.concatenate(pixels, axis=None, dtype=np.float64).round(2)
-    points_end = 4 + face.points.size
+    pixels = [face.box, face.points] if face.raw is None or not raw else [face.box, face.points, face.raw]
+    shares = [face.confidence] if shape is None else [face.confidence, shape.numbers]
+    points_end, pixels_end = 4 + face.points.size, sum(part.size for part in pixels)
+    rounded = np.concatenate([*pixels, *shares], axis=None, dtype=np.float64)
+    factors = _factors(pixels_end, len(rounded) - pixels_end)
+    rounded *= factors
+    np.rint(rounded, out=rounded)
+    rounded /= factors
+    shares_end = pixels_end + face.confidence.size
     made: dict[str, Any] = {
         "id": face.id,
         "box": rounded[:4],
-        "score": round(float(face.score), 3),
+        "score": round(float(face.score), SHARE_DECIMALS),
         "points": rounded[4:points_end].reshape(-1, 2),
-        "confidence": np.array(face.confidence, np.float64).round(3),
+        "confidence": rounded[pixels_end:shares_end],
     }
-    if len(rounded) > points_end:
-        made["raw"] = rounded[points_end:].reshape(-1, 2)
+    if pixels_end > points_end:
+        made["raw"] = rounded[points_end:pixels_end].reshape(-1, 2)
     if (pose := face.pose) is not None:
         angles = {"pitch": pose.pitch, "yaw": pose.yaw, "roll": pose.roll}
         made["pose"] = {name: round(float(angle), 4) for name, angle in angles.items()}
-    if (m := face.measures) is not None:
+    if m is not None:
         openness = {"right_eye_open": m.right_eye_open, "left_eye_open": m.left_eye_open}
         openness["mouth_open"] = m.mouth_open
         made["measures"] = {name: round(float(value), 3) for name, value in openness.items()}
         made["measures"] |= {"blink": bool(m.blink), "eyes_open": round(float(m.eyes_open), 3)}
-        if m.shape is not None:
-            shape = m.shape.rounded(SHARE_DECIMALS)
+        if shape is not None:
+            # + 0.0 turns the -0.0 of a rounded number into 0.0
+            shape = ShapeMeasures.known(rounded[shares_end:] + 0.0)
             made["measures"] |= {**shape.values, "relative": shape.relative, "arkit": shape.arkit}
     if face.expression is not None:
         made["expression"] = face.expression.to_dict()
     return made
+
+
+@lru_cache(maxsize=16)
+def _factors(pixels: int, shares: int) -> NDArray[np.float64]:
+    """What numbers are multiplied by before they are rounded: first pixels, then shares."""
+    return np.repeat([10.0**PIXEL_DECIMALS, 10.0**SHARE_DECIMALS], [pixels, shares])

@@ -47,6 +47,7 @@ def open_sender(
     *,
     options: PipelineOptions | None = None,
     report: Report | None = None,
+    in_groups: bool = False,
 ) -> Sender:
     """Open a target; the sender is a sink for `process_stream`, and a context manager.
 
@@ -57,6 +58,9 @@ def open_sender(
     info : of the source
     options : of the pipeline: its ``max_faces`` and ``id_order`` say how faces are numbered
     report : called with a message where something fails, perhaps from the sender's thread; None: see `Sender.note`
+    in_groups : datagrams wait up to 50 ms for the next ones and are sent together, each as it would be alone, for less
+        processor time: for a film that is processed faster than it plays. Targets that stamp each result, or take its
+        picture, send as always
 
     Raises
     ------
@@ -72,15 +76,15 @@ def open_sender(
     if target.scheme == "udp":
         from fkp_live.sinks.udp import UdpSender
 
-        return UdpSender(target, report)
+        return UdpSender(target, report, in_groups=in_groups)
     if target.scheme == "osf":
         from fkp_live.sinks.osf import OsfSender
 
-        return OsfSender(target, report, by_place=by_place)
+        return OsfSender(target, report, by_place=by_place, in_groups=in_groups)
     if target.scheme == "vmc":
         from fkp_live.sinks.vmc import VmcSender
 
-        return VmcSender(target, report)
+        return VmcSender(target, report, in_groups=in_groups)
     if target.scheme == "lsl":
         from fkp_live.sinks.lsl import LslSender
 

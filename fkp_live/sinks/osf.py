@@ -15,7 +15,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from fkp_live.geometry import quaternion_of, rotation_of
+from fkp_live.geometry import Row, quaternion_of, rotation_rows
 from fkp_live.sinks.avatar import age_of, eyes_open, mouth_open
 from fkp_live.sinks.datagram import MOST_BYTES, DatagramSender
 from fkp_live.sinks.sender import Report
@@ -35,17 +35,18 @@ Array = NDArray[np.float64]
 # OpenSeeFace's 66 points in iBUG numbers: all but the outer corners of the mouth. Its numbers 48 to 65 are the lips,
 # and 58 and 62 the inner corners of the mouth.
 _NUMBERS = np.array([number for number in range(68) if number not in (48, 54)])
+# What was found, one after the other: confidences, points, points on the head; then what is computed from it.
+_FOUND, _COMPUTED = 6 * N_POINTS, 32
 # Where each number of the datagram comes from: confidences, points and points on the head, each followed by what is
 # computed for the pupils (and eyeballs); last the features.
 _ORDER = np.concatenate(
     [
-        *(_NUMBERS, [0, 0]),
-        *(68 + (2 * _NUMBERS[:, None] + [0, 1]).ravel(), [0] * 4),
-        *(204 + (3 * _NUMBERS[:, None] + [0, 1, 2]).ravel(), [0] * 12),
-        [0] * 14,
+        *(_NUMBERS, _FOUND + np.arange(2)),
+        *(68 + (2 * _NUMBERS[:, None] + [0, 1]).ravel(), _FOUND + np.arange(2, 6)),
+        *(204 + (3 * _NUMBERS[:, None] + [0, 1, 2]).ravel(), _FOUND + np.arange(6, 32)),
     ]
 )
-_COMPUTED = np.r_[66:68, 200:204, 402:428]
+_FLOAT = np.dtype("<f4")
 # Its head has the outer eye corners this far apart.
 _EYE_DISTANCE = 0.66
 _HALF = 0.5**0.5
@@ -62,9 +63,11 @@ class OsfSender(DatagramSender):
     `Slots`). The features compare with a mean head, not with the person's own neutral face.
     """
 
-    def __init__(self, target: Target, report: Report | None = None, *, by_place: bool = False) -> None:
+    def __init__(
+        self, target: Target, report: Report | None = None, *, by_place: bool = False, in_groups: bool = False
+    ) -> None:
         self._slots = Slots(by_place=by_place)
-        super().__init__(target, report)
+        super().__init__(target, report, in_groups=in_groups)
 
     def _datagram(self, result: FrameResult) -> bytes | None:
         slots = self._slots(result)
@@ -90,27 +93,28 @@ def packed(face: Face, number: int, size: tuple[int, int], captured: float) -> b
     captured : seconds since 1970
     """
     pose = face.pose or Pose(0.0, 0.0, 0.0)
-    fitted, scale, nose, error = _fit(face.points, rotation_of(pose.pitch, pose.yaw, pose.roll))
+    # All numbers in one array, put into OpenSeeFace's order by one index.
+    numbers = np.empty(_FOUND + _COMPUTED)
+    numbers[:68], numbers[68:204] = face.confidence, face.points.ravel()
+    turn = rotation_rows(pose.pitch, pose.yaw, pose.roll)
+    scale, nose, error = _fit(face.points, turn, numbers[204:_FOUND].reshape(N_POINTS, 3))
+    opened = eyes_open(face.measures)
     # Its camera looks at (row, column) from behind: distances are negative. And it takes half the width for the
     # middle of the rows, and half the height for that of the columns.
     row, column = (size[0] / 2 - nose[1]) / scale, (size[1] / 2 - nose[0]) / scale
     distance = -size[0] / scale
     head = _HEAD.pack(
-        *(captured, number, size[0], size[1], *eyes_open(face.measures)),
+        *(captured, number, size[0], size[1], *opened),
         *(1, error, *_quaternion(pose), *_euler(pose), row, column, distance),
     )
-    # What was found as float32, put into OpenSeeFace's order by one index; then what is computed from it.
-    found = np.empty(6 * N_POINTS, np.float32)
-    found[:68], found[68:204], found[204:] = face.confidence, face.points.ravel(), fitted.ravel()
-    numbers = found[_ORDER]
     taken, subtracted = _map()
-    values = (taken @ fitted.ravel() - subtracted).tolist()
-    numbers[_COMPUTED] = [
-        *_pupils(face),
-        *_eyes(values[:6], values[6:12]),
-        *_features(face, values[12:]),
+    values = (taken @ numbers[:_FOUND] - subtracted).tolist()
+    numbers[_FOUND:] = [
+        *values[:6],
+        *_eyes(values[6:12], values[12:18]),
+        *_features(opened, mouth_open(face.measures), values[18:]),
     ]
-    return head + numbers.astype("<f4", copy=False).tobytes()
+    return head + numbers.take(_ORDER).astype(_FLOAT).tobytes()
 
 
 @cache
@@ -127,15 +131,23 @@ def _table() -> tuple[Array, list[list[float]]]:
     return np.c_[np.zeros((68, 2)), head, np.ones(68)], ((head - head.mean(0)).T @ head).tolist()
 
 
-def _fit(points: FloatArray, turn: Array) -> tuple[Array, float, tuple[float, float], float]:
-    """The points on the head, under weak perspective.
+def _fit(
+    points: FloatArray, turn: tuple[Row, Row, Row], head: Array
+) -> tuple[float, tuple[float, float], float]:
+    """Puts the points on the head, under weak perspective.
 
     All sums over points come from one product of matrices, and the rest is plain numbers: behind a network, with cold
     caches, each operation of numpy costs more than its numbers do.
 
+    Parameters
+    ----------
+    points : (68, 2)
+    turn : rows of the rotation of the head
+    head : (68, 3), is filled with the points in three dimensions, turned back: across by the points themselves, in
+        depth by the mean head
+
     Returns
     -------
-    (68, 3) : the points in three dimensions, turned back: across by the points themselves, in depth by the mean head
     scale : pixels of a unit of the head
     nose : x, y, the place of the mean head's nose tip in the picture
     error : root mean square distance of points and mean head, in per cent of the distance of the outer eye corners
@@ -146,7 +158,7 @@ def _fit(points: FloatArray, turn: Array) -> tuple[Array, float, tuple[float, fl
     across_picture, down_picture, *_, ones = (table.T @ table).tolist()
     _, _, head_x, head_y, head_z, n = ones
     # Rows of the rotation in the head's axes: where its x, y and z go in the picture's x (right), y (down) and z.
-    rows = (turn * (-1.0, 1.0, 1.0)).tolist()
+    rows = [(-x, y, z) for x, y, z in turn]
     across = both = 0.0
     for (x, y, z), found in zip(rows, (across_picture, down_picture), strict=False):
         middle = found[5] / n
@@ -170,15 +182,8 @@ def _fit(points: FloatArray, turn: Array) -> tuple[Array, float, tuple[float, fl
     right, down, away = rows
     back = [[r / scale for r in right], [r / scale for r in down], *([a * b for b in away] for a in away)]
     back.append([-(nose_x * r + nose_y * d) / scale for r, d in zip(right, down, strict=True)])
-    return table @ np.array(back), scale, (nose_x, nose_y), error
-
-
-def _pupils(face: Face) -> list[float]:
-    """Confidence of both pupils, right and left, then x, y of each: the middle of the lids."""
-    # The lids of both eyes, one after the other, are points 36 to 47.
-    confidences = np.add.reduce(face.confidence[36:48].reshape(2, 6), 1, dtype=np.float64).tolist()
-    places = np.add.reduce(face.points[36:48].reshape(2, 6, 2), 1, dtype=np.float64).tolist()
-    return [value / 6 for value in (*confidences, *places[0], *places[1])]
+    np.matmul(table, np.array(back), out=head)
+    return scale, (nose_x, nose_y), error
 
 
 def _eyes(pupils: list[float], widths: list[float]) -> list[float]:
@@ -200,28 +205,33 @@ def _euler(pose: Pose) -> tuple[float, float, float]:
     return math.remainder(180.0 - pitch, 360.0), yaw, math.remainder(90.0 - roll, 360.0)
 
 
-def _features(face: Face, deviations: list[float]) -> list[float]:
+def _features(opened: tuple[float, float], mouth: float, deviations: list[float]) -> list[float]:
     """The 14 features, each about 0 in a neutral face; left ones first, as the person has them."""
-    right, left = eyes_open(face.measures)
+    right, left = opened
     *bent, wide = (min(max(value, -1.0), 1.0) for value in deviations)
-    return [2 * left - 1, 2 * right - 1, *bent, mouth_open(face.measures), wide]
+    return [2 * left - 1, 2 * right - 1, *bent, mouth, wide]
 
 
 @cache
 def _map() -> tuple[Array, Array]:
-    """(23, 204) and (23,): what to take of the 68 points on the head, and what to subtract.
+    """(29, 408) and (29,): what to take of all that was found, and what to subtract.
 
-    The middles of the corners of both eyes, right and left; from inner to outer corner of each; and 11 features, as
-    deviations from `_mean_head`.
+    Confidence of both pupils, right and left, then x and y of each: the middle of the lids. On the head the middles of
+    the corners of both eyes; from inner to outer corner of each; and 11 features, as deviations from `_mean_head`.
     """
+    pupils = np.zeros((6, _FOUND))
+    for side, lids in enumerate((np.arange(36, 42), np.arange(42, 48))):
+        pupils[side, lids] = 1 / 6
+        pupils[2 + 2 * side, 68 + 2 * lids] = pupils[3 + 2 * side, 69 + 2 * lids] = 1 / 6
     corners = np.zeros((12, 68, 3))
     for place, (outer, inner) in enumerate(((36, 39), (45, 42))):
         for axis in range(3):
             corners[3 * place + axis, (outer, inner), axis] = 0.5
             corners[6 + 3 * place + axis, (outer, inner), axis] = 1.0, -1.0
     of_features = _feature_map()
-    subtracted = np.r_[np.zeros(12), of_features @ _mean_head().ravel()]
-    return np.concatenate([corners.reshape(12, -1), of_features]), subtracted
+    subtracted = np.r_[np.zeros(18), of_features @ _mean_head().ravel()]
+    on_head = np.concatenate([corners.reshape(12, -1), of_features])
+    return np.concatenate([pupils, np.pad(on_head, ((0, 0), (_FOUND - on_head.shape[1], 0)))]), subtracted
 
 
 def _feature_map() -> Array:

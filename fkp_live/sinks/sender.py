@@ -16,7 +16,7 @@ from fkp_live.types import FrameResult, Picture
 
 Report = Callable[[str], object]
 
-_QUEUED = 4  # results that wait; the oldest gives way to a new one
+_QUEUED = 4  # results that wait for a slow receiver
 _LAST_SECONDS = 2.0  # that `close` waits for what is still queued
 
 
@@ -35,18 +35,22 @@ class Sender:
     report : called with what the user should know, such as the first failure, perhaps from the sender's thread. None:
         it is in `note`
     post : the thread, for senders that never keep it waiting; None: one of its own
+    queued : results that wait; the oldest gives way to a new one
     """
 
     wants_picture = False
     kept: Path | None = None
 
-    def __init__(self, name: str, report: Report | None = None, post: Post | None = None) -> None:
+    def __init__(
+        self, name: str, report: Report | None = None, post: Post | None = None, *, queued: int = _QUEUED
+    ) -> None:
         self.name = name
         self._report = report
         self._said: list[str] = []
         self._sent = self._failed = self._dropped = 0
         # The stream's thread puts results into the queue, and the other one takes them. A deque needs no lock for that.
         self._queue: deque[tuple[FrameResult, Picture | None]] = deque()
+        self._queued = queued
         self._closed, self._released = False, threading.Event()
         self._post = post or Post(f"fkp-live sender {name}")
         self._post.serve(self)
@@ -70,7 +74,7 @@ class Sender:
         """
         if self._closed:
             raise ValueError(f"write to a closed {type(self).__name__}")
-        if len(self._queue) >= _QUEUED:
+        if len(self._queue) >= self._queued:
             with suppress(IndexError):  # all have been taken meanwhile
                 self._queue.popleft()
                 self._dropped += 1
@@ -82,7 +86,7 @@ class Sender:
         if self._closed:
             return
         self._closed = True
-        self._post.ring()
+        self._post.hurry()
         if not self._released.wait(_LAST_SECONDS):
             self._queue.clear()
             self._say(f"{self.name}: the receiver takes nothing any more, and was left.")
@@ -93,7 +97,7 @@ class Sender:
             return
         self._closed = True
         self._queue.clear()
-        self._post.ring()
+        self._post.hurry()
         self._released.wait(_LAST_SECONDS)
 
     def work(self) -> bool:

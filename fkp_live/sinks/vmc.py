@@ -34,11 +34,11 @@ class VmcSender(DatagramSender):
     ``EyeBlinkRight``, ``JawOpen``); receivers take the ones that their avatar has.
     """
 
-    def __init__(self, target: Target, report: Report | None = None) -> None:
+    def __init__(self, target: Target, report: Report | None = None, *, in_groups: bool = False) -> None:
         self._lead = Lead()
         # By whether there is a face and a pose.
         self._bundles: dict[tuple[bool, bool], _Bundle] = {}
-        super().__init__(target, report)
+        super().__init__(target, report, in_groups=in_groups)
 
     def _datagram(self, result: FrameResult) -> bytes:
         face = self._lead(result)

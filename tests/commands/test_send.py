@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from receivers import free_port, read_osf, receiver
 
 from fkp_live.commands.cli import main
+from fkp_live.sinks import Sender, open_sender
+from fkp_live.targets import Target
+from fkp_live.types import SourceInfo
 
 pytestmark = [pytest.mark.usefixtures("here", "no_thread_left"), pytest.mark.timeout(120)]
 
@@ -46,6 +50,13 @@ def test_a_dead_receiver_costs_no_frame(here: Path, capsys: pytest.CaptureFixtur
 
 def test_a_file_that_is_only_sent_keeps_its_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
+    grouped: list[bool] = []
+
+    def opened(target: Target, info: SourceInfo, *, in_groups: bool, **others: Any) -> Sender:
+        grouped.append(in_groups)
+        return open_sender(target, info, in_groups=in_groups, **others)
+
+    monkeypatch.setattr("fkp_live.commands.outputs.open_sender", opened)
     monkeypatch.setattr("fkp_live.commands.run.Pace.wait", lambda self, time, stopped: waited.append(time))
     words = ["--demo", "--max-frames", "3", "--quiet", "--send", f"udp://127.0.0.1:{free_port()}"]
     assert main([*words, "--headless"]) == 0
@@ -53,6 +64,7 @@ def test_a_file_that_is_only_sent_keeps_its_pace(monkeypatch: pytest.MonkeyPatch
     waited.clear()
     assert main([*words, "--csv", "a.csv"]) == 0  # as fast as it can be written
     assert waited == []
+    assert grouped == [False, True]
 
 
 @pytest.mark.parametrize(

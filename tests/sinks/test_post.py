@@ -56,3 +56,15 @@ def test_one_thread_works_for_all_and_ends_with_the_last() -> None:
     post.serve(again)  # a new thread
     again.done = True
     rung(post, again)
+
+
+def test_who_is_in_a_hurry_waits_for_no_moment() -> None:
+    post, one = Post("test post", 3600.0), Counted()
+    post.serve(one)
+    post.ring()
+    post.hurry()
+    assert one.worked.wait(30)
+    one.worked.clear()
+    one.done = True
+    post.hurry()  # also without a bell before it
+    assert one.worked.wait(30)

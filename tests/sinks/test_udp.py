@@ -14,6 +14,7 @@ from written import face, info, result_of, result_with_face
 
 from fkp_live.errors import OutputError, UsageError
 from fkp_live.sinks import JsonlSink, check_target, open_sender
+from fkp_live.sinks.post import grouped_datagrams
 from fkp_live.sinks.udp import UdpSender
 from fkp_live.stats import Delivery
 
@@ -109,3 +110,18 @@ def test_senders_of_datagrams_share_a_thread_and_fail_alone(monkeypatch: pytest.
     assert good.delivery == Delivery(sent=3)
     assert bad.delivery == Delivery(failed=3)
     assert len(said) == 1
+
+
+def test_a_group_has_every_result_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grouped_datagrams, "_moment", 60.0)  # no datagram goes out before the end
+    results = [result_with_face(number) for number in range(20)]
+    with receiver() as listener:
+        targets = [f"udp://127.0.0.1:{listener.port}"] * 2
+        first, second = (open_sender(target, info(), in_groups=True) for target in targets)
+        for result in results:
+            first.write(result)
+        first.close()  # does not wait for the group
+        got = [json.loads(listener())["frame"] for _ in results]
+        second.close()
+    assert got == [result.index for result in results]
+    assert first.delivery == Delivery(sent=20)
