@@ -10,6 +10,8 @@
 - frames per second of a video that is read and written without senders over those with three, runs in turn, median of
   the pairs (at most 1 / 0.97); beside it the processor time of both, start included, which other load disturbs less.
   The program that listens looks only every 50 ms, so that its own work is not measured
+- processor time of a process that writes a video, the thread that sends over all others (at most 1 / 0.97): this can be
+  measured beside other load, but results then come more slowly, and fewer of them share a group
 
 Everything is made from the demo clip.
 """
@@ -24,6 +26,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -38,8 +41,9 @@ from fkp_live.choices import PipelineOptions
 from fkp_live.commands.bench.scenes import RATE, demo_clip
 from fkp_live.images.picture import BgrPicture
 from fkp_live.pipeline import Pipeline
-from fkp_live.sinks import Sender, open_sender
+from fkp_live.sinks import Sender, VideoSink, open_sender
 from fkp_live.sources import open_source
+from fkp_live.stream import process_stream
 from fkp_live.types import Frame
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -163,6 +167,41 @@ def written(pairs: int = 7) -> list[Promise]:
     return [Promise("video written, fps without / with", slower, 1 / 0.97, detail)]
 
 
+def processor_time(runs: int = 3) -> list[Promise]:
+    """Processor time of a process that writes a video, with the thread that sends over all others."""
+    shares, costs = [], []
+    pipeline = Pipeline(PipelineOptions(provider="cpu", threads=1))
+    for _ in range(runs):
+        with (
+            receiver(pause=0.05) as (ports, _),
+            tempfile.TemporaryDirectory() as folder,
+            open_source(demo_clip()) as source,
+            VideoSink(f"{folder}/a.mp4", source.info) as video,
+            ExitStack() as stack,
+        ):
+            senders = [
+                stack.enter_context(open_sender(to, source.info, in_groups=True)) for to in targets(ports)
+            ]
+            (thread,) = (thread.ident for thread in threading.enumerate() if "datagrams" in thread.name)
+            assert thread is not None
+            begun = time.process_time()
+            frames = process_stream(source, pipeline, [video, *senders]).frames
+            video.close()
+            sending = time.clock_gettime(time.pthread_getcpuclockid(thread))
+            total = time.process_time() - begun
+        shares.append(total / (total - sending))
+        costs.append(1e3 * sending / frames)
+    detail = {"ms a frame in the thread that sends": median(costs)}
+    return [
+        Promise(
+            "video written, processor time with the thread that sends / without",
+            median(shares),
+            1 / 0.97,
+            detail,
+        )
+    ]
+
+
 class _Run(NamedTuple):
     """What a run of the command says: frames a second, results that were dropped; and its processor time in seconds."""
 
@@ -233,7 +272,7 @@ def main() -> int:
     if arguments.listen is not None:
         listen(arguments.listen)
         return 0
-    return report([in_memory, written], arguments.json)
+    return report([in_memory, written, processor_time], arguments.json)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from fkp_live.types import FrameResult, Picture
 MOST_BYTES = 65_507  # of a datagram over IPv4
 # Bytes that the system may hold back; macOS refuses datagrams that are longer.
 _BUFFER = 1 << 18
-# Results that may wait for the rest of their group: none is dropped up to 1,200 a second.
+# Results that may wait for the rest of their group: none is dropped up to 800 a second.
 _MOST_IN_GROUP = 64
 
 
