@@ -113,10 +113,11 @@ def iou(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
 
 
 def rotation_of(pitch: float, yaw: float, roll: float) -> Matrix:
-    """(3, 3) rotation of a head in radians, with the signs of `types.Pose`.
+    """(3, 3) rotation Rx Ry Rz of a head in radians, with the signs of `types.Pose`.
 
-    Axes as in OpenCV: x to the right and y down in the picture, z away from the camera. The head nods first, then
-    turns, then tilts in the picture.
+    Axes as in OpenCV: x to the right and y down in the picture, z away from the camera. The order is that of OpenFace
+    and of the labels of 300W-LP and AFLW2000-3D: pitch and yaw say where the head looks, and the roll how it is tilted
+    about that line.
     """
     return np.array(rotation_rows(pitch, yaw, roll))
 
@@ -125,18 +126,27 @@ def rotation_rows(pitch: float, yaw: float, roll: float) -> tuple[Row, Row, Row]
     """The rows of `rotation_of` as plain numbers."""
     (cx, sx), (cy, sy), (cz, sz) = ((math.cos(angle), math.sin(angle)) for angle in (-pitch, -yaw, roll))
     return (
-        (cz * cy, cz * sy * sx - sz * cx, cz * sy * cx + sz * sx),
-        (sz * cy, sz * sy * sx + cz * cx, sz * sy * cx - cz * sx),
-        (-sy, cy * sx, cy * cx),
+        (cy * cz, -cy * sz, sy),
+        (sx * sy * cz + cx * sz, cx * cz - sx * sy * sz, -sx * cy),
+        (sx * sz - cx * sy * cz, cx * sy * sz + sx * cz, cx * cy),
     )
+
+
+def own_turns(pitch: float, yaw: float, roll: float) -> tuple[float, float, float]:
+    """Nod, turn and tilt of a head: the same rotation, with the tilt in the picture last, and the same signs.
+
+    A tilted camera changes the tilt alone. Of an upright head they are nearly pitch, yaw and roll.
+    """
+    (a, _, _), (d, _, _), (g, h, deep) = rotation_rows(pitch, yaw, roll)
+    return -math.atan2(h, deep), math.atan2(g, math.hypot(a, d)), math.atan2(d, a)
 
 
 def quaternion_of(pitch: float, yaw: float, roll: float) -> tuple[float, float, float, float]:
     """x, y, z, w of the rotation of `rotation_of`, of length 1."""
     (cx, sx), (cy, sy), (cz, sz) = ((math.cos(a / 2), math.sin(a / 2)) for a in (-pitch, -yaw, roll))
     return (
-        cz * cy * sx - sz * sy * cx,
-        cz * sy * cx + sz * cy * sx,
-        sz * cy * cx - cz * sy * sx,
-        cz * cy * cx + sz * sy * sx,
+        sx * cy * cz + cx * sy * sz,
+        cx * sy * cz - sx * cy * sz,
+        cx * cy * sz + sx * sy * cz,
+        cx * cy * cz - sx * sy * sz,
     )

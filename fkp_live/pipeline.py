@@ -151,7 +151,7 @@ class FaceLandmarker:
             faces.append(
                 MeasuredFace(
                     points,
-                    seen_confidence(seen.confidence, pose.yaw),
+                    seen_confidence(seen.confidence, pose),
                     geometry.box_of(points),
                     seen.find.score,
                     raw=points,
@@ -381,7 +381,7 @@ class Pipeline:
             faces.append(
                 TrackedFace(
                     points,
-                    seen_confidence(track.confidence, pose.yaw),
+                    seen_confidence(track.confidence, pose),
                     box,
                     track.score,
                     id=track.id,

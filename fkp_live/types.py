@@ -125,11 +125,25 @@ class Pose:
 
     ``pitch`` is positive when the head looks up, ``yaw`` when it turns towards the right edge of the picture,
     ``roll`` when the head tilts clockwise in the picture. All zero: looking into the camera, upright.
+    The rotation is Rx(pitch) Ry(yaw) Rz(roll), as in OpenFace: pitch and yaw say where the head looks.
+
+    ``pitch_sd``, ``yaw_sd`` and ``roll_sd`` are how far off each may be, in radians: two of three errors are smaller.
+    None where they are not known, as in tables and in recordings of old versions.
     """
 
     pitch: float
     yaw: float
     roll: float
+    pitch_sd: float | None = None
+    yaw_sd: float | None = None
+    roll_sd: float | None = None
+
+    def rounded(self, digits: int) -> dict[str, float]:
+        """Its numbers by name, as one object of JSONL; standard deviations only where they are known."""
+        found = {"pitch": self.pitch, "yaw": self.yaw, "roll": self.roll}
+        if self.pitch_sd is not None and self.yaw_sd is not None and self.roll_sd is not None:
+            found |= {"pitch_sd": self.pitch_sd, "yaw_sd": self.yaw_sd, "roll_sd": self.roll_sd}
+        return {name: round(float(angle), digits) for name, angle in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +283,7 @@ class Face:
         if self.raw is not None:
             result["raw"] = _rounded(self.raw, 2)
         if (pose := self.pose) is not None:
-            angles = {"pitch": pose.pitch, "yaw": pose.yaw, "roll": pose.roll}
-            result["pose"] = {name: _rounded(angle, 4) for name, angle in angles.items()}
+            result["pose"] = {name: _rounded(angle, 4) for name, angle in pose.rounded(4).items()}
         if (m := self.measures) is not None:
             openness = {"right_eye_open": m.right_eye_open, "left_eye_open": m.left_eye_open}
             openness["mouth_open"] = m.mouth_open

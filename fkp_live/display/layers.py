@@ -5,7 +5,6 @@ Sizes follow from ``size``, the longer side of the face in pixels times the scal
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from fkp_live.display.canvas import DOTTED, FAR, Canvas, Colour, stroke_width
 from fkp_live.display.text import text_width
+from fkp_live.geometry import rotation_of
 from fkp_live.topology import CONTOURS, NOSE_TIP
 from fkp_live.types import Expression, FloatArray, Measures, Pose
 
@@ -116,11 +116,8 @@ def head_axes(pose: Pose) -> NDArray[np.float64]:
 
     Seen from far away, of length 1 where an axis lies in the picture's plane; "right-hand" as in the picture.
     """
-    sin_pitch, cos_pitch = math.sin(pose.pitch), math.cos(pose.pitch)
-    sin_yaw, cos_yaw = math.sin(pose.yaw), math.cos(pose.yaw)
-    sin_roll, cos_roll = math.sin(pose.roll), math.cos(pose.roll)
-    upright = np.array([[cos_yaw, 0.0], [sin_pitch * sin_yaw, cos_pitch], [cos_pitch * sin_yaw, -sin_pitch]])
-    return upright @ np.array([[cos_roll, sin_roll], [-sin_roll, cos_roll]])
+    side, chin, away = rotation_of(pose.pitch, pose.yaw, pose.roll)[:2].T
+    return np.array([side, chin, -away])
 
 
 def paint_measures(

@@ -20,7 +20,7 @@ from fkp_live.display.canvas import Canvas, Colour, canvas_of
 from fkp_live.display.look import Look
 from fkp_live.display.text import packed
 from fkp_live.recorded import as_recorded
-from fkp_live.types import Face, Picture, Pose
+from fkp_live.types import Face, Picture
 
 # Pixels of the longer side beyond which nothing is a face; OpenCV has no strokes for them.
 _LARGEST = 1 << 20
@@ -160,7 +160,7 @@ def mirrored(face: Face, width: int) -> Face:
     x0, y0, x1, y1 = face.box.tolist()
     points = np.asarray(face.points * (-1, 1) + (width - 1, 0), np.float32)
     box = np.array([width - 1 - x1, y0, width - 1 - x0, y1], np.float32)
-    pose = face.pose and Pose(face.pose.pitch, -face.pose.yaw, -face.pose.roll)
+    pose = face.pose and replace(face.pose, yaw=-face.pose.yaw, roll=-face.pose.roll)
     return replace(face, points=points, box=box, pose=pose)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from fkp_live.colour import ColourSpace
 from fkp_live.errors import InputError
+from fkp_live.geometry import own_turns
 from fkp_live.images.picture import BgrPicture
 from fkp_live.images.yuv420 import Yuv420Picture
 from fkp_live.recorded import as_recorded
@@ -130,8 +131,10 @@ def corners(face: Face, aspect: float) -> FloatArray:
     points = face.points.astype(np.float64)
     right, left = points[RIGHT_EYE_OUTER], points[LEFT_EYE_OUTER]
     eyes = (points[REGIONS["right_eye"]].mean(0) + points[REGIONS["left_eye"]].mean(0)) / 2
-    yaw = float(np.clip(face.pose.yaw, -_MOST_YAW, _MOST_YAW)) if face.pose else 0.0
-    pitch = float(np.clip(face.pose.pitch, -_MOST_PITCH, _MOST_PITCH)) if face.pose else 0.0
+    pitch, yaw, _ = (
+        own_turns(face.pose.pitch, face.pose.yaw, face.pose.roll) if face.pose else (0.0, 0.0, 0.0)
+    )
+    pitch, yaw = float(np.clip(pitch, -_MOST_PITCH, _MOST_PITCH)), float(np.clip(yaw, -_MOST_YAW, _MOST_YAW))
     seen, height = float(np.hypot(*(left - right))), float(np.hypot(*(points[CHIN] - eyes)))
     # Of a turned face the eyes' distance is shortened, and from pose or from the height of the face known again.
     eye_distance = max(seen, min(seen / np.cos(yaw), 1.25 * _EYES_OVER_CHIN * height))

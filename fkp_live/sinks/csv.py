@@ -12,10 +12,10 @@ from fkp_live import measured
 from fkp_live.choices import CSV_COLUMN_SETS
 from fkp_live.recorded import (
     CSV_COLUMNS,
-    LEAST_SUCCESS,
     OPENFACE_COLUMNS,
     SHARE_DECIMALS,
     expression_cells,
+    is_success,
 )
 from fkp_live.sinks.text import TextSink
 from fkp_live.topology import N_POINTS
@@ -55,7 +55,7 @@ class CsvFormat:
         for place, face in enumerate(result.faces):
             number = place if face.id is None else face.id
             confidence = float(np.mean(face.confidence))
-            success = int(round(confidence, SHARE_DECIMALS) >= LEAST_SUCCESS)
+            success = int(is_success(face.confidence))
             head = f"{begin}{result.index + 1},{number},{result.time:.6f},{confidence:.3f},{success}"
             own = self._own(face) if self._all else ""
             yield f"{head},{_pose(face)},{_points(face.points)}{own}\n"
@@ -108,7 +108,7 @@ class CsvSink(TextSink):
 
     ``frame`` starts at 1. ``face_id`` is the track's number, or the place in the frame where nothing is
     tracked. ``timestamp`` is in seconds. ``confidence`` is the mean of the points' confidence; ``success``
-    is 1, or 0 where that is below `recorded.LEAST_SUCCESS`, as in profiles. What was not computed is left empty. A
+    is 1, or 0 in profiles, see `recorded.is_success`. What was not computed is left empty. A
     frame without a face has one row: ``face_id`` -1, ``success`` 0, and nothing but its number and time beside them.
 
     ``pose_Rx, pose_Ry, pose_Rz`` are radians with OpenFace's signs: axes x to the right, y down and z away

@@ -93,8 +93,7 @@ def _face_object(face: Face, raw: bool) -> dict[str, Any]:
     if pixels_end > points_end:
         made["raw"] = rounded[points_end:pixels_end].reshape(-1, 2)
     if (pose := face.pose) is not None:
-        angles = {"pitch": pose.pitch, "yaw": pose.yaw, "roll": pose.roll}
-        made["pose"] = {name: round(float(angle), 4) for name, angle in angles.items()}
+        made["pose"] = pose.rounded(4)
     if m is not None:
         openness = {"right_eye_open": m.right_eye_open, "left_eye_open": m.left_eye_open}
         openness["mouth_open"] = m.mouth_open

@@ -15,7 +15,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from fkp_live.geometry import Row, quaternion_of, rotation_rows
+from fkp_live.geometry import Row, own_turns, quaternion_of, rotation_rows
 from fkp_live.sinks.avatar import age_of, eyes_open, mouth_open
 from fkp_live.sinks.datagram import MOST_BYTES, DatagramSender
 from fkp_live.sinks.sender import Report
@@ -200,9 +200,9 @@ def _quaternion(pose: Pose) -> tuple[float, float, float, float]:
 
 
 def _euler(pose: Pose) -> tuple[float, float, float]:
-    """Its angles in degrees about x, y and z; (180, 0, 90) of a head that looks into the camera."""
-    pitch, yaw, roll = (math.degrees(angle) for angle in (pose.pitch, pose.yaw, pose.roll))
-    return math.remainder(180.0 - pitch, 360.0), yaw, math.remainder(90.0 - roll, 360.0)
+    """Its angles in degrees about x, y and z, in OpenCV's order; (180, 0, 90) of a head that looks into the camera."""
+    nod, turn, tilt = (math.degrees(angle) for angle in own_turns(pose.pitch, pose.yaw, pose.roll))
+    return math.remainder(180.0 - nod, 360.0), turn, math.remainder(90.0 - tilt, 360.0)
 
 
 def _features(opened: tuple[float, float], mouth: float, deviations: list[float]) -> list[float]:

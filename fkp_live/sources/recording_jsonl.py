@@ -101,10 +101,17 @@ def _face(one: dict[str, Any]) -> Face:
         _number(one["score"]),
         number,
         None if raw is None else _array(raw, (N_POINTS, 2)),
-        None if pose is None else Pose(*(_number(pose[angle]) for angle in ("pitch", "yaw", "roll"))),
+        None if pose is None else _pose(pose),
         None if measures is None else _measures(measures),
         _expression(one.get("expression")),
     )
+
+
+def _pose(one: dict[str, Any]) -> Pose:
+    angles = (_number(one[angle]) for angle in ("pitch", "yaw", "roll"))
+    # Recordings of old versions have no standard deviations; null is one that was not finite.
+    spreads = (_number(one[name]) if name in one else None for name in ("pitch_sd", "yaw_sd", "roll_sd"))
+    return Pose(*angles, *spreads)
 
 
 def _expression(one: dict[str, Any] | None) -> Expression | None:

@@ -119,8 +119,9 @@ def _constants() -> dict[str, Any]:
         },
         "pose": _pose(),
         "hidden": {
-            **_named(hidden_points, "FROM", "FULL"),
-            "log_odds": hidden_points._table(),
+            **_named(hidden_points, "FROM", "HIDDEN_FROM", "FULL"),
+            "log_odds": hidden_points._table()[0],
+            "slopes": hidden_points._table()[1],
             "mirror": topology.MIRROR,
         },
         "openness": {
@@ -175,6 +176,8 @@ def _pose() -> dict[str, Any]:
         "mean": shipped.mean.view(np.float64),
         "components": shipped.components,
         "weights": shipped.weights,
+        "spread": shipped.spread,
+        **_named(head_pose, "MULTIPLIED", "_LEAST_SD", "_MOST_SD", "_PROFILE"),
     }
 
 

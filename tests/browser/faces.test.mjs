@@ -106,12 +106,12 @@ test("pose and hidden points of heads that are turned far", () => {
   let hidden = 0;
   for (const {points, confidence, seen, pose} of turned) {
     const found = headPose(points);
-    near([found.pitch, found.yaw, found.roll], pose, 1e-9, "pose");
-    near(seenConfidence(confidence, found.yaw), seen, 1e-6, "confidence");
+    near([found.pitch, found.yaw, found.roll, found.pitchSd, found.yawSd, found.rollSd], pose, 1e-9, "pose");
+    near(seenConfidence(confidence, found), seen, 1e-6, "confidence");
     hidden += seen.reduce((sum, value, i) => sum + Number(value < confidence[i] - 0.1), 0);
   }
   assert.ok(hidden > 10);
-  assert.deepEqual(headPose(new Float32Array(136)), {pitch: 0, yaw: 0, roll: 0});
+  assert.deepEqual(headPose(new Float32Array(136)), {pitch: 0, yaw: 0, roll: 0, pitchSd: Math.PI / 2, yawSd: Math.PI / 2, rollSd: Math.PI / 2});
 });
 
 test("expressions of a series of answers, against what is usual and then a given neutral face", () => {

@@ -9,7 +9,7 @@ import base64
 import gzip
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -333,14 +333,14 @@ def _blinks() -> list[list[Any]]:
 def _turned(confidence: FloatArray) -> list[dict[str, Any]]:
     """Poses and confidences of the mean head, turned to both sides as far as it takes to hide points."""
     found = []
-    for yaw in (0.2, 0.6, 0.85, 1.1, -0.8, -1.1):
-        turn = geometry.rotation_of(0.1, yaw, 0.3 * yaw)[:2]
+    for yaw in (0.2, 0.6, 0.85, 1.1, -0.8, -1.1, 1.57):
+        turn = geometry.rotation_of(0.1, yaw, 2 * yaw)[:2]
         points = np.asarray(mean_head() @ turn.T * 200 + (700, 300), np.float32)
         pose = head_pose(points)
-        seen = seen_confidence(confidence, pose.yaw)
+        seen = seen_confidence(confidence, pose)
         found.append(
             {"points": packed(points), "confidence": packed(confidence), "seen": packed(seen)}
-            | {"pose": [pose.pitch, pose.yaw, pose.roll]}
+            | {"pose": list(astuple(pose))}
         )
     return found
 

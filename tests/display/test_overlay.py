@@ -204,7 +204,7 @@ RIGHT, UP = 0.5, 0.5
         (Pose(UP, 0, 0), (0, -np.sin(UP)), (0, np.cos(UP)), (1, 0)),
         # A head that lies on its side, clockwise in the picture: its chin points to the left, its own right side down.
         (Pose(0, 0, np.pi / 2), (0, 0), (-1, 0), (0, 1)),
-        (Pose(UP, 0, np.pi / 2), (np.sin(UP), 0), (-np.cos(UP), 0), (0, 1)),
+        (Pose(UP, 0, np.pi / 2), (0, -np.sin(UP)), (-1, 0), (0, np.cos(UP))),
     ],
 )
 def test_axes_point_where_the_head_does(pose: Pose, nose: Any, chin: Any, side: Any) -> None:

@@ -430,10 +430,16 @@ def test_results_are_read_as_they_are_asked_for(
 
 
 def test_a_face_of_guesses_is_no_success_but_comes_back(tmp_path: Path, form: str) -> None:
-    for mean, success in ((0.6, 1), (0.59, 0)):
-        guessed = replace(full_face(), confidence=np.full(68, mean, np.float32))
-        (tmp_path / str(success)).mkdir()
-        path = written(tmp_path / str(success) / form, [result_of(0), result_of(1, guessed), result_of(2)])
+    profile = np.where(np.arange(68) < 23, 0.05, 0.65)
+    for name, confidence, success in (
+        ("sure", np.full(68, 0.6), 1),
+        ("unsure", np.full(68, 0.59), 0),
+        ("profile", profile, 1),  # two thirds are seen
+        ("hidden", profile[::-1] - 0.06, 0),
+    ):
+        guessed = replace(full_face(), confidence=confidence.astype(np.float32))
+        (tmp_path / name).mkdir()
+        path = written(tmp_path / name / form, [result_of(0), result_of(1, guessed), result_of(2)])
         assert [len(found.faces) for found in read(path)] == [0, 1, 0]
         if form.endswith("csv"):
             place = rows_of(path)[0].index("success")

@@ -43,6 +43,9 @@ function faceObject(face) {
       pitch: round(pose.pitch, angleDecimals),
       yaw: round(pose.yaw, angleDecimals),
       roll: round(pose.roll, angleDecimals),
+      pitch_sd: round(pose.pitchSd, angleDecimals),
+      yaw_sd: round(pose.yawSd, angleDecimals),
+      roll_sd: round(pose.rollSd, angleDecimals),
     },
     measures: {
       right_eye_open: round(openness.rightEyeOpen, shareDecimals),

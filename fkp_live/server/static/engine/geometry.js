@@ -91,9 +91,15 @@ export function rotationOf({pitch, yaw, roll}) {
   const [cx, sx, cy, sy] = [Math.cos(-pitch), Math.sin(-pitch), Math.cos(-yaw), Math.sin(-yaw)];
   const [cz, sz] = [Math.cos(roll), Math.sin(roll)];
   return [
-    cz * cy, cz * sy * sx - sz * cx, cz * sy * cx + sz * sx,
-    sz * cy, sz * sy * sx + cz * cx, sz * sy * cx - cz * sx,
+    cy * cz, -cy * sz, sy,
+    sx * sy * cz + cx * sz, cx * cz - sx * sy * sz, -sx * cy,
   ];
+}
+
+/** @param {{pitch: number, yaw: number, roll: number}} pose @returns {number} as the turn of own_turns in Python */
+export function ownTurn(pose) {
+  const [a, b, c, d, e, f] = rotationOf(pose);
+  return Math.atan2(b * f - c * e, Math.hypot(a, d));
 }
 
 /** @param {number} angle radians @returns {number} the same in [-pi, pi], as Python's math.remainder(angle, tau) */

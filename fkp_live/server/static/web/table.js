@@ -1,13 +1,15 @@
 /** Rows of CSV from JSONL frame objects: the cells that `fkp_live/sinks/csv.py` writes. */
 
 const PIXEL = 2, SHARE = 3, ANGLE = 4, TIME = 6;
+// As recorded.SUREST in Python.
+const SUREST = 45;
 const MEASURED = ["right_eye_open", "left_eye_open", "mouth_open", "eyes_open"];
 
 /**
  * The rows of a frame as text, one for each face, or the one of a frame without a face.
  * @param {object} result JSONL frame object
  * @param {string[]} columns names, in order
- * @param {number} leastSuccess mean confidence from which `success` is 1
+ * @param {number} leastSuccess mean confidence of the surest points from which `success` is 1
  */
 export function rows(result, columns, leastSuccess) {
   const head = { frame: String(result.frame + 1), timestamp: result.time.toFixed(TIME) };
@@ -18,11 +20,11 @@ export function rows(result, columns, leastSuccess) {
 
 /** The cells of a face by the names of their columns. */
 function ofFace(face, place, leastSuccess, columns) {
-  const confidence = face.confidence.reduce((sum, value) => sum + value, 0) / face.confidence.length;
+  const surest = [...face.confidence].sort((a, b) => b - a).slice(0, SUREST);
   const cells = {
     face_id: String(face.id ?? place),
-    confidence: fixed(confidence, SHARE),
-    success: Number(confidence.toFixed(SHARE)) >= leastSuccess ? "1" : "0",
+    confidence: fixed(mean(face.confidence), SHARE),
+    success: Number(mean(surest).toFixed(SHARE)) >= leastSuccess ? "1" : "0",
     score: fixed(face.score, SHARE)
   };
   // OpenFace's signs: x to the right, y down, z away from the camera.
@@ -55,6 +57,10 @@ function measured(cells, { blink, relative, arkit, ...values }) {
   for (const [name, value] of Object.entries(values)) cells[name] ??= fixed(value, SHARE);
   for (const [name, value] of Object.entries(relative ?? {})) cells[`${name}_rel`] = fixed(value, SHARE);
   for (const [name, value] of Object.entries(arkit ?? {})) cells[`arkit_${name}`] = fixed(value, SHARE);
+}
+
+function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /** A number with this many decimals; an empty cell for null and what is not finite. */
