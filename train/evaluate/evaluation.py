@@ -48,6 +48,10 @@ class Predictions:
     points: NDArray[np.float32]
     confidence: NDArray[np.float32]
 
+    def part(self, mask: NDArray[np.bool_]) -> Predictions:
+        """Those of the masked faces."""
+        return Predictions(self.points[mask], self.confidence[mask])
+
     def shifted(self, offset: ArrayLike) -> Predictions:
         """The same with ``offset`` (x, y in pixels) added to every point."""
         return Predictions(self.points + np.asarray(offset, np.float32), self.confidence)
@@ -120,6 +124,7 @@ def figures(
 
 
 def _calibration(predictions: Predictions, faces: FaceSet) -> dict[str, Any]:
+    """Of the points of the faces that were found."""
     seen = np.isfinite(predictions.confidence).all(1)
     errors = bounded_errors(predictions.points[seen], faces.points[seen])
     return calibration(predictions.confidence[seen], errors)
@@ -146,7 +151,13 @@ class Evaluated:
             found[way] = {"raw": figures(self.raw[way], self.faces, parts)}
             if self.own is not None:
                 found[way]["own"] = figures(self.own[way], self.faces, parts)
-        return {"ways": found, "calibration": _calibration(self.best["jitter"], self.faces)}
+        best = self.best["jitter"]
+        by_yaw = {
+            name: _calibration(best.part(mask), self.faces.select(np.flatnonzero(mask)))
+            for name, mask in parts["by_yaw"].items()
+            if mask.any()
+        }
+        return {"ways": found, "calibration": _calibration(best, self.faces) | {"by_yaw": by_yaw}}
 
 
 def evaluate(network: Network, faces: FaceSet, offset: tuple[float, float] | None, seed: int) -> Evaluated:
@@ -174,10 +185,10 @@ def report(results: Mapping[str, Mapping[str, Any]]) -> str:
                     regions.append([label, *(f"{row['by_region'][key]:.2f}" for key in row["by_region"])])
                     again = result["ways"].get("second", {}).get(convention, {})
                     parts += _sliced(name, row, again)
-        for row in result["calibration"]["bins"]:
+        rows = {f"{row['from']:.1f}-{row['from'] + 0.1:.1f}": row for row in result["calibration"]["bins"]}
+        for part, row in (rows | result["calibration"].get("by_yaw", {})).items():
             shown = [f"{row[k]:.2f}" if k in row else "-" for k in ("confidence", "found", "error")]
-            span = f"{name}, {row['from']:.1f}-{row['from'] + 0.1:.1f}"
-            confidences.append([span, f"{row['points']:.0f}", *shown])
+            confidences.append([f"{name}, {part}", f"{row['points']:.0f}", *shown])
         confidences.append(
             [f"{name}, expected calibration error", "", f"{result['calibration']['ece']:.3f}", "", ""]
         )

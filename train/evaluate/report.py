@@ -76,9 +76,9 @@ def calibration(confidence: ArrayLike, errors: ArrayLike) -> dict[str, Any]:
     -------
     dict
         ``bins``: by tenths of confidence the number of ``points``, their mean ``confidence``, the share ``found``
-        within a tenth of the bounded eye distance and the mean ``error``; ``ece``: the expected calibration
-        error, the mean of |found - confidence| over the points (M. Naeini et al., AAAI 2015); ``auroc``: how well
-        confidence ranks found points before lost ones (0.5 is chance; None where all points are of one kind).
+        within a tenth of the bounded eye distance and the mean ``error``; the same of all; ``ece``: the expected
+        calibration error, the mean of |found - confidence| over the points (M. Naeini et al., AAAI 2015); ``auroc``:
+        how well confidence ranks found points before lost ones (0.5 is chance; None where all are of one kind).
     """
     confidence, errors = np.asarray(confidence, np.float64).ravel(), np.asarray(errors, np.float64).ravel()
     found = errors <= 100.0 * FOUND_WITHIN
@@ -93,7 +93,14 @@ def calibration(confidence: ArrayLike, errors: ArrayLike) -> dict[str, Any]:
             row["error"] = float(errors[mask].mean())
             ece += mask.mean() * abs(row["found"] - row["confidence"])
         bins.append(row)
-    return {"bins": bins, "ece": float(ece), "auroc": _auroc(confidence, found)}
+    whole = {"points": float(found.size)}
+    if found.size:
+        whole |= {
+            "confidence": float(confidence.mean()),
+            "found": float(found.mean()),
+            "error": float(errors.mean()),
+        }
+    return whole | {"bins": bins, "ece": float(ece), "auroc": _auroc(confidence, found)}
 
 
 def _auroc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float | None:

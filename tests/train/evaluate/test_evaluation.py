@@ -198,6 +198,7 @@ def test_calibration_of_true_and_of_too_high_confidence() -> None:
     boastful = calibration(np.full((10, 68), 0.97), np.full((10, 68), 30.0))
     assert boastful["ece"] == pytest.approx(0.97)
     assert boastful["auroc"] is None
+    assert (boastful["points"], boastful["confidence"], boastful["found"]) == (680, pytest.approx(0.97), 0)
     assert boastful["bins"][9] == {
         "from": 0.9, "points": 680.0, "confidence": pytest.approx(0.97), "found": 0.0, "error": 30.0
     }  # fmt: skip
@@ -264,6 +265,8 @@ def test_the_report_has_a_row_for_each_way(faces: FaceSet) -> None:
         "right_brow",
     ):
         assert label in text
+    # Among the slices by their NME, and among the confidences.
+    assert text.count("people, 0-15 deg ") == 2
 
 
 @pytest.mark.parametrize(
