@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder that holds pose/")
     parser.add_argument("--write", action="store_true", help="write fkp_live/assets/head.npz")
     options = parser.parse_args()
-    points = read_faces(options.data / "pose", FaceLandmarker(provider="cpu"))[0].points
+    points = read_faces(options.data / "pose", FaceLandmarker(provider="cpu", model="fkp68"))[0].points
     used, judged = near(points[::2]), near(points[1::2])
     head = fit(used)
     flat = head * [1.0, 1.0, 0.0]

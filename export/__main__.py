@@ -31,6 +31,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--data", type=Path, help="folder with udacity/ and wild/: measure the figures on them"
     )
+    parser.add_argument(
+        "--half", action="store_true", help="store the weights in 16 bits: half the file, the same speed"
+    )
     return parser
 
 
@@ -173,7 +176,7 @@ def _eyes(args: argparse.Namespace) -> int:
 def _ship(args: argparse.Namespace) -> int:
     from export.ship import ship
 
-    ship(args.checkpoint, args.name, args.out, args.data, overwrite=args.overwrite)
+    ship(args.checkpoint, args.name, args.out, args.data, overwrite=args.overwrite, half=args.half)
     return int(ExitCode.OK)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from export.card import card, headline, training_facts
 from export.landmark import export_onnx, largest_difference, metadata, traced
-from export.written import sha256_of
+from export.written import halve_weights, sha256_of
 from fkp_live.errors import OutputError, UsageError
 from fkp_live.sinks.files import check_output
 from train.arguments import is_plain_name, make_folder
@@ -31,8 +31,14 @@ from train.options import UDACITY_OFFSET
 SHIPPED = (".onnx", ".json", ".md")
 
 
-def ship(checkpoint: Path, name: str, folder: Path, data: Path | None, *, overwrite: bool) -> None:
+def ship(
+    checkpoint: Path, name: str, folder: Path, data: Path | None, *, overwrite: bool, half: bool = False
+) -> None:
     """Write ``name``.onnx, .md and .json into ``folder`` and bring SHA256SUMS up to date.
+
+    Parameters
+    ----------
+    half : store the weights in 16 bits; it is measured as it ships
 
     Raises
     ------
@@ -50,6 +56,8 @@ def ship(checkpoint: Path, name: str, folder: Path, data: Path | None, *, overwr
     sets = evaluated_sets(data) if data is not None else {}
     with staging_folder(folder) as staging:
         target, graph = staging / f"{name}.onnx", traced(model)
+        if half:
+            halve_weights(graph)
         export_onnx(model, target, metadata(model, name, training, {}), graph)
         figures: dict[str, Any] = {}
         if sets:

@@ -16,7 +16,7 @@ from fkp_live.faces.expression import ExpressionNetwork
 from fkp_live.faces.eyes import EyeNetwork
 from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.geometry import CropSpec, Matrix
-from fkp_live.inference.models import models_dir, resolve_model, stream_model
+from fkp_live.inference.models import PICTURE_MODEL, models_dir, resolve_model, stream_model
 from fkp_live.inference.session import Session, open_session
 from fkp_live.types import Image, Landmarks, Picture, SourceInfo
 
@@ -119,6 +119,12 @@ class Engine:
             engine._yunet, engine._min_face = yunet, options.min_face
             engine._opening = (*opening, options.min_face)
         return engine
+
+    @classmethod
+    def for_pictures(cls, options: PipelineOptions) -> Engine:
+        """The engine of single pictures: where ``options`` name no model, the network that is most accurate."""
+        model = PICTURE_MODEL if options.model is None else options.model
+        return cls(options.provider, model, options.threads, min_face=options.min_face)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled by its options: whoever unpickles it opens the networks anew."""

@@ -41,6 +41,7 @@ from fkp_live.faces.turned import faces_of_any_roll
 from fkp_live.faces.turned_search import TurnedSearch
 from fkp_live.images.low_light import LowLight, brightened
 from fkp_live.images.picture import as_picture
+from fkp_live.inference.models import PICTURE_MODEL
 from fkp_live.types import (
     AnyImage,
     Face,
@@ -79,7 +80,7 @@ class FaceLandmarker:
     Parameters
     ----------
     provider, threads : see `PipelineOptions`
-    model : name of a shipped landmark network, path of an .onnx file, or None for fkp68
+    model : name of a shipped landmark network, path of an .onnx file, or None for fkp68-large
     max_faces : at most this many faces, the largest; None for all
     min_face : side in pixels of the smallest face to detect
     engine : networks opened before, instead of those that provider, model, threads and min_face name
@@ -106,7 +107,9 @@ class FaceLandmarker:
     ) -> None:
         if max_faces is not None:
             check_count("max_faces", max_faces, ", or None")
-        self.engine = engine or Engine(provider, model, threads, min_face=min_face)
+        self.engine = engine or Engine(
+            provider, PICTURE_MODEL if model is None else model, threads, min_face=min_face
+        )
         self.max_faces, self.expression = max_faces, expression
 
     @overload

@@ -93,7 +93,7 @@ class Archive:
         self._held: list[tuple[Item, str]] = []  # by other runs, to be looked at again
         self._films: dict[str, Item] = {}  # by the key of their first part
         self._reasons: dict[str, str] = {}  # why a worker process ended
-        self._models: set[str] = set()
+        self._models: set[tuple[str, str]] = set()  # kind of item, SHA-256
         self._interrupted = False
 
     @property
@@ -145,7 +145,7 @@ class Archive:
             self._working.clear()
         self.tally.elsewhere += self._held
         self._held = []
-        if len(self._models) > 1:
+        if len(self._models) > len({kind for kind, _ in self._models}):
             self.tally.note = (
                 "The results were made with different networks, because the fastest differs between machines; "
                 "--model NAME makes them all with one."
@@ -217,7 +217,7 @@ class Archive:
     def _sort_in(self, item: Item, record: Record | None) -> None:
         if record is not None and self._fits(record, OK):
             self.tally.skipped += 1
-            self._models.add(record.model)
+            self._models.add((item.kind, record.model))
         elif record is not None and self._fits(record, FAILED) and not self._retry_failed:
             self.tally.failed.append((item, record.error))
         else:
@@ -303,7 +303,7 @@ class Archive:
             self.tally.done += 1
             self.tally.frames += report.get("frames", 0)
             self.tally.faces += report.get("faces", 0)
-            self._models.add(record.model)
+            self._models.add((item.kind, record.model))
             later = list(self._later_parts(item, record.duration))
             for part in later:
                 self._sort_in(part, read_record(self.out, part.key))

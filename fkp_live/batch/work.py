@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ class Plan:
     Attributes
     ----------
     form : of the results, one of `choices.TABLE_FORMATS`
-    pipeline : how films are processed; pictures are looked at with the same networks
+    pipeline : how films are processed; pictures are looked at with its model, or `models.PICTURE_MODEL`
     annotate : write annotated films and pictures
     crops : side of face crops in pixels, None for none
     segment : length in seconds of the parts of films, None for whole films
@@ -89,7 +90,7 @@ class Worker:
 
     Attributes
     ----------
-    engine : the networks
+    engine : the networks of films
 
     Raises
     ------
@@ -99,11 +100,20 @@ class Worker:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self.engine = Engine.for_streams(plan.pipeline)
-        self._landmarker = FaceLandmarker(max_faces=plan.pipeline.max_faces, engine=self.engine)
 
-    def facts(self) -> dict[str, Any]:
-        """What made the results, for records."""
-        engine = self.engine
+    @cached_property
+    def _landmarker(self) -> FaceLandmarker:
+        # Opened at the first picture: many archives hold films alone. A model that was named serves both.
+        pipeline = self._plan.pipeline
+        engine = Engine.for_pictures(pipeline) if pipeline.model is None else self.engine
+        return FaceLandmarker(max_faces=pipeline.max_faces, engine=engine)
+
+    def _engine_of(self, item: Item) -> Engine:
+        return self.engine if item.kind == FILM else self._landmarker.engine
+
+    def facts(self, item: Item) -> dict[str, Any]:
+        """What made the results of an item, for its record."""
+        engine = self._engine_of(item)
         model = {"name": engine.model_name, "sha256": engine.model_sha256, "licence": engine.model_licence}
         return {
             "model": model,
@@ -133,7 +143,7 @@ class Worker:
             text = str(error) or type(error).__name__
             known = isinstance(error, (InputError, OutputError)) or hasattr(error, "hint")
             report = {"status": FAILED, "error": text if known else f"{type(error).__name__}: {text}"}
-        return {**report, "seconds": round(time.perf_counter() - began, 3), **self.facts()}
+        return {**report, "seconds": round(time.perf_counter() - began, 3), **self.facts(job.item)}
 
     def _film(self, job: Job, moved: Moved) -> dict[str, Any]:
         plan, tally = self._plan, _Tally(moved)
@@ -228,7 +238,7 @@ class Worker:
     def _header(self, source: Source, item: Item, part: dict[str, Any] | None) -> dict[str, Any]:
         options = {name: getattr(self._plan.pipeline, name) for name in SHAPING}
         cut = {name: None if part is None else part[name] for name in ("start", "end")}
-        header = recording_header(source.info, self.engine, cut | options)
+        header = recording_header(source.info, self._engine_of(item), cut | options)
         # The file's name alone would not do: in an archive many are called the same.
         return header | {"source": header["source"] | {"name": readable(item.name)}}
 

@@ -71,7 +71,7 @@ def add_inference_options(made: argparse.ArgumentParser) -> argparse._ArgumentGr
         "--model",
         type=filled,
         help="name of a shipped landmark network, or an .onnx file (default: fkp68, in its 8-bit form fkp68-int8 on "
-        "CPUs that are made for it)",
+        "CPUs that are made for it; pictures of a batch: fkp68-large)",
     )
     group.add_argument(
         "--threads",

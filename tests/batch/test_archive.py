@@ -326,6 +326,18 @@ def test_a_film_in_parts(films: Path, out: Path) -> None:
     assert not again.waiting
 
 
+def test_films_and_pictures_have_a_network_each_and_no_note(out: Path, tmp_path: Path) -> None:
+    both = tmp_path / "both"
+    both.mkdir()
+    for name in ("a.mp4", "b.jpg"):
+        (both / name).write_bytes(b"x")
+
+    def by(job: Job) -> dict[str, Any]:
+        return written(job) | {"model": {"name": "m", "sha256": job.item.kind}}
+
+    assert not archive(both, out).run(FakePool(by), Seen()).note
+
+
 def test_results_of_two_networks_are_noted(films: Path, out: Path) -> None:
     def by(job: Job) -> dict[str, Any]:
         return written(job) | {"model": {"name": "m", "sha256": "a" if job.item.name < "3" else "b"}}

@@ -14,6 +14,7 @@ from fkp_live.batch.items import Item, Segment, list_items
 from fkp_live.batch.work import Job, Plan, Worker, _is_disk
 from fkp_live.choices import PipelineOptions
 from fkp_live.errors import OutputError
+from fkp_live.inference.models import PICTURE_MODEL, stream_model
 from fkp_live.pipeline import FaceLandmarker, Pipeline
 from fkp_live.sources import open_source
 from fkp_live.sources.recordings import open_recording
@@ -60,6 +61,25 @@ def test_a_film_gives_what_a_run_gives(tmp_path: Path, worker: Worker, astronaut
     # The face moves by 2 pixels a frame.
     moved = expected[-1].faces[0].points - expected[0].faces[0].points
     assert moved.mean(0)[0] == pytest.approx(14, abs=2.5)
+
+
+def test_pictures_get_the_accurate_network_and_films_the_fast_one(tmp_path: Path, astronaut: Image) -> None:
+    worker = Worker(Plan("jsonl", PipelineOptions(provider="cpu")))
+    film = worker.do(job(tmp_path, face_film(tmp_path / "a.mp4", astronaut)))
+    picture = worker.do(job(tmp_path, face_picture(tmp_path / "p.png", astronaut)))
+    assert (film["model"]["name"], picture["model"]["name"]) == (stream_model("cpu"), PICTURE_MODEL)
+    with open_recording(tmp_path / "attempt" / "points.jsonl") as recording:
+        (result,) = recording
+        assert recording.header["model"]["name"] == PICTURE_MODEL
+    (expected,) = FaceLandmarker("cpu")(cv2.imread(str(tmp_path / "p.png")))
+    assert np.abs(result.faces[0].points - expected.points).max() < 0.006
+
+
+def test_a_model_that_is_named_serves_films_and_pictures(
+    tmp_path: Path, worker: Worker, astronaut: Image
+) -> None:
+    report = worker.do(job(tmp_path, face_picture(tmp_path / "p.png", astronaut)))
+    assert report["model"]["name"] == "fkp68"
 
 
 def test_annotated_films_and_crops(tmp_path: Path, worker: Worker, astronaut: Image) -> None:

@@ -19,12 +19,13 @@ import torch
 from export import landmark, ship
 from export.__main__ import main
 from export.ship import staging_folder, write_sums
-from export.written import git_commit, sha256_of
+from export.written import git_commit, halve_weights, sha256_of
 from fkp_live.errors import FkpError, InputError, OutputError
 from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.inference.session import open_session
 from fkp_live.types import Image
 from train.network.checkpoint import save_checkpoint
+from train.network.initial import folded_network
 from train.network.model import LandmarkNet
 from train.options import ModelOptions, Recipe
 
@@ -321,3 +322,23 @@ def test_all_files_are_replaced_or_none(
     with pytest.raises(OutputError if isinstance(fault, OSError) else KeyboardInterrupt):
         write()
     assert contents(tmp_path) == old
+
+
+def test_weights_in_16_bits_are_half_the_file_and_train_further(
+    tmp_path: Path, model: LandmarkNet, graph: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = Path(a_checkpoint(tmp_path, model)[0])
+    # The network of the tests is small.
+    monkeypatch.setattr(ship, "halve_weights", lambda graph: halve_weights(graph, 256))
+    with traced_already(graph):
+        ship.ship(last, "whole", tmp_path, None, overwrite=False)
+        ship.ship(last, "half", tmp_path, None, overwrite=False, half=True)
+    whole, half = (tmp_path / f"{name}.onnx" for name in ("whole", "half"))
+    weights = sum(p.numel() for p in model.parameters() if p.numel() >= 256)
+    assert whole.stat().st_size - half.stat().st_size == pytest.approx(2 * weights, rel=0.2)
+    crops = np.random.default_rng(0).uniform(0, 255, (3, 3, 32, 32)).astype(np.float32)
+    one, other = (open_session(path, "cpu").run({"image": crops})[0] for path in (whole, half))
+    assert 0 < np.abs(one - other).max() < 0.05
+    fine, rough = (folded_network(path)[1] for path in (whole, half))
+    for name, value in fine.items():
+        assert torch.allclose(value, rough[name], rtol=1e-3, atol=1e-6)

@@ -45,7 +45,7 @@ def check_labels(sets: list[FaceSet], find: Find | None = None) -> None:
     InputError
         It names the set, the face that is farthest off, and for a single point its number.
     """
-    find = find or FaceLandmarker(provider="cpu")
+    find = find or FaceLandmarker(provider="cpu", model="fkp68")
     for faces in sets:
         paths, offsets, sides = _compared(faces, find)
         if len(paths) < _LEAST_FACES:

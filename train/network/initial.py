@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -111,7 +112,10 @@ def _read_onnx(path: Path) -> tuple[ModelOptions, State]:
     metadata = open_session(path, "cpu").metadata  # raises ModelError for a file of another kind
     graph = onnx.load(str(path)).graph
     state = {
-        tensor.name.removeprefix("model."): torch.from_numpy(onnx.numpy_helper.to_array(tensor).copy())
+        # Large weights may be stored in 16 bits (`python -m export --half`).
+        tensor.name.removeprefix("model.").removesuffix(".half"): torch.from_numpy(
+            onnx.numpy_helper.to_array(tensor).astype(np.float32)
+        )
         for tensor in graph.initializer
         if tensor.name.startswith("model.")
     }
