@@ -165,7 +165,9 @@ def main() -> None:
     """Compare and print."""
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n", 1)[0])
     parser.add_argument("--data", type=file_path, metavar="FOLDER", required=True, help="holds videos/")
-    parser.add_argument("--model", help="a shipped network or an .onnx file")
+    parser.add_argument(
+        "--model", default="fkp68", help="a shipped network or an .onnx file (default: %(default)s)"
+    )
     options = parser.parse_args()
     folder = options.data / "videos"
     if not folder.is_dir():

@@ -132,7 +132,7 @@ def main() -> int:
         prog="python -m benchmarks.fit_hidden", description=__doc__.splitlines()[0]
     )
     parser.add_argument("--data", type=file_path, required=True, metavar="FOLDER")
-    parser.add_argument("--model", help="landmark network (default: fkp68)")
+    parser.add_argument("--model", default="fkp68", help="landmark network (default: %(default)s)")
     parser.add_argument(
         "--keep-slopes",
         action="store_true",

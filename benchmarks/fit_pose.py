@@ -353,7 +353,7 @@ def main() -> None:
         prog="python -m benchmarks.fit_pose", description="fit and judge the map from points to head pose"
     )
     parser.add_argument("--data", type=file_path, required=True, help="folder that holds pose/ and hard/")
-    parser.add_argument("--model", help="landmark network (default: fkp68)")
+    parser.add_argument("--model", default="fkp68", help="landmark network (default: %(default)s)")
     parser.add_argument("--write", action="store_true", help="write fkp_live/assets/pose.npz")
     parser.add_argument("--json", type=result_file, help="write the figures here")
     options = parser.parse_args()

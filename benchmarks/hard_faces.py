@@ -296,7 +296,7 @@ def main() -> int:
     parser.add_argument(
         "--every", type=whole_number(1), default=1, metavar="N", help="take every Nth face only"
     )
-    parser.add_argument("--model", help="landmark network (default: fkp68)")
+    parser.add_argument("--model", default="fkp68", help="landmark network (default: %(default)s)")
     parser.add_argument("--card", type=Path, help="write the tables of the profiles into this model card")
     parser.add_argument("--json", type=result_file, metavar="FILE")
     options = parser.parse_args()

@@ -106,7 +106,9 @@ def main() -> None:
     one = parser.add_mutually_exclusive_group(required=True)
     one.add_argument("--data", type=file_path, metavar="FOLDER", help="labels.csv, images/")
     one.add_argument("--turned", type=file_path, metavar="FOLDER", help="pictures of faces at any yaw")
-    parser.add_argument("--model", help="a shipped network or an .onnx file")
+    parser.add_argument(
+        "--model", default="fkp68", help="a shipped network or an .onnx file (default: %(default)s)"
+    )
     options = parser.parse_args()
     landmarker = FaceLandmarker("cpu", options.model)
     if options.turned is not None:

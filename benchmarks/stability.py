@@ -165,7 +165,11 @@ def photos(data: Path | None, count: int) -> Iterator[Photo]:
         import skimage.data
 
         image = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2BGR)
-        yield Photo("astronaut", image, FaceLandmarker(provider="cpu", model="fkp68")(image)[0].points.astype(np.float64))
+        yield Photo(
+            "astronaut",
+            image,
+            FaceLandmarker(provider="cpu", model="fkp68")(image)[0].points.astype(np.float64),
+        )
         return
     chosen = set((data / "wild" / "val.txt").read_text().splitlines())
     with (data / "wild" / "keypoints.csv").open(newline="") as file:

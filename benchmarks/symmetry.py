@@ -209,7 +209,9 @@ def main() -> None:
         "--data", type=file_path, metavar="FOLDER", help="holds wild/ (default: only the own photos)"
     )
     parser.add_argument("--faces", type=whole_number(1), default=40, help="pictures of wild/ (default: 40)")
-    parser.add_argument("--model", help="a shipped network or an .onnx file")
+    parser.add_argument(
+        "--model", default="fkp68", help="a shipped network or an .onnx file (default: %(default)s)"
+    )
     parser.add_argument("--json", type=result_file, metavar="FILE", help="every warp, as JSON")
     parser.add_argument(
         "--pictures", type=file_path, metavar="FOLDER", help="save warped pictures to look at"
