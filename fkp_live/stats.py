@@ -16,6 +16,7 @@ from itertools import accumulate
 from typing import Any
 
 from fkp_live.types import FrameResult
+from fkp_live.wording import counted
 
 # Bins of a histogram: each is 2 % wider than the one before, from 100 ns to over an hour.
 _SMALLEST = 1e-7
@@ -149,13 +150,13 @@ class Summary:
         """For people."""
         rate = self.faces / self.frames if self.frames else 0.0
         head = [
-            f"{self.frames} frames in {self.wall:.2f} s: {self.fps:.1f} fps",
-            f"{self.faces} faces ({rate:.2f} a frame), detector ran on {self.detections} frames",
+            f"{counted(self.frames, 'frame')} in {self.wall:.2f} s: {self.fps:.1f} fps",
+            f"{counted(self.faces, 'face')} ({rate:.2f} a frame), detector ran on {counted(self.detections, 'frame')}",
         ]
         if self.idle >= 0.05:
             head.append(f"{self.idle:.2f} s more were spent waiting: paused, or for the file's own pace")
         if self.dropped:
-            head.append(f"{self.dropped} frames dropped: newer ones had arrived")
+            head.append(f"{counted(self.dropped, 'frame')} dropped: newer ones had arrived")
         for name, to in self.deliveries.items():
             head.append(f"{name}: {to.sent} sent, {to.dropped} dropped, {to.failed} failed")
         return "\n".join([*head, *self._rows()])

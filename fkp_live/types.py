@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from fkp_live.colour import ColourSpace
 from fkp_live.geometry import Matrix
 from fkp_live.measured import ShapeMeasures
+from fkp_live.wording import counted
 
 FloatArray = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -116,7 +117,7 @@ class Landmarks:
     confidence: FloatArray
 
     def __repr__(self) -> str:
-        return f"Landmarks(of {len(self.points)} faces)"
+        return f"Landmarks(of {counted(len(self.points), 'face')})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,7 +347,7 @@ class FrameResult:
     time_base: Fraction | None = None
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.index}, {self.time:.3f} s, {len(self.faces)} faces)"
+        return f"{type(self).__name__}({self.index}, {self.time:.3f} s, {counted(len(self.faces), 'face')})"
 
     @classmethod
     def of(

@@ -213,7 +213,7 @@ def test_table_for_people_and_dict_for_machines() -> None:
     summary = stats.summary(dropped=7)
     table = summary.table()
     assert "waiting" not in table
-    for word in ("1 frames", "fps", "p50", "p95", "p99", "detect", "4.00", "frame age", "7 frames dropped"):
+    for word in ("1 frame ", "fps", "p50", "p95", "p99", "detect", "4.00", "frame age", "7 frames dropped"):
         assert word in table
     again = json.loads(json.dumps(summary.as_dict()))
     assert again["stages"]["detect"]["p95"] == pytest.approx(4)

@@ -36,7 +36,7 @@ def _through_a_file(result: FrameResult, path: Path) -> dict[str, Any]:
 def test_they_print_in_one_short_line(result: FrameResult, astronaut: Image) -> None:
     (face,) = result.faces
     assert re.fullmatch(r"TrackedFace\(id 1, box 1\d\d, \d+, 2\d\d, 1\d\d, confidence 0\.9\d\)", repr(face))
-    assert repr(result) == "TrackedResult(7, 0.123 s, 1 faces)"
+    assert repr(result) == "TrackedResult(7, 0.123 s, 1 face)"
     assert repr(Frame(BgrPicture(astronaut), 7, 0.5, 0.0)) == "Frame(7, 0.500 s, 512x512)"
     assert (
         repr(Landmarks(np.zeros((2, 68, 2), np.float32), np.zeros((2, 68), np.float32)))

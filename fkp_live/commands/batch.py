@@ -12,6 +12,7 @@ from fkp_live.commands.batch_progress import batch_progress, one_line
 from fkp_live.commands.signals import INTERRUPTED, Stops
 from fkp_live.console import log, say
 from fkp_live.errors import ExitCode, OutputError
+from fkp_live.wording import counted
 
 if TYPE_CHECKING:
     from fkp_live.batch.archive import Archive, Tally
@@ -140,8 +141,8 @@ def _say_plan(listing: Listing, archive: Archive) -> None:
     sizes = [item.size for item in archive.waiting if item.size is not None]
     tally = archive.tally
     log(
-        f"to do: {len(archive.waiting)} items, {sum(sizes) / _GIGABYTE:.2f} GB; done before: {tally.skipped}; "
-        f"failed before: {len(tally.failed)}"
+        f"to do: {counted(len(archive.waiting), 'item')}, {sum(sizes) / _GIGABYTE:.2f} GB; "
+        f"done before: {tally.skipped}; failed before: {len(tally.failed)}"
     )
     _say_failed(tally)
     _say_ignored(listing)
@@ -153,7 +154,7 @@ def _say_ignored(listing: Listing) -> None:
             f"{count} {ending or 'without ending'}" for ending, count in listing.ignored.most_common(5)
         )
         log(
-            f"passed over: {sum(listing.ignored.values())} files that are neither films nor pictures ({kinds})"
+            f"passed over, neither film nor picture: {counted(sum(listing.ignored.values()), 'file')} ({kinds})"
         )
 
 
@@ -170,7 +171,7 @@ def _say_end(options: BatchOptions, tally: Tally, listing: Listing, table: str |
     failed = len(tally.failed) + len(listing.problems)
     figures = f"done {tally.done}, failed {failed}, skipped {tally.skipped}"
     more = f", in work elsewhere {len(tally.elsewhere)}" if tally.elsewhere else ""
-    say(f"{figures}{more}; {tally.frames} frames, {tally.faces} faces")
+    say(f"{figures}{more}; {counted(tally.frames, 'frame')}, {counted(tally.faces, 'face')}")
     if table is not None:
         say(f"written: {table}")
     say(f"written: {options.out}")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, Self
 
 from fkp_live.console import bar_works, log, printable
+from fkp_live.wording import counted
 
 # Seconds from one update to the next.
 _EVERY = 0.5
@@ -91,7 +92,7 @@ class BatchProgress:
     def held(self, count: int, seconds: float) -> None:
         """Nothing is left but what other runs are at work on."""
         if self.notes:
-            log(f"Waiting up to {seconds:.0f} s for {count} items that other runs are at work on.")
+            log(f"Waiting up to {seconds:.0f} s for {counted(count, 'item')} that other runs are at work on.")
 
     def _update(self) -> None:
         now = time.monotonic()

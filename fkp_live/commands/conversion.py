@@ -32,6 +32,7 @@ from fkp_live.sources.recordings import Recording, open_recording
 from fkp_live.sources.spec import local_files
 from fkp_live.stats import RunStats
 from fkp_live.types import Face, FrameResult, Pose, SourceInfo
+from fkp_live.wording import counted
 
 # Seconds from one frame to the next that no recording has: its times are damaged.
 _LONGEST_PAUSE = 86_400.0
@@ -78,7 +79,7 @@ def convert(options: ConvertOptions, stops: Stops) -> int:
         if note and not options.quiet:
             log(note)
     if not options.quiet:
-        say(f"{frames} frames, {faces} faces")
+        say(f"{counted(frames, 'frame')}, {counted(faces, 'face')}")
         say(f"written: {options.out}")
     return int(ExitCode.OK)
 

@@ -16,6 +16,7 @@ from fkp_live.commands.recording_notes import say_notes
 from fkp_live.commands.signals import Stops
 from fkp_live.console import say
 from fkp_live.errors import ExitCode, FkpError, InputError, UsageError
+from fkp_live.wording import counted
 
 if TYPE_CHECKING:
     from fkp_live.commands.progress import Progress
@@ -73,7 +74,10 @@ def main(words: Sequence[str], stops: Stops | None = None) -> int:
         say(str(options.out))
     _say_items_without_a_row(options.sources)
     if failed:
-        say(f"fkp-live summary: {len(failed)} of {len(found)} recordings could not be read.", sys.stderr)
+        say(
+            f"fkp-live summary: {len(failed)} of {counted(len(found), 'recording')} could not be read.",
+            sys.stderr,
+        )
     return int(ExitCode.FAILURE if failed else ExitCode.OK)
 
 

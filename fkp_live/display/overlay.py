@@ -21,6 +21,7 @@ from fkp_live.display.look import Look
 from fkp_live.display.text import packed
 from fkp_live.recorded import as_recorded
 from fkp_live.types import Face, Picture
+from fkp_live.wording import counted
 
 # Pixels of the longer side beyond which nothing is a face; OpenCV has no strokes for them.
 _LARGEST = 1 << 20
@@ -66,7 +67,7 @@ class Hud:
         if self.dropped is not None:
             parts.append(f"{self.dropped} dropped")
         parts.append(self.provider)
-        parts.append("1 face" if self.faces == 1 else f"{self.faces} faces")
+        parts.append(counted(self.faces, "face"))
         if self.note:
             parts.append(self.note)
         return parts

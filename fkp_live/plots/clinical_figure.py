@@ -13,6 +13,7 @@ from fkp_live.faces.symmetry import ANGLE, FAI, MEASURES, NAMES
 from fkp_live.plots.clinical import FRONTAL_DEG, ClinicalObserved, Sides, found_share, unit_of
 from fkp_live.plots.figure import BLUE, FAINT, LINE, ORANGE, VERMILLION, new_figure, time_axis, titled
 from fkp_live.plots.timeline import draw_channels
+from fkp_live.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,7 +68,7 @@ def draw_clinical(seen: ClinicalObserved, number: int) -> Figure:
         if sides.raw
         else "points as recorded, maybe smoothed: there are no raw ones"
     )
-    note = f"{points}; {sides.frames} frames with the head turned by at most {FRONTAL_DEG:.0f}°"
+    note = f"{points}; {counted(sides.frames, 'frame')} with the head turned by at most {FRONTAL_DEG:.0f}°"
     if seen.eyes_mm is not None:
         note += f"; outer eye corners {seen.eyes_mm:g} mm apart"
     titled(figure, f"{seen.name} · face {number} · clinical measures", note)

@@ -9,6 +9,7 @@ import numpy as np
 from fkp_live.plots.figure import BLUE, VERMILLION, new_figure, time_axis, titled
 from fkp_live.plots.summary import FilmSummary
 from fkp_live.plots.timeline import column_edges
+from fkp_live.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,5 +41,9 @@ def draw_raster(curves: Curves, summary: FilmSummary, film: str, end: float) -> 
     time_axis(axes, float(curves.times[0]), end)
     left = len(faces) - len(shown)
     more = f"; {left} more with less time" if left > 0 else ""
-    titled(figure, f"{film} · who is on screen", f"{len(faces)} faces{more}; height: share of the frames")
+    titled(
+        figure,
+        f"{film} · who is on screen",
+        f"{counted(len(faces), 'face')}{more}; height: share of the frames",
+    )
     return figure

@@ -11,6 +11,7 @@ from fkp_live.faces.head_pose import align, shipped_map
 from fkp_live.plots.figure import FAINT, LINE, MARK, new_figure, titled
 from fkp_live.topology import CONTOURS, LEFT_EYE_OUTER, N_POINTS, RIGHT_EYE_OUTER
 from fkp_live.types import FloatArray
+from fkp_live.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -82,6 +83,6 @@ def draw_shape(shape: RunningShape, film: str, number: int, *, frontal: bool) ->
     axes.set_xlabel("eye distances; the person's right side is on the left")
     axes.set_ylabel("eye distances")
     seen = " with the head turned by at most 25°" if frontal else ""
-    note = f"mean of {shape.frames} frames{seen}; ellipses: {_DEVIATIONS:.0f} standard deviations"
+    note = f"mean of {counted(shape.frames, 'frame')}{seen}; ellipses: {_DEVIATIONS:.0f} standard deviations"
     titled(figure, f"{film} · face {number} · shape", note)
     return figure

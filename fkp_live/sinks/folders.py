@@ -15,6 +15,7 @@ import cv2
 from fkp_live.errors import OutputError
 from fkp_live.sinks.files import write_failure
 from fkp_live.types import Image, SourceInfo
+from fkp_live.wording import counted
 
 # Longest stem of a file in a folder, in letters: with four bytes a letter and an ending it is a name anywhere.
 _LONGEST = 48
@@ -81,7 +82,7 @@ def _check_content(path: str | Path, folder: Path, overwrite: bool, suffixes: Co
         return
     if not overwrite:
         raise OutputError(
-            f"{path} is a folder with {len(found)} files in it.",
+            f"{path} is a folder with {counted(len(found), 'file')} in it.",
             "Choose another name, or replace it by --overwrite.",
         )
     for name in found:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fkp_live.sinks.sink import FileSink
 from fkp_live.types import Face, FrameResult, Picture, Pose
+from fkp_live.wording import counted
 
 _EYE = ("Blink", "LookDown", "LookIn", "LookOut", "LookUp", "Squint", "Wide")
 _BOTH = ("Left", "Right")
@@ -83,7 +84,7 @@ class LiveLinkSink(FileSink):
         """In how many frames the face was missing; empty where it never was."""
         if not self._missing:
             return ""
-        return f"the face is missing in {self._missing} of {self._results} frames"
+        return f"the face is missing in {self._missing} of {counted(self._results, 'frame')}"
 
     def _write(self, result: FrameResult, picture: Picture | None) -> None:
         self._end = result.time - self._origin

@@ -19,6 +19,7 @@ from fkp_live.errors import SourceLostError
 from fkp_live.sinks.folders import PartialFolder, frame_stem, png
 from fkp_live.topology import N_POINTS
 from fkp_live.types import Face, FloatArray, FrameResult, Image, Picture, SourceInfo
+from fkp_live.wording import counted
 
 SUFFIXES = (".pts", ".png", ".csv")
 INDEX = "faces.csv"
@@ -77,7 +78,9 @@ class PtsSink:
     @property
     def note(self) -> str:
         """How many faces were left out; usually empty."""
-        return f"{self._left_out} faces without all of their points were left out" if self._left_out else ""
+        if not self._left_out:
+            return ""
+        return f"left out for want of some of their points: {counted(self._left_out, 'face')}"
 
     def write(self, result: FrameResult, picture: Picture | None = None) -> None:
         """Write the faces of one frame.

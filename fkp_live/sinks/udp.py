@@ -31,7 +31,7 @@ class UdpSender(DatagramSender):
             left_out = len(result.faces) - faces
             self._say(
                 f"{self.name}: {len(result.faces)} faces do not fit into a datagram; the points before smoothing"
-                + (f" and the {left_out} smallest faces" if left_out else "")
+                + (f" and the smallest of the faces ({left_out})" if left_out else "")
                 + " were left out of a frame."
             )
         return data

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from fkp_live.clock import CLOCK_JUMP
+from fkp_live.wording import counted
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -109,9 +110,9 @@ class Timestamps:
         if self._closed:
             notes.append(f"the clock of {name} jumped forward {_times(self._closed)}; the gap was closed")
         if self._repaired:
-            notes.append(f"{self._repaired} timestamps of {name} were out of order and were repaired")
+            notes.append(f"{name}: {counted(self._repaired, 'timestamp')} out of order, repaired")
         return "; ".join(notes)
 
 
 def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
+    return "once" if count == 1 else counted(count, "time")

@@ -68,7 +68,7 @@ def test_an_archive_from_its_folder_to_its_failures_and_again(archive: Path, tmp
     assert "What failed is tried again with --retry-failed." in said
     assert "done 4, failed 2, skipped 0; 10 frames, 10 faces" in said
     assert said[-2:] == [f"written: {out / 'pictures.csv'}", f"written: {out}"]
-    assert "passed over: 1 files" in noted
+    assert "neither film nor picture: 1 file (" in noted
     last = json.loads(noted.splitlines()[-1])
     assert (last["items"], last["total"], last["failed"], last["done"], last["working"]) == (
         6,
@@ -99,7 +99,7 @@ def test_an_archive_from_its_folder_to_its_failures_and_again(archive: Path, tmp
     (archive / "broken.mp4").unlink()
     code, said, _ = run(*words)
     assert code == 0
-    assert "done 1, failed 0, skipped 4; 1 frames, 1 faces" in said
+    assert "done 1, failed 0, skipped 4; 1 frame, 1 face" in said
     code, said, noted = run(*words, "--quiet")
     assert (code, *said, *noted) == (0,)
 

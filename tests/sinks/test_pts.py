@@ -73,7 +73,7 @@ def test_a_face_at_the_edge_is_cut_off_there(tmp_path: Path) -> None:
         sink.write(result_of(0, made(face_at(5, 90, 40)), made(face_at(500, 20, 40), 2)), BgrPicture(image))
     assert [row["face_id"] for row in rows(tmp_path / "o")] == ["1"]
     assert cv2.imread(str(tmp_path / "o" / "x_000001_1.png")).shape[0] <= 100
-    assert "1 faces" in sink.note
+    assert "1 face" in sink.note
 
 
 def test_several_faces_and_pictures_of_a_folder(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_points_that_are_no_numbers_are_left_out(tmp_path: Path) -> None:
     with PtsSink(tmp_path / "o", info(), pictures=False) as sink:
         sink.write(result_of(0, made(points), made(face_at(80, 40, 20), 2)))
     assert names(tmp_path / "o") == ["faces.csv", "x_000001_2.pts"]
-    assert "1 faces" in sink.note
+    assert "1 face" in sink.note
 
 
 def test_after_a_failure_nothing_is_left(tmp_path: Path) -> None:

@@ -84,10 +84,10 @@ def stamps(*read: int | None, rate: int = 25) -> tuple[list[int], str]:
         ((7, 11, 500), (7, 11, 500), ""),
         ((None, None, 80), (0, 40, 80), ""),
         # out of order by less than half a second
-        ((0, 40, 30, 120), (0, 40, 60, 120), "1 timestamps of f were out of order"),
-        ((0, 40, 40, 80), (0, 40, 60, 80), "1 timestamps of f were out of order"),
-        ((0, 0, 0, 0, 160), (0, 20, 40, 60, 160), "3 timestamps of f were out of order"),
-        ((1000, 600, 640, 1100), (1000, 1020, 1040, 1100), "2 timestamps of f were out of order"),
+        ((0, 40, 30, 120), (0, 40, 60, 120), "f: 1 timestamp out of order"),
+        ((0, 40, 40, 80), (0, 40, 60, 80), "f: 1 timestamp out of order"),
+        ((0, 0, 0, 0, 160), (0, 20, 40, 60, 160), "f: 3 timestamps out of order"),
+        ((1000, 600, 640, 1100), (1000, 1020, 1040, 1100), "f: 2 timestamps out of order"),
         # a clock that begins anew
         ((1000, 1040, 0, 40), (1000, 1040, 1080, 1120), "jumped back once; its parts were joined"),
         ((1000, 0, 0, 40), (1000, 1040, 1060, 1080), "jumped back once"),
@@ -99,8 +99,8 @@ def stamps(*read: int | None, rate: int = 25) -> tuple[list[int], str]:
         ((0, 40, 10**10, 10**10 + 40), (0, 40, 80, 120), "jumped forward once; the gap was closed"),
         ((0, 10**10, 2 * 10**10), (0, 40, 80), "jumped forward 2 times"),
         # one wild timestamp
-        ((0, 40, 10**10, 120, 160), (0, 40, 80, 120, 160), "1 timestamps of f were out of order"),
-        ((0, 40, 60_000, 120), (0, 40, 80, 120), "1 timestamps of f were out of order"),
+        ((0, 40, 10**10, 120, 160), (0, 40, 80, 120, 160), "f: 1 timestamp out of order"),
+        ((0, 40, 60_000, 120), (0, 40, 80, 120), "f: 1 timestamp out of order"),
     ],
 )
 def test_one_clock_that_grows(read: tuple[int | None, ...], expected: tuple[int, ...], note: str) -> None:

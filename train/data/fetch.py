@@ -24,6 +24,7 @@ from typing import IO
 from tqdm import tqdm
 
 from fkp_live.errors import ExitCode, FkpError, InputError, OutputError
+from fkp_live.wording import counted
 from train.data.download import Part, download
 from train.data.faces import leads_out, read_csv
 
@@ -214,7 +215,7 @@ def run(args: argparse.Namespace) -> int:
                 raise
             arriving.remove()
     for name in CSV_FILES:
-        print(f"{target / name}: {len(read_csv(target / name, inside=True))} faces")
+        print(f"{target / name}: {counted(len(read_csv(target / name, inside=True)), 'face')}")
     if target.name == "udacity":  # as --data expects it
         print(f"next: python -m train fit train/recipes/quick.toml --data {target.parent} --out runs/quick")
     return ExitCode.OK

@@ -9,6 +9,7 @@ import numpy as np
 
 from fkp_live.console import say
 from fkp_live.errors import InputError
+from fkp_live.wording import counted
 from train.data.coco import read_coco
 from train.data.faces import FaceSet, read_csv
 from train.data.pts import read_pts_folder
@@ -50,5 +51,8 @@ def read_complete(path: Path, images: Path | None = None) -> FaceSet:
     if not complete.any():
         raise InputError(f"{path} holds no face with all of its labels", "A network is judged on all points.")
     if not complete.all():
-        say(f"{path}: {int((~complete).sum())} faces without all of their labels are left out.", sys.stderr)
+        say(
+            f"{path}: left out for want of some labels: {counted(int((~complete).sum()), 'face')}.",
+            sys.stderr,
+        )
     return faces.select(complete)

@@ -19,6 +19,7 @@ from fkp_live.arguments import whole_number
 from fkp_live.console import say
 from fkp_live.errors import ExitCode, InputError, OutputError, UsageError
 from fkp_live.sinks.files import write_text
+from fkp_live.wording import counted
 from train.arguments import finite_number, make_folder, prepare_output
 from train.data.faces import FaceSet
 from train.data.reading import read_complete
@@ -72,7 +73,7 @@ def write_report(
         if one.own is not None:
             curves[f"{who}, end to end, raw"] = metrics.nme(one.raw["detector"].points, one.faces.points)
         curves |= peers.get(name, {})
-        plot_error_curves(curves, folder / f"ced_{name}.png", f"{name}: {len(one.faces)} faces")
+        plot_error_curves(curves, folder / f"ced_{name}.png", f"{name}: {counted(len(one.faces), 'face')}")
         write_png(error_sheet(one.best["detector"].points, one.faces), folder / f"sheet_{name}.png")
     plot_calibration(
         {name: r["calibration"]["bins"] for name, r in results.items()}, folder / "calibration.png"

@@ -31,6 +31,7 @@ from fkp_live.inference.session import open_session
 from fkp_live.sinks.files import write_text
 from fkp_live.topology import LEFT_EYE_OUTER, MIRROR, N_POINTS, RIGHT_EYE_OUTER
 from fkp_live.types import Image
+from fkp_live.wording import counted
 from train.arguments import finite_number, prepare_output
 from train.data.augment import detector_jitter
 from train.data.labels import is_face
@@ -185,7 +186,8 @@ def run(args: argparse.Namespace) -> int:
     missed = sum(one is None for one in labels)
     if not kept:
         raise FkpError(
-            f"none of {len(images)} faces labelled: {missed} not found, the rest uncertain; nothing was written",
+            f"none of {counted(len(images), 'picture')} labelled: {missed} without a face, the rest uncertain; "
+            "nothing was written",
             "Lower --confidence, raise --spread, or take another network.",
         )
     table = io.StringIO()
@@ -193,6 +195,8 @@ def run(args: argparse.Namespace) -> int:
     writer.writerow(["", *range(2 * N_POINTS)])
     writer.writerows([path, *(f"{v:.2f}" for v in o.points.ravel())] for path, o in kept)
     write_text(args.out, table.getvalue(), overwrite=args.overwrite)
-    print(f"{len(kept)} of {len(images)} faces labelled; {missed} not found, the rest uncertain")
+    print(
+        f"{len(kept)} of {counted(len(images), 'picture')} labelled; {missed} without a face, the rest uncertain"
+    )
     print(args.out)
     return int(ExitCode.OK)

@@ -19,6 +19,7 @@ from fkp_live.errors import ExitCode
 from fkp_live.geometry import apply, box_of, crop_matrix, invert
 from fkp_live.images.warping import warp
 from fkp_live.topology import REGIONS
+from fkp_live.wording import counted
 from train.data.faces import FaceSet
 from train.data.splits import splits
 from train.network.model import LandmarkNet
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         difference = faces.points - predict(model, faces)
         sides = (box_of(faces.points)[:, 2:] - box_of(faces.points)[:, :2]).max(1)
         per_face = np.median(difference, 1)
-        print(f"{name}: {len(faces)} faces, label minus network, pixels of the images (x, y)")
+        print(f"{name}: {counted(len(faces), 'face')}, label minus network, pixels of the images (x, y)")
         print("  median of the faces' medians   {:+.2f} {:+.2f}".format(*np.median(per_face, 0)))
         print("  mean of all points             {:+.2f} {:+.2f}".format(*difference.mean((0, 1))))
         for low, high in zip((0, 33, 67), (33, 67, 100), strict=True):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fkp_live.wording import counted
 from train.eyes.data import OPEN, SHUT
 
 Array = NDArray[np.float32]
@@ -44,7 +45,7 @@ def report(figures: dict[str, Any]) -> str:
         "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
     for name, found in figures.items():
-        title = f"{name}: {found['faces']} faces, {found['shut']} of {found['eyes']} eyes shut"
+        title = f"{name}: {counted(found['faces'], 'face')}, {found['shut']} of {found['eyes']} eyes shut"
         for way, row in found["ways"].items():
             share, of_open = row["shut_found"], row["shut_found_of_open"]
             rows.append(

@@ -225,7 +225,7 @@ def test_a_network_is_judged_on_complete_faces(tmp_path: Path, capsys: pytest.Ca
     content["annotations"][0]["keypoints"][0:3] = [0, 0, 0]
     path = write_coco(tmp_path, content)
     assert len(read_complete(path)) == 2
-    assert "1 faces without all" in capsys.readouterr().err
+    assert "want of some labels: 1 face." in capsys.readouterr().err
     for one in content["annotations"]:
         one["keypoints"][0:3] = [0, 0, 0]
     with pytest.raises(InputError, match="all of its labels"):

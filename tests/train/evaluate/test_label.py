@@ -77,7 +77,7 @@ def test_points_that_are_not_a_face_are_not_written(
         monkeypatch.setattr("train.evaluate.label.open_network", lambda _, n=network: (n, {}))
         words = [str(checkpoint), str(tmp_path), "--out", str(tmp_path / "x.csv"), "--spread", "1e9"]
         assert main(["label", *words]) == 1
-        assert "none of 1 faces labelled" in capsys.readouterr().err
+        assert "none of 1 picture labelled" in capsys.readouterr().err
         assert not (tmp_path / "x.csv").exists()
 
 
