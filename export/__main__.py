@@ -29,7 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("checkpoint", type=Path, help="last.pt of a run of `python -m train fit`")
     _add_place(parser, "fkp68")
     parser.add_argument(
-        "--data", type=Path, help="folder with udacity/ and wild/: measure the figures on them"
+        "--data", type=Path, metavar="DIR", help="folder with udacity/ and wild/: measure the figures on them"
     )
     parser.add_argument(
         "--half", action="store_true", help="store the weights in 16 bits: half the file, the same speed"
@@ -38,9 +38,15 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_place(parser: argparse.ArgumentParser, name: str) -> None:
-    parser.add_argument("--name", default=name, help="name of the model (default: %(default)s)")
     parser.add_argument(
-        "--out", type=Path, default=Path(__file__).parents[1] / "models", help="folder (default: models/)"
+        "--name", default=name, metavar="NAME", help="name of the model (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path(__file__).parents[1] / "models",
+        metavar="DIR",
+        help="folder (default: models/)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing model")
 
@@ -52,22 +58,30 @@ def build_quantise_parser() -> argparse.ArgumentParser:
         description="A float network in 8-bit integers, calibrated on training faces, compared on wild_val.",
     )
     parser.add_argument("model", type=Path, help="float ONNX file, or name of a shipped network")
-    parser.add_argument("--data", type=Path, required=True, help="folder with udacity/ and wild/")
-    parser.add_argument("--out", type=Path, required=True, help="file to write")
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="folder with udacity/ and wild/"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write")
     parser.add_argument(
         "--faces",
         type=whole_number(1),
         default=400,
+        metavar="N",
         help="training faces to calibrate on (default: %(default)s)",
     )
     parser.add_argument(
         "--rounds",
         type=whole_number(1),
         default=500,
+        metavar="N",
         help="runs of each network to time (default: %(default)s)",
     )
     parser.add_argument(
-        "--seed", type=whole_number(0), default=0, help="of the calibration (default: %(default)s)"
+        "--seed",
+        type=whole_number(0),
+        default=0,
+        metavar="N",
+        help="of the calibration (default: %(default)s)",
     )
     parser.add_argument(
         "--card", action="store_true", help="model card, figures and SHA256SUMS beside it, to ship it"
@@ -83,7 +97,9 @@ def build_renew_parser() -> argparse.ArgumentParser:
         description="Measure a shipped network again: its .json and the tables of its card.",
     )
     parser.add_argument("model", type=Path, help="ONNX file, or name of a shipped network")
-    parser.add_argument("--data", type=Path, required=True, help="folder with udacity/ and wild/")
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="folder with udacity/ and wild/"
+    )
     return parser
 
 
@@ -95,11 +111,16 @@ def build_expression_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("checkpoint", type=Path, help="last.pt of a run of `python -m train expression`")
     _add_place(parser, "fkp-expression")
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds faces/ and rafdb/")
-    parser.add_argument("--clips", type=Path, required=True, help="root of the data that holds udacity/")
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="folder that holds faces/ and rafdb/"
+    )
+    parser.add_argument(
+        "--clips", type=Path, required=True, metavar="DIR", help="root of the data that holds udacity/"
+    )
     parser.add_argument(
         "--kept",
         type=Path,
+        metavar="DIR",
         help="folder of faces.npz and clips.npz (default: the checkpoint's; made if they are not there)",
     )
     return parser
@@ -114,10 +135,13 @@ def build_eyes_parser() -> argparse.ArgumentParser:
     parser.add_argument("checkpoint", type=Path, help="last.pt of a run of `python -m train eyes`")
     _add_place(parser, "fkp-eyes")
     parser.add_argument(
-        "--data", type=Path, required=True, help="folder that holds wild/, hard/ and udacity/"
+        "--data", type=Path, required=True, metavar="DIR", help="folder that holds wild/, hard/ and udacity/"
     )
     parser.add_argument(
-        "--kept", type=Path, help="eyes.npz of that data (default: the checkpoint's; made if it is not there)"
+        "--kept",
+        type=Path,
+        metavar="FILE",
+        help="eyes.npz of that data (default: the checkpoint's; made if it is not there)",
     )
     return parser
 

@@ -281,7 +281,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("file", type=Path, help=f"{ORIGINAL_NAME}, or a wheel that holds it")
     default = Path(__file__).parents[1] / "models" / "yunet.onnx"
     parser.add_argument(
-        "--out", type=Path, default=default, help="where to write (default: models/yunet.onnx)"
+        "--out",
+        type=Path,
+        default=default,
+        metavar="FILE",
+        help="where to write (default: models/yunet.onnx)",
     )
     return run_command(lambda: _write(**vars(parser.parse_args(arguments))))
 

@@ -37,6 +37,7 @@ from fkp_live.commands.event_arguments import EventOutputs, add_event_options, e
 from fkp_live.commands.picture_edits import EditOptions, add_edit_options, edit_options
 from fkp_live.commands.pipeline_options import add_face_options, add_inference_options
 from fkp_live.commands.serving import VIEWERS, add_serve_options
+from fkp_live.commands.short_help import ShortHelp
 from fkp_live.commands.version import version_line
 from fkp_live.commands.window_options import add_window_options, check_window
 from fkp_live.display.keys import keys_table
@@ -77,6 +78,8 @@ exit codes:
   0 ok, 1 failure, 2 usage, 3 input cannot be opened, 4 model missing or not
   ours, 5 the provider does not run, 6 output cannot be written, 130 Ctrl-C
   (every file closed and playable). By the message: docs/troubleshooting.md
+
+What is used most, on one screen: fkp-live -h
 """
 
 
@@ -273,8 +276,15 @@ def _add_camera(made: argparse.ArgumentParser) -> None:
 def parser() -> argparse.ArgumentParser:
     """The parser of ``fkp-live``."""
     made = Parser(
-        prog="fkp-live", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=Help, allow_abbrev=False
+        prog="fkp-live",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=Help,
+        allow_abbrev=False,
+        add_help=False,
     )
+    made.add_argument("-h", action=ShortHelp, help="what is used most, on one screen")
+    made.add_argument("--help", action="help", help="this text: all options")
     flag = argparse.BooleanOptionalAction
     made.add_argument("--version", action="version", version=version_line())
 

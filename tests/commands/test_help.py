@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 import pytest
 
 from fkp_live.arguments import Help, Parser
-from fkp_live.commands import cli
+from fkp_live.commands import cli, options
 from fkp_live.commands.cli import main
 
 COMMANDS = ("", *cli._COMMANDS)
@@ -25,6 +26,17 @@ def test_help_fits_80_columns(
     # An option of which nothing is said stands alone, or before the next one.
     followed = zip(lines, [*lines[1:], ""], strict=True)
     assert [a for a, b in followed if a.startswith("  -") and "  " not in a.strip() and b[:4].strip()] == []
+
+
+def test_the_short_help_fits_one_screen_and_names_what_exists(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-h"]) == 0
+    text = capsys.readouterr().out
+    lines = text.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    known = {name for action in options.parser()._actions for name in action.option_strings}
+    assert {*re.findall(r"--[a-z-]+", text)} <= known | {"--format"}  # of batch
+    assert set(cli._COMMANDS) <= {*text.partition("commands:")[2].split()}
 
 
 def parser() -> Parser:

@@ -32,9 +32,9 @@ def add_run_arguments(
     threads : of torch, by default
     """
     parser.add_argument("recipe", type=Path, help=f"TOML file, train/recipes/{command}.toml")
-    parser.add_argument("--data", type=Path, required=True, help=data)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help=data)
     parser.add_argument(
-        "--out", type=Path, required=True, help=f"folder of the run; {kept} for the next time"
+        "--out", type=Path, required=True, metavar="DIR", help=f"folder of the run; {kept} for the next time"
     )
     parser.add_argument(
         "--resume", action="store_true", help="continue the run in --out exactly where it stopped"
@@ -42,12 +42,15 @@ def add_run_arguments(
     parser.add_argument(
         "--evaluate", type=Path, metavar="FILE", help="train nothing: the figures of this checkpoint"
     )
-    parser.add_argument("--epochs", type=whole_number(1), help="instead of the recipe's")
-    parser.add_argument("--seed", type=whole_number(0, 2**32 - 1), help="instead of the recipe's")
+    parser.add_argument("--epochs", type=whole_number(1), metavar="N", help="instead of the recipe's")
+    parser.add_argument(
+        "--seed", type=whole_number(0, 2**32 - 1), metavar="N", help="instead of the recipe's"
+    )
     parser.add_argument(
         "--threads",
         type=whole_number(1, MOST_THREADS),
         default=threads,
+        metavar="N",
         help="torch threads (default: %(default)s)",
     )
 

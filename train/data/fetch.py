@@ -180,11 +180,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m train fetch`."""
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
-        "--url", default=OFFICIAL_URL, help="address of the archive (default: the official one)"
+        "--url",
+        default=OFFICIAL_URL,
+        metavar="URL",
+        help="address of the archive (default: the official one)",
     )
-    source.add_argument("--archive", type=Path, help="a zip file on this machine")
+    source.add_argument("--archive", type=Path, metavar="FILE", help="a zip file on this machine")
     parser.add_argument(
-        "--to", type=Path, required=True, help="folder of the data set, for example data/udacity"
+        "--to",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of the data set, for example data/udacity",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the data set in a folder that exists"

@@ -117,26 +117,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="points without a label have empty cells (the sets of hard faces)",
     )
     parser.add_argument(
-        "--images", type=Path, help="folder of the images, where they do not lie beside the file"
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="folder of the images, where they do not lie beside the file",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, help="PNG file to write (an existing one is replaced)"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="PNG file to write (an existing one is replaced)",
     )
     parser.add_argument(
-        "--count", type=whole_number(1, _MOST), default=24, help="faces to show (default: %(default)s)"
+        "--count",
+        type=whole_number(1, _MOST),
+        default=24,
+        metavar="N",
+        help="faces to show (default: %(default)s)",
     )
     parser.add_argument(
-        "--seed", type=whole_number(0), default=0, help="which faces are drawn (default: %(default)s)"
+        "--seed",
+        type=whole_number(0),
+        default=0,
+        metavar="N",
+        help="which faces are drawn (default: %(default)s)",
     )
-    parser.add_argument("--names", help="only files whose name contains this regular expression")
+    parser.add_argument(
+        "--names", metavar="REGEX", help="only files whose name contains this regular expression"
+    )
     parser.add_argument(
         "--tile",
         type=whole_number(32, _MOST),
         default=200,
+        metavar="N",
         help="side of a face in pixels (default: %(default)s)",
     )
     parser.add_argument(
-        "--columns", type=whole_number(1, _MOST), default=6, help="faces in a row (default: %(default)s)"
+        "--columns",
+        type=whole_number(1, _MOST),
+        default=6,
+        metavar="N",
+        help="faces in a row (default: %(default)s)",
     )
     parser.add_argument(
         "--augmented",
@@ -146,7 +168,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="show N training crops of each face, as the network sees them (default: %(const)s)",
     )
-    parser.add_argument("--recipe", type=Path, help="with --augmented: crop and augmentation of this recipe")
+    parser.add_argument(
+        "--recipe", type=Path, metavar="FILE", help="with --augmented: crop and augmentation of this recipe"
+    )
 
 
 def _check(args: argparse.Namespace) -> Iterator[str]:

@@ -103,12 +103,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument(
         "--data",
         type=Path,
+        metavar="DIR",
         help="folder with udacity/ and wild/: the three sets of the shipped cards; and the pose photos, where they are",
     )
     source.add_argument(
         "--csv",
         type=Path,
         action="append",
+        metavar="FILE|DIR",
         help="evaluate on this CSV, folder of .pts files or COCO .json instead (labels as they are)",
     )
     parser.add_argument(
@@ -133,17 +135,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pixels added for the Udacity labels' own convention (default: the measured %(default)s)",
     )
     parser.add_argument(
-        "--seed", type=whole_number(0), default=0, help="of the detector jitter (default: %(default)s)"
+        "--seed",
+        type=whole_number(0),
+        default=0,
+        metavar="N",
+        help="of the detector jitter (default: %(default)s)",
     )
     parser.add_argument(
-        "--limit", type=whole_number(1), help="only the first faces of each set, for a quick look"
+        "--limit",
+        type=whole_number(1),
+        metavar="N",
+        help="only the first faces of each set, for a quick look",
     )
     parser.add_argument(
-        "--peers", type=Path, help='errors of other programs for the curves: {"name": [NME, ...]}'
+        "--peers",
+        type=Path,
+        metavar="FILE",
+        help='errors of other programs for the curves: {"name": [NME, ...]}',
     )
-    parser.add_argument("--peers-set", default="udacity_test", help="set of --peers (default: %(default)s)")
-    parser.add_argument("--out", type=Path, help="folder for report, curves, sheets and calibration plot")
-    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    parser.add_argument(
+        "--peers-set", default="udacity_test", metavar="SET", help="set of --peers (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for report, curves, sheets and calibration plot"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
 
 
 def _sets(args: argparse.Namespace) -> dict[str, FaceSet]:

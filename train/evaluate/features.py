@@ -169,19 +169,27 @@ def face_crop(image: Image, spec: CropSpec, box: Sequence[float] | None) -> Imag
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m train features`."""
     parser.add_argument("image", type=Path, help="picture with a face")
-    parser.add_argument("--model", type=Path, required=True, help="checkpoint (.pt) of `python -m train fit`")
-    parser.add_argument("--out", type=Path, default=Path("features"), help="folder (default: %(default)s)")
+    parser.add_argument(
+        "--model", type=Path, required=True, metavar="FILE", help="checkpoint (.pt) of `python -m train fit`"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("features"), metavar="DIR", help="folder (default: %(default)s)"
+    )
     parser.add_argument(
         "--box", type=finite_number, nargs=4, metavar=("X0", "Y0", "X1", "Y1"), help="face, tight around it"
     )
     parser.add_argument(
-        "--layers", nargs="+", help="layers whose maps are shown (default: first, middle, last)"
+        "--layers",
+        nargs="+",
+        metavar="LAYER",
+        help="layers whose maps are shown (default: first, middle, last)",
     )
     parser.add_argument(
         "--points",
         type=int,
         nargs="+",
         default=[8, 30, 36, 45, 48, 62, 19],
+        metavar="N",
         help="points (default: %(default)s)",
     )
 

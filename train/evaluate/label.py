@@ -133,24 +133,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="give the training faces of DIR pseudo-labels, hold-outs omitted",
     )
-    parser.add_argument("--out", type=Path, required=True, help="CSV file to write")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="CSV file to write")
     parser.add_argument(
         "--views",
         type=whole_number(1),
         default=4,
+        metavar="N",
         help="boxes of a face, each also mirrored (default: %(default)s)",
     )
     parser.add_argument(
-        "--confidence", type=finite_number, default=0.6, help="least mean confidence (default: %(default)s)"
+        "--confidence",
+        type=finite_number,
+        default=0.6,
+        metavar="X",
+        help="least mean confidence (default: %(default)s)",
     )
     parser.add_argument(
         "--spread",
         type=finite_number,
         default=3.0,
+        metavar="X",
         help="most spread, %% of eye distance (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=whole_number(0), default=0, help="of the boxes that are tried")
-    parser.add_argument("--threads", type=whole_number(1, MOST_THREADS), default=2, help="torch threads")
+    parser.add_argument(
+        "--seed", type=whole_number(0), default=0, metavar="N", help="of the boxes that are tried"
+    )
+    parser.add_argument(
+        "--threads", type=whole_number(1, MOST_THREADS), default=2, metavar="N", help="torch threads"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace a CSV that exists")
 
 

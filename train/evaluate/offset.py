@@ -42,8 +42,12 @@ def predict(model: LandmarkNet, faces: FaceSet, batch: int = 64) -> NDArray[np.f
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m train offset`."""
     parser.add_argument("checkpoint", type=Path, help="network that was trained without the Udacity labels")
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds udacity/ and wild/")
-    parser.add_argument("--threads", type=whole_number(1, MOST_THREADS), default=2, help="torch threads")
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="folder that holds udacity/ and wild/"
+    )
+    parser.add_argument(
+        "--threads", type=whole_number(1, MOST_THREADS), default=2, metavar="N", help="torch threads"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -40,10 +40,11 @@ from train.options import UDACITY_OFFSET
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m train original-table`."""
-    parser.add_argument("--data", type=Path, required=True, help="folder with udacity/")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with udacity/")
     parser.add_argument(
         "--model",
         action="append",
+        metavar="MODEL",
         help="network to measure by the same loss (default: fkp68; may be repeated)",
     )
     parser.add_argument(
@@ -53,24 +54,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--recipe",
         type=Path,
         action="append",
+        metavar="FILE",
         help="row to train or show (default: train/recipes/original_lr01.toml and original_lr001.toml)",
     )
     parser.add_argument(
-        "--runs", type=Path, default=Path("runs/original"), help="kept results (default: %(default)s)"
+        "--runs",
+        type=Path,
+        default=Path("runs/original"),
+        metavar="FILE",
+        help="kept results (default: %(default)s)",
     )
     parser.add_argument(
-        "--epochs", type=whole_number(1), help="instead of the recipe's, for a quick look (not kept)"
+        "--epochs",
+        type=whole_number(1),
+        metavar="N",
+        help="instead of the recipe's, for a quick look (not kept)",
     )
     parser.add_argument(
-        "--limit", type=whole_number(1), help="only the first faces of each set, for a quick look (not kept)"
+        "--limit",
+        type=whole_number(1),
+        metavar="N",
+        help="only the first faces of each set, for a quick look (not kept)",
     )
     parser.add_argument(
         "--threads",
         type=whole_number(1, MOST_THREADS),
         default=2,
+        metavar="N",
         help="torch threads (default: %(default)s)",
     )
-    parser.add_argument("--json", type=Path, help="write the table to this file")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the table to this file")
 
 
 def _faces(data: Path, which: str, limit: int | None) -> FaceSet:

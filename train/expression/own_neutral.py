@@ -28,10 +28,17 @@ _NEUTRAL = EXPRESSIONS.index("neutral")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m train own-neutral`."""
     parser.add_argument("checkpoint", type=Path, help="last.pt of a run of `python -m train expression`")
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds faces/ and rafdb/")
-    parser.add_argument("--clips", type=Path, required=True, help="root of the data that holds udacity/")
     parser.add_argument(
-        "--kept", type=Path, help="folder of faces.npz and clips.npz (default: the checkpoint's)"
+        "--data", type=Path, required=True, metavar="DIR", help="folder that holds faces/ and rafdb/"
+    )
+    parser.add_argument(
+        "--clips", type=Path, required=True, metavar="DIR", help="root of the data that holds udacity/"
+    )
+    parser.add_argument(
+        "--kept",
+        type=Path,
+        metavar="DIR",
+        help="folder of faces.npz and clips.npz (default: the checkpoint's)",
     )
 
 

@@ -29,40 +29,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m train fit`."""
     parser.add_argument("recipe", type=Path, help="TOML file, for example train/recipes/fkp68.toml")
     parser.add_argument(
-        "--data", type=Path, default=Path(), help="folder of the recipe's data (default: here)"
+        "--data", type=Path, default=Path(), metavar="DIR", help="folder of the recipe's data (default: here)"
     )
     parser.add_argument(
         "--csv",
         type=Path,
         action="append",
+        metavar="FILE|DIR",
         help="train on this CSV, folder of .pts files or COCO .json instead of the recipe's data",
     )
-    parser.add_argument("--val", type=Path, action="append", help="with --csv: validate on this one")
+    parser.add_argument(
+        "--val", type=Path, action="append", metavar="FILE|DIR", help="with --csv: validate on this one"
+    )
     parser.add_argument(
         "--images",
         type=Path,
         metavar="DIR",
         help="folder of the pictures of --csv, --val and --more, where they do not lie beside the file",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
     parser.add_argument(
         "--device",
         choices=("auto", "cpu", "cuda"),
         default="auto",
         help="where torch runs; auto: CUDA where there is one",
     )
-    parser.add_argument("--epochs", type=whole_number(1), help="instead of the recipe's")
-    parser.add_argument("--seed", type=whole_number(0, 2**32 - 1), help="instead of the recipe's")
+    parser.add_argument("--epochs", type=whole_number(1), metavar="N", help="instead of the recipe's")
+    parser.add_argument(
+        "--seed", type=whole_number(0, 2**32 - 1), metavar="N", help="instead of the recipe's"
+    )
     parser.add_argument(
         "--threads",
         type=whole_number(1, MOST_THREADS),
         default=2,
+        metavar="N",
         help="torch threads (default: %(default)s)",
     )
     parser.add_argument(
         "--more",
         type=Path,
         action="append",
+        metavar="FILE|DIR",
         help="train on this CSV, folder or COCO .json besides the recipe's data; may be repeated",
     )
     parser.add_argument(

@@ -57,8 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m train average`."""
     parser.add_argument("first", type=Path, help="checkpoint (.pt) or shipped network (.onnx)")
     parser.add_argument("second", type=Path, help="checkpoint (.pt) of a network of the same shape")
-    parser.add_argument("--share", type=float, default=0.5, help="weight of SECOND (default: %(default)s)")
-    parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
+    parser.add_argument(
+        "--share", type=float, default=0.5, metavar="X", help="weight of SECOND (default: %(default)s)"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="checkpoint to write")
     parser.add_argument("--overwrite", action="store_true", help="replace a checkpoint that exists")
 
 
