@@ -41,6 +41,7 @@ PAGES = {
     "tests/fuzz/README.md": "docs/fuzzing.md",
     "train/EXPERIMENTS.md": "docs/experiments.md",
     "train/recipes/README.md": "docs/recipes.md",
+    "train/recipes/history/README.md": "docs/history.md",
     **{f"models/{path.name}": f"docs/models/{path.name}" for path in (ROOT / "models").glob("*.md")},
 }
 _MARK = re.compile(r"^<!-- (file|options|names|notebook): (.+?) -->$", re.MULTILINE)

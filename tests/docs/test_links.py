@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -39,6 +40,18 @@ def test_every_page_is_in_the_table_of_contents() -> None:
     assert listed | {"index"} == {page.stem for page in PAGES}
     cards = set(re.findall(r"^models/([\w-]+)$", (DOCS / "models.md").read_text("utf-8"), re.MULTILINE))
     assert cards == {path.stem for path in (ROOT / "models").glob("*.md")}
+
+
+def test_links_to_markdown_lead_to_pages_of_the_site(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sphinx takes such a file for a page, and fails where it is none."""
+    monkeypatch.syspath_prepend(str(DOCS / "extensions"))
+    filled_in = importlib.import_module("filled_in")
+    here = {*filled_in.PAGES, *(page.relative_to(ROOT).as_posix() for page in DOCS.rglob("*.md"))}
+    for name in sorted(here):
+        text = re.sub(r"^```.*?^```$", "", (ROOT / name).read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+        text = filled_in._NOT_ON_THE_SITE.sub("", text)
+        for target in re.findall(r"\]\((?!https?:)([^)\s#]+\.md)", text):
+            assert os.path.normpath(Path(name).parent / target) in here, f"{name}: {target}"
 
 
 def public() -> Iterator[object]:
