@@ -115,7 +115,7 @@ def test_the_file_is_a_data_set_of_the_faces_found(
     assert main([*arguments, "--also", str(checkpoint), "--overwrite"]) == 0
     assert out.read_text() == before
     assert main([*arguments, "--overwrite", "--confidence", "0.8"]) == 1
-    assert "none of 2 faces" in capsys.readouterr().err
+    assert "none of 2 pictures" in capsys.readouterr().err
     assert out.read_text() == before
 
 
