@@ -6,7 +6,7 @@ and install none themselves share an environment. What a page leaves to its read
 for what is not here, and what is not run at all, is in docs/blocks.toml. Blocks in a shell keep folder and variables
 down a page; programs in Python keep their names. What fails is shown with its output, and the exit code is 1.
 
-It takes about an hour on two busy cores, a page 10 to 100 s beside its installation. It needs what ``make test``
+What each page took, in minutes and megabytes: CONTRIBUTING.md, "What the blocks take". It needs what ``make test``
 installs, Linux, and for some pages Xvfb, npm and Chromium.
 """
 
