@@ -45,7 +45,12 @@ _FRAMES = 300
 _STAGES = ("read", "landmarks", "track", "smooth", "measure", "total")
 # Notes frames of the camera, results and times of the worker, without a change to the page.
 _WATCH = """
-window.watched = { frames: [], results: [], timings: [], detector: [], isOwn: null };
+window.watched = { frames: [], results: [], timings: [], painted: [], detector: [], isOwn: null };
+const draw = CanvasRenderingContext2D.prototype.drawImage;
+CanvasRenderingContext2D.prototype.drawImage = function (...given) {
+  if (this.canvas.id === "picture") watched.painted.push(performance.now());
+  return draw.apply(this, given);
+};
 const ask = HTMLVideoElement.prototype.requestVideoFrameCallback;
 HTMLVideoElement.prototype.requestVideoFrameCallback = function (act) {
   return ask.call(this, (now, data) => {
@@ -57,7 +62,10 @@ window.Worker = class extends Worker {
   constructor(...given) {
     super(...given);
     this.addEventListener("message", ({ data }) => {
-      if (data.kind === "result") watched.timings.push([performance.now(), data.timings]);
+      if (data.kind === "result") {
+        const { timings, came, dropped } = data;
+        watched.timings.push([performance.now(), timings, came - performance.timeOrigin, dropped]);
+      }
       if (data.kind === "detected") watched.detector.push([performance.now(), data.ms]);
       if (data.kind === "detector") watched.isOwn = data.isOwn;
     });

@@ -43,8 +43,9 @@ pytestmark = [
 # In place of the worker: no face in any picture, and no answer at all to a large one.
 EMPTY_WORKER = b"""onmessage = ({ data }) => {
   if (data.kind === "open") postMessage({ kind: "ready", ms: 1 });
-  if (data.kind !== "picture" || data.bitmap.width > 2999) return;
-  postMessage({ kind: "result", result: { frame: 0, time: 0, detected: true, faces: [] }, timings: { total: 1 } });
+  const { kind, bitmap, stream } = data;
+  if (kind !== "picture" || bitmap.width > 2999) return;
+  postMessage({ kind: "result", stream, result: { frame: 0, time: 0, detected: true, faces: [] }, timings: { total: 1 } });
 };"""
 
 

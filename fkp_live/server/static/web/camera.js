@@ -32,6 +32,16 @@ export async function listCameras() {
     .map((device, place) => ({ id: device.deviceId, name: device.label || `Camera ${place + 1}` }));
 }
 
+/**
+ * Frames of a camera for the networks' worker, which then waits neither for the page nor for the screen. Chromium has this.
+ * @param {MediaStream} stream
+ * @returns {ReadableStream<VideoFrame>|null} null where the browser gives none
+ */
+export function framesOf(stream) {
+  if (typeof MediaStreamTrackProcessor !== "function") return null;
+  return new MediaStreamTrackProcessor({ track: stream.getVideoTracks()[0] }).readable;
+}
+
 /** End a stream: the camera's light goes out. */
 export function closeCamera(stream) {
   for (const track of stream.getTracks()) track.stop();
