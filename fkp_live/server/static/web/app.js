@@ -144,8 +144,8 @@ async function openNetworks() {
 /** The networks take the frames of the camera, or each is handed to them. */
 async function followCamera() {
   if (source.kind !== "camera") return;
-  const frames = feed.ready ? source.frames() : null;
-  if (frames) feed.follow(frames);
+  const found = feed.ready ? source.frames() : null;
+  if (found) feed.follow(found);
   else await source.watch();
 }
 

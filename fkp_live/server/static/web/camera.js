@@ -35,11 +35,16 @@ export async function listCameras() {
 /**
  * Frames of a camera for the networks' worker, which then waits neither for the page nor for the screen. Chromium has this.
  * @param {MediaStream} stream
- * @returns {ReadableStream<VideoFrame>|null} null where the browser gives none
+ * @returns {{frames: ReadableStream<VideoFrame>, given: () => number|null}|null} null where the browser cannot; given: how
+ *   many the camera gave so far, null where that is not known
  */
 export function framesOf(stream) {
   if (typeof MediaStreamTrackProcessor !== "function") return null;
-  return new MediaStreamTrackProcessor({ track: stream.getVideoTracks()[0] }).readable;
+  const [track] = stream.getVideoTracks(), before = track.stats?.totalFrames;
+  return {
+    frames: new MediaStreamTrackProcessor({ track }).readable,
+    given: () => (track.stats ? track.stats.totalFrames - before : null)
+  };
 }
 
 /** End a stream: the camera's light goes out. */

@@ -3,6 +3,9 @@
  * which they take the newest frame by themselves.
  */
 
+/** Most frames of a camera that may be there and not answered without being lost: one waits, and one in the browser. */
+const ON_THEIR_WAY = 2;
+
 export class Feed {
   /**
    * @param {import("./networks.js").Networks} networks
@@ -38,10 +41,11 @@ export class Feed {
 
   /**
    * The networks take the frames of a camera by themselves from now on.
-   * @param {ReadableStream<VideoFrame>} frames
+   * @param {{frames: ReadableStream<VideoFrame>, given: () => number|null}} camera how many frames it gave so far
    */
-  follow(frames) {
+  follow({ frames, given }) {
     this.empty();
+    this.given = given;
     this.networks.camera(frames, this.stream);
   }
 
@@ -82,14 +86,16 @@ export class Feed {
   /**
    * An answer came: its picture can be painted, and before that the next one goes to the networks, which then work while
    * the page paints.
-   * @param {{stream: number, picture?: VideoFrame, dropped?: number}} answer with the frame of a camera that they took
+   * @param {{result: object, stream: number, picture?: VideoFrame, dropped?: number}} answer with the frame of a camera that
+   *   they took
    * @returns {boolean} whether it is of this stream
    */
-  answered({ stream, picture, dropped }) {
+  answered({ result, stream, picture, dropped }) {
     const isOurs = stream === this.stream;
     if (picture && isOurs) {
       this.stage.take(picture);
-      this.dropped = dropped;
+      // The browser drops what it cannot hand over, and does not say so to the worker.
+      this.dropped = Math.max(this.dropped, dropped, this.given() - result.frame - 1 - ON_THEIR_WAY);
     } else if (picture) {
       picture.close();
     } else if (isOurs) {

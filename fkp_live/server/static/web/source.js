@@ -73,14 +73,11 @@ export class Source {
     await this.video.play().catch(() => {}); // interrupted by `close`
   }
 
-  /**
-   * Frames of the camera for the worker of the networks; none comes to `onFrame` any more.
-   * @returns {ReadableStream<VideoFrame>|null} null where the browser gives none
-   */
+  /** Frames of the camera for the worker of the networks; none comes to `onFrame` any more. See `framesOf`. */
   frames() {
-    const frames = framesOf(this.stream);
-    if (frames) this.rest();
-    return frames;
+    const found = framesOf(this.stream);
+    if (found) this.rest();
+    return found;
   }
 
   /** The video is not played any more. */
