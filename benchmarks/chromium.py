@@ -242,9 +242,11 @@ class Page:
         """Another tab is in front."""
         other = self.browser.call("Target.createTarget", url="about:blank")["targetId"]
         self.browser.call("Target.activateTarget", targetId=other)
-        self.until("document.hidden")
-        yield
-        self.browser.call("Target.closeTarget", targetId=other)
+        try:
+            self.until("document.hidden")
+            yield
+        finally:
+            self.browser.call("Target.closeTarget", targetId=other)
         self.until("!document.hidden")
 
     def look_as(self, width: int, height: int, *, dark: bool = False, phone: bool = False) -> None:

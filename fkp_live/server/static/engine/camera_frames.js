@@ -37,12 +37,11 @@ export class CameraFrames {
     return {picture: await copied(frame), frame: this.count - 1, time, came};
   }
 
-  /** No frame comes any more. */
+  /** No frame can be taken any more. Those that still come are closed, until the camera ends. */
   stop() {
     this._stopped = true;
     this._newest?.frame.close();
     this._newest = null;
-    this._reader.cancel().catch(() => {});
   }
 
   async _read() {
@@ -51,7 +50,7 @@ export class CameraFrames {
       if (done) return;
       if (this._stopped) {
         value.close();
-        return;
+        continue;
       }
       const isNews = !this._newest;
       if (!isNews) {
