@@ -131,7 +131,7 @@ def download(page: Page, kind: str, folder: Path) -> Path:
 
 
 def complaints(page: Page) -> list[str]:
-    """What the console says, without what Chromium says of frames of a camera that it never handed to the worker's reader.
+    """What the console says, but not what Chromium says of frames of a camera that it never gave to the reader.
 
     Every frame that came there is closed (tests/browser/worker.test.mjs).
     """
