@@ -121,6 +121,8 @@ async function attempt(act) {
 async function openNetworks() {
   feed.ready = false;
   find("opening").textContent = "Loading the networks …";
+  // People see themselves meanwhile.
+  if (source.kind === "camera") source.watch();
   const opening = networks.open(find("model").value, options());
   // A recording is of one network.
   renew();
@@ -135,7 +137,16 @@ async function openNetworks() {
   const model = find("model").value, { licence } = facts.models[model];
   find("about").textContent = `fkp-live ${facts.version}. Licence of ${model}: ${licence ?? "not stated"}.`;
   feed.ready = true;
+  followCamera();
   feed.next();
+}
+
+/** The networks take the frames of the camera, or each is handed to them. */
+async function followCamera() {
+  if (source.kind !== "camera") return;
+  const found = feed.ready ? source.frames() : null;
+  if (found) feed.follow(found);
+  else await source.watch();
 }
 
 /** The stream goes on under other conditions: what was seen before is over. */
@@ -186,7 +197,10 @@ async function startCamera() {
   begin();
   try {
     await ready();
-    if (await source.openCamera(find("cameras").value)) show(source.name);
+    if (await source.openCamera(find("cameras").value)) {
+      await followCamera();
+      show(source.name);
+    }
   } finally {
     if (!source.kind) show("");
   }
@@ -240,6 +254,7 @@ function show(name) {
   for (const button of [...buttons("record"), ...buttons("neutral")]) button.disabled = kind !== "camera" && kind !== "video";
   for (const button of buttons("snapshot")) button.disabled = !kind;
   if (!kind) {
+    feed.begin();
     stage.release();
     faces.clear();
   }
@@ -281,17 +296,17 @@ function onNetworksLost(failure) {
   say(failure);
 }
 
-function onResult({ result, timings }) {
-  const { count, dropped } = feed;
-  if (!feed.answered()) return;
+function onResult(answer) {
+  if (!feed.answered(answer)) return;
+  const { result, timings } = answer, { dropped } = feed;
   stage.paint(result.faces);
   faces.show(result.faces);
   if (source.kind !== "picture") {
     curves.push(result.time, faces.main);
-    size = [video.videoWidth, video.videoHeight];
+    size = stage.shown.whole;
   }
   recording?.add(result);
-  meters.add({ size, ms: timings.total, frames: count, dropped });
+  meters.add({ size, ms: timings.total, frames: result.frame + 1, dropped });
   if (source.kind === "picture") offer(newRecording(), result);
   if (find("message").textContent === LOOKING) say("");
   document.dispatchEvent(new CustomEvent("fkp-result", { detail: result }));
