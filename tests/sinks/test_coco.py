@@ -120,7 +120,7 @@ def test_a_failure_leaves_no_pictures_and_a_whole_partial_file(tmp_path: Path) -
 def test_a_folder_that_is_in_the_way_is_found_before_anything_is_written(tmp_path: Path) -> None:
     (tmp_path / "o").mkdir()
     (tmp_path / "o" / "mine.txt").write_text("")
-    with pytest.raises(OutputError, match="files in it"):
+    with pytest.raises(OutputError, match="1 file in it"):
         CocoSink(tmp_path / "o.json", info(), pictures=True)
     assert names(tmp_path) == ["o"]
 
