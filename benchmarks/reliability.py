@@ -50,7 +50,7 @@ def judged(data: Path, engine: Engine) -> Judged:
         truth = faces.points[number]
         points, confidence = answer(engine, faces.image(number), truth)
         noted = [int(visibility[name][str(point)]) == COVERED for point in range(len(truth))]
-        said = seen_confidence(confidence, head_pose(points))
+        said = seen_confidence(confidence, head_pose(points), knows_turned=engine.knows_turned)
         yaw = abs(float(yaws[name]["yaw_deg"]))
         rows.append((yaw, np.isfinite(truth[:, 0]), noted, right(points, truth), confidence, said))
     return Judged(*(np.array(column) for column in zip(*rows, strict=True)))

@@ -52,6 +52,8 @@ def metadata(
             "std": [1.0, 1.0, 1.0],
         },
         "crop": {"kind": "square", "margin": options.margin},
+        # Whether it learnt from turned faces with points that nobody sees, so that its confidence is right there.
+        "confidence": {"turned": any(name.startswith("hard_") for name in training.get("sets", ()))},
         "output": {"points": "points", "confidence": "confidence", "unit": "crop pixels"},
         "training": training,
         "figures": figures,

@@ -184,6 +184,11 @@ class Engine:
             return self._eyes
 
     @property
+    def knows_turned(self) -> bool:
+        """Whether the landmark network's confidence holds for turned faces, as it says of itself."""
+        return getattr(self.network, "knows_turned", False) is True
+
+    @property
     def provider(self) -> str:
         """Execution provider that really runs the landmark network, "given" for a network of the caller."""
         return self._session.provider if self._session else "given"

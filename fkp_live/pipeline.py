@@ -154,7 +154,7 @@ class FaceLandmarker:
             faces.append(
                 MeasuredFace(
                     points,
-                    seen_confidence(seen.confidence, pose),
+                    seen_confidence(seen.confidence, pose, knows_turned=engine.knows_turned),
                     geometry.box_of(points),
                     seen.find.score,
                     raw=points,
@@ -384,7 +384,7 @@ class Pipeline:
             faces.append(
                 TrackedFace(
                     points,
-                    seen_confidence(track.confidence, pose),
+                    seen_confidence(track.confidence, pose, knows_turned=self.engine.knows_turned),
                     box,
                     track.score,
                     id=track.id,

@@ -28,14 +28,21 @@ FROM = math.radians(20)
 HIDDEN_FROM, FULL = math.radians(32), math.radians(52)
 
 
-def seen_confidence(confidence: FloatArray, pose: Pose) -> FloatArray:
-    """Confidence (68,) of the points of a face, lower where its turn hides them, however the camera is tilted."""
+def seen_confidence(confidence: FloatArray, pose: Pose, *, knows_turned: bool = False) -> FloatArray:
+    """Confidence (68,) of the points of a face, lower where its turn hides them, however the camera is tilted.
+
+    Parameters
+    ----------
+    knows_turned : whether the network learnt from turned faces: then it is not too sure of the points that are seen
+    """
     _, yaw, _ = own_turns(pose.pitch, pose.yaw, pose.roll)
     if not abs(yaw) > FROM:  # NaN too
         return confidence
     # Of a head that turns to its own left, which is to the right in the picture.
     log_odds, slopes = _table()
-    factor = seen_share(log_odds, abs(yaw)) * np.exp(-slopes * (abs(yaw) - FROM))
+    factor = seen_share(log_odds, abs(yaw))
+    if not knows_turned:
+        factor = factor * np.exp(-slopes * (abs(yaw) - FROM))
     return np.asarray(confidence * (factor if yaw > 0 else factor[MIRROR]), np.float32)
 
 

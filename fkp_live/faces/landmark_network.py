@@ -30,6 +30,7 @@ class LandmarkNetwork:
     Attributes
     ----------
     spec : the crop that the network was trained on
+    knows_turned : whether its confidence holds for turned faces; see `hidden_points.seen_confidence`
 
     Raises
     ------
@@ -45,6 +46,8 @@ class LandmarkNetwork:
         self._outputs = (output["points"], output["confidence"])
         size = int(session.metadata["input"]["size"])
         self.spec = CropSpec(size, float(session.metadata["crop"]["margin"]))
+        said = session.metadata.get("confidence")
+        self.knows_turned = isinstance(said, dict) and said.get("turned") is True
         self._batch = np.empty((1, 3, size, size), np.float32)
         self._planes = [np.empty((size, size), np.uint8) for _ in range(3)]
         self._lock = threading.Lock()

@@ -23,6 +23,15 @@ def test_faces_that_are_not_profiles_keep_their_confidence(yaw: float) -> None:
     assert seen_confidence(SURE, Pose(0.0, yaw, 0.0)) is SURE
 
 
+def test_a_network_that_knows_turned_faces_loses_only_for_what_is_hidden() -> None:
+    half = Pose(0.0, math.radians(30), 0.0)
+    assert seen_confidence(SURE, half, knows_turned=True) == pytest.approx(SURE)
+    assert seen_confidence(SURE, half).mean() < 0.97
+    profile = seen_confidence(SURE, Pose(0.0, math.radians(60), 0.0), knows_turned=True)
+    assert profile.min() < 0.2
+    assert profile[NOSE_TIP] > at(60)[NOSE_TIP]
+
+
 def test_a_profile_is_sure_of_the_near_side_only() -> None:
     # It looks to its own left: that side is hidden.
     confidence = at(65)
