@@ -144,51 +144,11 @@ test("frames are answered with JSONL objects, and every bitmap is closed", async
   assert.deepEqual(pictures.map(({closed}) => closed), [1, 1, 1]);
 });
 
-test("the detector's own worker is started after the first face of a camera; where there is none, that is said", async () => {
-  assert.deepEqual(said, []);
-  const answers = await ask(1, {kind: "frame", frame: 2, time: 2 / 30, bitmap: bitmap(), isLive: true});
-  assert.deepEqual(answers[0].result.faces.map(({id}) => id), [1]);
-  while (!said.length) await new Promise((resolve) => (arrived = resolve));
+test("where the detector gets no worker of its own, that is said, and live frames are answered", async () => {
   assert.deepEqual(said.map(({isOwn}) => isOwn), [false]);
   assert.match(said[0].why, /can start no other one/);
-});
-
-test("of a camera the newest frame is taken, each comes back with its result, and all others are closed", async () => {
-  await ask(1, {kind: "reset"}, {kind: "ping"});
-  /** @type {ReadableStreamDefaultController} */
-  let camera;
-  const frames = new ReadableStream({start: (controller) => (camera = controller)});
-  const taken = Array.from({length: 5}, (_, i) => (
-    {...bitmap(), displayWidth: 320, displayHeight: 256, format: null, timestamp: 7e6 + i * 40_000}
-  ));
-  camera.enqueue(taken[0]);
-  const [answer] = await ask(1, {kind: "camera", frames, stream: 3});
-  assert.deepEqual([answer.stream, answer.result.frame, answer.result.time, answer.dropped], [3, 0, 0, 0]);
-  assert.equal(answer.picture, taken[0]);
-  assert.ok(answer.came > Date.now() - 60_000 && answer.came <= Date.now() + 1000);
-  posted.length = 0;
-  for (const frame of taken.slice(1)) camera.enqueue(frame);
-  while (posted.at(-1)?.picture !== taken[4]) await new Promise((resolve) => (arrived = resolve));
-  const last = posted.at(-1);
-  assert.ok(last.dropped > 0);
-  assert.equal(last.result.frame + 1 + last.dropped, taken.length);
-  assert.equal(last.result.time, 0.16);
-  assert.deepEqual(last.result.faces.map(({id}) => id), [2]);
-  await ask(1, {kind: "ping"});
-  assert.deepEqual(taken.map(({closed}) => closed), [1, 1, 1, 1, 1]);
-});
-
-test("a camera ends with its stream, and a question that needs no picture is answered after what was asked before", async () => {
-  let camera = null;
-  const frames = new ReadableStream({start: (controller) => (camera = controller)});
-  const late = [0, 1].map((i) => ({...bitmap(), displayWidth: 320, displayHeight: 256, format: null, timestamp: i}));
-  camera.enqueue(late[0]);
-  const [pong] = await ask(1, {kind: "camera", frames, stream: 4}, {kind: "reset"}, {kind: "ping"});
-  assert.deepEqual(pong, {kind: "pong"});
-  camera.enqueue(late[1]);
-  camera.close();
-  assert.deepEqual(await ask(1, {kind: "ping"}), [{kind: "pong"}]);
-  assert.deepEqual(late.map(({closed}) => closed), [1, 1]);
+  const answers = await ask(1, {kind: "frame", frame: 2, time: 2 / 30, bitmap: bitmap(), isLive: true});
+  assert.deepEqual(answers[0].result.faces.map(({id}) => id), [1]);
 });
 
 test("expressions are loaded when they are asked for", async () => {
@@ -222,7 +182,7 @@ test("a wrong option, time or size is refused, and the next frame is answered", 
 test("after a reset ids go on; a single picture has none; no face is no failure", async () => {
   const frame = {kind: "frame", frame: 0, time: 0, bitmap: bitmap()};
   const [again] = await ask(1, {kind: "reset"}, frame);
-  assert.deepEqual(again.result.faces.map(({id}) => id), [4]);
+  assert.deepEqual(again.result.faces.map(({id}) => id), [2]);
   const [single] = await ask(1, {kind: "picture", frame: 0, time: 0, bitmap: bitmap()});
   assert.deepEqual(single.result.faces.map(({id}) => id), [null]);
   globalThis.hasFace = false;

@@ -30,30 +30,7 @@ STATIC = Path(module.__file__).parent / "static"
 PHOTO = ROOT / "tests" / "photos" / "hopper.jpg"
 DEMO = ROOT / "fkp_live" / "assets" / "demo.mp4"
 # Kept in the page, so that no result is missed between two looks.
-KEEP = """
-window.seen = [];
-document.addEventListener("fkp-result", (event) => seen.push(event.detail));
-const ask = MediaDevices.prototype.getUserMedia;
-MediaDevices.prototype.getUserMedia = async function (...what) {
-  window.camera = await ask.apply(this, what);
-  return camera;
-};
-"""
-# The seconds of the page pass when they are asked for; workers that were begun, and their answers.
-SECONDS = """
-const seconds = [];
-let begun = 0, answers = 0;
-window.setInterval = (act) => seconds.push(act);
-window.Worker = class extends Worker {
-  constructor(...given) {
-    super(...given);
-    begun += 1;
-    this.addEventListener("message", () => { answers += 1; });
-  }
-};
-"""
-# Who reads the frames of a camera, and the browser's means for that.
-READS = {"worker": "window.Kept ?? MediaStreamTrackProcessor", "page": "undefined"}
+KEEP = "window.seen = []; document.addEventListener('fkp-result', (event) => seen.push(event.detail));"
 pytestmark = [
     pytest.mark.skipif(chromium_path() is None, reason="needs chromium"),
     pytest.mark.skipif(
@@ -63,17 +40,11 @@ pytestmark = [
 ]
 
 
-# In place of the worker: no face in any picture, and no answer at all to a large one, to frames, and to anything once a
-# neutral face was taken.
-EMPTY_WORKER = b"""let isLost = false;
-onmessage = ({ data }) => {
-  const { kind, bitmap, stream } = data;
-  if (kind === "open") postMessage({ kind: "ready", ms: 1 });
-  if (kind === "neutral") isLost = true;
-  if (kind === "ping" && !isLost) postMessage({ kind: "pong" });
-  if (kind !== "picture" || bitmap.width > 2999) return;
-  const result = { frame: 0, time: 0, detected: true, faces: [] };
-  postMessage({ kind: "result", stream, result, timings: { total: 1 } });
+# In place of the worker: no face in any picture, and no answer at all to a large one.
+EMPTY_WORKER = b"""onmessage = ({ data }) => {
+  if (data.kind === "open") postMessage({ kind: "ready", ms: 1 });
+  if (data.kind !== "picture" || data.bitmap.width > 2999) return;
+  postMessage({ kind: "result", result: { frame: 0, time: 0, detected: true, faces: [] }, timings: { total: 1 } });
 };"""
 
 
@@ -130,14 +101,6 @@ def download(page: Page, kind: str, folder: Path) -> Path:
     return path
 
 
-def complaints(page: Page) -> list[str]:
-    """What the console says, but not what Chromium says of frames of a camera that it never gave to the reader.
-
-    Every frame that came there is closed (tests/browser/worker.test.mjs).
-    """
-    return [each for each in page.complaints if not each.startswith("A VideoFrame was garbage collected")]
-
-
 def test_a_picture_has_its_points_and_nothing_is_asked_for(page: Page, tmp_path: Path) -> None:
     asked = page.requests
     assert any(url.endswith("/models/fkp68-int8.onnx") for url in asked)
@@ -158,7 +121,7 @@ def test_a_picture_has_its_points_and_nothing_is_asked_for(page: Page, tmp_path:
     page.until("document.getElementById('message').textContent.includes('<b>.png is not a picture')")
 
     assert page.requests == asked
-    assert complaints(page) == []
+    assert page.complaints == []
 
 
 def test_a_video_is_recorded_as_python_records_it(page: Page, tmp_path: Path) -> None:
@@ -202,7 +165,7 @@ def test_a_video_is_recorded_as_python_records_it(page: Page, tmp_path: Path) ->
         else:
             assert recording.header["model"]["name"] == "fkp68-int8"
             assert recording.header["source"]["name"] == DEMO.name
-    assert complaints(page) == []
+    assert page.complaints == []
 
 
 def test_the_detector_of_a_camera_has_a_worker_of_its_own_until_that_is_lost(page: Page) -> None:
@@ -214,61 +177,14 @@ def test_the_detector_of_a_camera_has_a_worker_of_its_own_until_that_is_lost(pag
     assert page.evaluate(
         "seen.filter(({faces}) => faces.length).every(({faces}) => faces[0].id === seen[0].faces[0].id)"
     )
-    page.evaluate("camera.getVideoTracks()[0].dispatchEvent(new Event('ended'))")
+    page.evaluate(
+        "document.getElementById('video').srcObject.getVideoTracks()[0].dispatchEvent(new Event('ended'))"
+    )
     page.until("document.getElementById('message').textContent.startsWith('The camera stopped')")
     assert page.evaluate("document.getElementById('over').hidden") is False
     page.until("document.getElementById('fact-fps').textContent.length === 1")
     assert page.requests == asked
-    assert complaints(page) == []
-
-
-@pytest.mark.parametrize("way", ["worker", "page"])
-def test_a_camera_goes_on_after_its_tab_was_hidden(page: Page, way: str) -> None:
-    """Its frames are read in the worker, or by the page where the browser lacks MediaStreamTrackProcessor."""
-    page.evaluate(f"window.Kept ??= MediaStreamTrackProcessor; MediaStreamTrackProcessor = {READS[way]}")
-    page.evaluate("seen.length = 0; document.querySelector('[data-do=camera]').click()")
-    page.until("seen.length > 5")
-    assert page.evaluate("document.getElementById('video').srcObject === null") is (way == "worker")
-    with page.hidden():
-        before = page.evaluate("seen.length")
-        if way == "worker":
-            page.until(f"seen.length > {before + 5}")
-    before = page.evaluate("seen.length")
-    page.until(f"seen.length > {before + 5}")
-    assert page.evaluate("seen.every(({time}, i) => !i || time > seen[i - 1].time)")
-    assert page.evaluate("new Set(seen.flatMap(({faces}) => faces.map(({id}) => id))).size") == 1
-    page.evaluate("document.querySelector('[data-do=camera]').click()")
-    assert page.evaluate("document.getElementById('over').hidden") is False
-    assert page.evaluate("document.getElementById('message').textContent") == ""
-    assert complaints(page) == []
-
-
-@pytest.mark.parametrize("way", ["worker", "page"])
-def test_a_worker_that_does_not_answer_is_given_up_and_started_again(
-    page: Page, empty: SiteServer, way: str
-) -> None:
-    other = page.browser.open(empty.url, before=f"{SECONDS}MediaStreamTrackProcessor = {READS[way]}")
-    other.until("document.getElementById('opening').textContent.includes('ready')")
-    other.evaluate("document.querySelector('[data-do=camera]').click()")
-    other.until("document.getElementById('over').hidden")
-    if way == "worker":
-        # It gives no result of a covered camera, but it answers.
-        other.evaluate(
-            """(async () => {
-              for (let i = 0; i < 50; i += 1) {
-                const before = answers;
-                seconds[0]();
-                while (answers === before) await new Promise((resolve) => setTimeout(resolve, 5));
-              }
-            })()"""
-        )
-        assert other.evaluate("document.getElementById('message').textContent") == ""
-        other.evaluate("document.querySelector('[data-do=neutral]').click()")
-    other.until("seconds[0](), document.getElementById('message').textContent.includes('no answer came')")
-    assert other.evaluate("document.getElementById('over').hidden") is False
-    other.evaluate("document.querySelector('[data-do=camera]').click()")
-    other.until("document.getElementById('over').hidden && begun === 2")
-    other.call("Page.close")
+    assert page.complaints == []
 
 
 def test_nobody_waits_for_a_large_picture_that_was_given_up(

@@ -6,23 +6,17 @@
  *       URLs, relative to `base`; options: {smooth, detectEvery, maxFaces, expression}
  *   {kind: "frame", frame, time, bitmap, isLive}   the next frame of the stream; time in seconds; isLive: frames that are
  *       not answered in time are lost, so none waits for the detector, which then runs in a worker of its own
- *   {kind: "camera", frames, stream}         a ReadableStream of VideoFrames, transferred: the worker takes the newest by
- *       itself, as with isLive, until "reset"
  *   {kind: "picture", frame, time, bitmap}   a single picture, without memory
  *   {kind: "options", options}               others from the next frame on
  *   {kind: "neutral"}                        what faces show now is their neutral face
  *   {kind: "reset"}                          another stream
- *   {kind: "ping"}                           answered after all that was sent before
  * and from it:
- *   {kind: "ready", ms, model}, {kind: "pong"}, {kind: "detected", ms, isOwn},
- *   {kind: "result", result, timings, stream} stream: that of the message; of a camera also the frame as `picture`, when it
- *       `came` (milliseconds since 1970), and how many were `dropped` so far
+ *   {kind: "ready", ms, model}, {kind: "result", result, timings}, {kind: "detected", ms, isOwn},
  *   {kind: "detector", isOwn, why}           whether the detector has a worker of its own, or why it has none
  *   {kind: "failed", message, cure}
- * `bitmap` is an ImageBitmap or a VideoFrame, transferred; the worker closes it. `stream` is any value, or none.
+ * `bitmap` is an ImageBitmap or a VideoFrame, transferred; the worker closes it.
  */
 
-import {CameraFrames} from "./camera_frames.js";
 import {models} from "./constants.js";
 import {Detector} from "./detector.js";
 import {ExpressionNetwork} from "./expression_network.js";
@@ -35,12 +29,6 @@ import {compileRuntime, EngineError, openNetwork, openRuntime} from "./networks.
 import {Picture} from "./picture.js";
 import {locateFaces, Pipeline} from "./pipeline.js";
 
-/**
- * Milliseconds after which the detector's own worker is started, if no face came before: its start takes processor time
- * from the first face.
- */
-const LATER = 1000;
-
 const reader = new FrameReader();
 /** @type {import("./pipeline.js").Engine | null} */
 let engine = null;
@@ -49,19 +37,12 @@ let pipeline = null;
 // Opens the expression network when it is first asked for.
 let expressionFrom = null;
 let options = {};
-/** @type {CameraFrames | null} */
-let camera = null;
-/** Starts the detector's own worker, once. */
-let startLate = () => {};
-// Messages and frames are worked on one after the other, also where one awaits something.
+// Messages are worked on one after the other, also where one awaits something.
 let last = Promise.resolve();
 
-self.onmessage = ({data}) => queue(() => answer(data));
-
-/** @param {() => Promise<void>} act */
-function queue(act) {
-  last = last.then(act).catch((error) => fail(error));
-}
+self.onmessage = ({data}) => {
+  last = last.then(() => answer(data)).catch((error) => fail(error));
+};
 
 /** @param {any} message */
 async function answer(message) {
@@ -71,9 +52,6 @@ async function answer(message) {
     case "frame":
     case "picture":
       return look(message);
-    case "camera":
-      follow(message);
-      return;
     case "options":
       await change(message.options ?? message);
       return;
@@ -81,12 +59,7 @@ async function answer(message) {
       pipeline?.setNeutral();
       return;
     case "reset":
-      camera?.stop();
-      camera = null;
       pipeline?.reset();
-      return;
-    case "ping":
-      postMessage({kind: "pong"});
       return;
     default:
       throw new EngineError(`The worker knows no message "${message?.kind}".`, "Load the page again.");
@@ -121,16 +94,11 @@ async function open({base, models: urls, wasm, options: chosen = {}}) {
   await warmUp();
   await change(chosen);
   postMessage({kind: "ready", ms: performance.now() - start, model: name});
-  const files = {module: at(wasm.module), wasm: await compiled, detector: at(urls.detector)};
-  startLate = () => {
-    startLate = () => {};
-    openLate(engine, files);
-  };
-  setTimeout(() => startLate(), LATER);
+  startLate(engine, {module: at(wasm.module), wasm: await compiled, detector: at(urls.detector)});
 }
 
 /** Give the detector a worker of its own; where that fails it runs in this one, as until then. */
-async function openLate(opened, files) {
+async function startLate(opened, files) {
   const isAlone = (why) => {
     opened.late = null;
     if (engine === opened) postMessage({kind: "detector", isOwn: false, why});
@@ -163,20 +131,7 @@ async function warmUp() {
   await engine.landmarks.locate(picture, [[1, 0, 0, 0, 1, 0]]);
 }
 
-/** Look at the frames of a camera from now on, each time at the newest. */
-function follow({frames, stream}) {
-  camera?.stop();
-  const opened = new CameraFrames(frames, () => queue(async () => {
-    const taken = await opened.take();
-    if (!taken) return;
-    const {picture, frame, time, came} = taken;
-    await look({kind: "frame", frame, time, bitmap: picture, isLive: true, stream}, {picture, came, dropped: opened.dropped});
-  }));
-  camera = opened;
-}
-
-/** @param {any} message @param {object} beside what goes back with its result */
-async function look({kind, frame, time, bitmap, isLive = false, stream}, beside = {}) {
+async function look({kind, frame, time, bitmap, isLive = false}) {
   try {
     if (!engine || !pipeline) throw new EngineError("The networks are not open.", "Wait for the message ready.");
     if (!bitmap) throw new EngineError(`Frame ${frame} has no picture.`, "Give an ImageBitmap or a VideoFrame.");
@@ -189,8 +144,7 @@ async function look({kind, frame, time, bitmap, isLive = false, stream}, beside 
     const found = await (kind === "frame" ? pipeline.process(picture, time, isLive) : locateFaces(engine, picture, options));
     const result = frameObject(frame ?? 0, time ?? 0, found.detected, found.faces);
     const timings = {read, ...found.timings, total: read + found.timings.total};
-    postMessage({kind: "result", result, timings, stream, ...beside}, beside.picture ? [beside.picture] : []);
-    if (isLive && found.faces.length > 0) startLate();
+    postMessage({kind: "result", result, timings});
     if (kind === "frame") {
       const ms = await pipeline.detectLater(noteLate);
       if (ms) postMessage({kind: "detected", ms, isOwn: false});

@@ -121,8 +121,6 @@ async function attempt(act) {
 async function openNetworks() {
   feed.ready = false;
   find("opening").textContent = "Loading the networks …";
-  // People see themselves meanwhile.
-  if (source.kind === "camera") source.watch();
   const opening = networks.open(find("model").value, options());
   // A recording is of one network.
   renew();
@@ -137,16 +135,7 @@ async function openNetworks() {
   const model = find("model").value, { licence } = facts.models[model];
   find("about").textContent = `fkp-live ${facts.version}. Licence of ${model}: ${licence ?? "not stated"}.`;
   feed.ready = true;
-  followCamera();
   feed.next();
-}
-
-/** The networks take the frames of the camera, or each is handed to them. */
-async function followCamera() {
-  if (source.kind !== "camera") return;
-  const found = feed.ready ? source.frames() : null;
-  if (found) feed.follow(found);
-  else await source.watch();
 }
 
 /** The stream goes on under other conditions: what was seen before is over. */
@@ -197,10 +186,7 @@ async function startCamera() {
   begin();
   try {
     await ready();
-    if (await source.openCamera(find("cameras").value)) {
-      await followCamera();
-      show(source.name);
-    }
+    if (await source.openCamera(find("cameras").value)) show(source.name);
   } finally {
     if (!source.kind) show("");
   }
@@ -254,7 +240,6 @@ function show(name) {
   for (const button of [...buttons("record"), ...buttons("neutral")]) button.disabled = kind !== "camera" && kind !== "video";
   for (const button of buttons("snapshot")) button.disabled = !kind;
   if (!kind) {
-    feed.begin();
     stage.release();
     faces.clear();
   }
@@ -296,17 +281,17 @@ function onNetworksLost(failure) {
   say(failure);
 }
 
-function onResult(answer) {
-  if (!feed.answered(answer)) return;
-  const { result, timings } = answer, { dropped } = feed;
+function onResult({ result, timings }) {
+  const { count, dropped } = feed;
+  if (!feed.answered()) return;
   stage.paint(result.faces);
   faces.show(result.faces);
   if (source.kind !== "picture") {
     curves.push(result.time, faces.main);
-    size = stage.shown.whole;
+    size = [video.videoWidth, video.videoHeight];
   }
   recording?.add(result);
-  meters.add({ size, ms: timings.total, frames: result.frame + 1, dropped });
+  meters.add({ size, ms: timings.total, frames: count, dropped });
   if (source.kind === "picture") offer(newRecording(), result);
   if (find("message").textContent === LOOKING) say("");
   document.dispatchEvent(new CustomEvent("fkp-result", { detail: result }));

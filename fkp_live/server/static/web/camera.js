@@ -32,21 +32,6 @@ export async function listCameras() {
     .map((device, place) => ({ id: device.deviceId, name: device.label || `Camera ${place + 1}` }));
 }
 
-/**
- * Frames of a camera for the networks' worker, which then waits neither for the page nor for the screen. Chromium has this.
- * @param {MediaStream} stream
- * @returns {{frames: ReadableStream<VideoFrame>, given: () => number|null}|null} null where the browser cannot; given: how
- *   many the camera gave so far, null where that is not known
- */
-export function framesOf(stream) {
-  if (typeof MediaStreamTrackProcessor !== "function") return null;
-  const [track] = stream.getVideoTracks(), before = track.stats?.totalFrames;
-  return {
-    frames: new MediaStreamTrackProcessor({ track }).readable,
-    given: () => (track.stats ? track.stats.totalFrames - before : null)
-  };
-}
-
 /** End a stream: the camera's light goes out. */
 export function closeCamera(stream) {
   for (const track of stream.getTracks()) track.stop();

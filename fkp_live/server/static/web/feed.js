@@ -1,10 +1,4 @@
-/**
- * Hands frames to the networks: one at a time, and of those that came meanwhile only the newest. Or a camera as a whole, of
- * which they take the newest frame by themselves.
- */
-
-/** Most frames of a camera that may be there and not answered without being lost: one waits, and one in the browser. */
-const ON_THEIR_WAY = 2;
+/** Hands frames to the networks: one at a time, and of those that came meanwhile only the newest. */
 
 export class Feed {
   /**
@@ -15,38 +9,24 @@ export class Feed {
     this.networks = networks;
     this.stage = stage;
     this.ready = false;
-    /** Number of the stream: what the networks answer to another one is not shown. */
-    this.stream = 0;
     this.begin();
   }
 
   /** Another stream begins: frames are counted anew, and what is still on its way is not its own. */
   begin() {
-    this.empty();
-    this.count = this.dropped = 0;
-    this.stream += 1;
-    this.networks.reset();
-  }
-
-  empty() {
     this.waiting?.picture.close();
     /** The newest frame that has not gone to the networks. */
     this.waiting = null;
+    this.count = 0;
+    this.dropped = 0;
+    this.isStale = this.networks.busy;
+    this.networks.reset();
   }
 
   /** Other networks were opened: what went to the old ones is not answered. */
   renew() {
     this.count = this.dropped = 0;
-  }
-
-  /**
-   * The networks take the frames of a camera by themselves from now on.
-   * @param {{frames: ReadableStream<VideoFrame>, given: () => number|null}} camera how many frames it gave so far
-   */
-  follow({ frames, given }) {
-    this.empty();
-    this.given = given;
-    this.networks.camera(frames, this.stream);
+    this.isStale = false;
   }
 
   /**
@@ -78,29 +58,20 @@ export class Feed {
     const { picture, time, isLive } = this.waiting;
     this.waiting = null;
     this.stage.hold(picture);
-    if (time === null) this.networks.picture(picture, this.stream);
-    else this.networks.frame(picture, this.count, time, isLive, this.stream);
+    if (time === null) this.networks.picture(picture);
+    else this.networks.frame(picture, this.count, time, isLive);
     this.count += 1;
   }
 
   /**
    * An answer came: its picture can be painted, and before that the next one goes to the networks, which then work while
    * the page paints.
-   * @param {{result: object, stream: number, picture?: VideoFrame, dropped?: number}} answer with the frame of a camera that
-   *   they took
    * @returns {boolean} whether it is of this stream
    */
-  answered({ result, stream, picture, dropped }) {
-    const isOurs = stream === this.stream;
-    if (picture && isOurs) {
-      this.stage.take(picture);
-      // The browser drops what it cannot hand over, and does not say so to the worker.
-      this.dropped = Math.max(this.dropped, dropped, this.given() - result.frame - 1 - ON_THEIR_WAY);
-    } else if (picture) {
-      picture.close();
-    } else if (isOurs) {
-      this.stage.advance();
-    }
+  answered() {
+    const isOurs = !this.isStale;
+    this.isStale = false;
+    if (isOurs) this.stage.advance();
     this.next();
     return isOurs;
   }

@@ -27,8 +27,6 @@ export class Networks {
     /** Whether a picture is being looked at; whether it is a frame, and for how many seconds. */
     this.busy = this.isFrame = false;
     this.waited = 0;
-    /** Whether it takes the frames of a camera by itself. */
-    this.isReading = false;
     // Counted, so that the time in which a computer sleeps is none.
     setInterval(() => this.wait(), 1000);
     /** Resolves once the networks can be used; null where no worker is open. */
@@ -47,11 +45,10 @@ export class Networks {
     this.ready = new Promise((resolve, reject) => {
       this.reject = reject;
       worker.onmessage = ({ data }) => {
-        this.waited = 0;
         if (data.kind === "ready") resolve(data);
         else if (data.kind === "failed") this.fail(new Failure(data.message, data.cure || "Reload the page."));
         else if (data.kind === "result") this.answer(data);
-        else if (data.kind !== "pong") this.onDetector(data);
+        else this.onDetector(data);
       };
       worker.onerror = async (event) => {
         event.preventDefault();
@@ -73,32 +70,21 @@ export class Networks {
   close() {
     this.worker?.terminate();
     this.worker = this.ready = null;
-    this.busy = this.isReading = false;
+    this.busy = false;
   }
 
   /** Look at a frame of a stream; the picture is handed over and closed there. */
-  frame(picture, frame, time, isLive, stream) {
-    this.send({ kind: "frame", frame, time, bitmap: picture, isLive, stream }, picture);
-  }
-
-  /**
-   * Look at the frames of a camera, each time at the newest, which comes back with its result.
-   * @param {ReadableStream<VideoFrame>} frames are handed over
-   */
-  camera(frames, stream) {
-    this.isReading = true;
-    this.waited = 0;
-    this.worker.postMessage({ kind: "camera", frames, stream }, [frames]);
+  frame(picture, frame, time, isLive) {
+    this.send({ kind: "frame", frame, time, bitmap: picture, isLive }, picture);
   }
 
   /** Look at a single picture, without memory of others. */
-  picture(picture, stream) {
-    this.send({ kind: "picture", frame: 0, time: 0, bitmap: picture, stream }, picture);
+  picture(picture) {
+    this.send({ kind: "picture", frame: 0, time: 0, bitmap: picture }, picture);
   }
 
   /** Forget the faces: another stream begins. */
   reset() {
-    this.isReading = false;
     this.worker?.postMessage({ kind: "reset" });
   }
 
@@ -125,10 +111,8 @@ export class Networks {
   }
 
   wait() {
-    // A camera may be covered, and give no frame: its worker is asked itself.
-    if (this.isReading) this.worker.postMessage({ kind: "ping" });
-    else if (!this.busy || !this.isFrame) return;
-    if (++this.waited > PATIENCE) this.fail(workerCrashed("no answer came"));
+    if (!this.busy || !this.isFrame || ++this.waited < PATIENCE) return;
+    this.fail(workerCrashed("no answer came"));
   }
 
   fail(failure) {

@@ -1,6 +1,6 @@
 /** What is looked at: a camera, a video or a picture. One at a time; each is closed before the next opens. */
 
-import { closeCamera, framesOf, openCamera } from "./camera.js";
+import { closeCamera, openCamera } from "./camera.js";
 import { kindOf, openVideo, openPicture } from "./files.js";
 import { Follower } from "./follow.js";
 import { cameraLost, notAVideo } from "./messages.js";
@@ -17,27 +17,27 @@ export class Source {
     this.onBreak = onBreak;
     this.onEnd = onEnd;
     this.opened = 0;
-    /** Whoever waits for the next frame of the video. @type {Follower|null} */
-    this.follower = null;
     this.close();
     // Some phones stop a camera's video while the page is hidden.
     document.addEventListener("visibilitychange", () => {
-      if (!document.hidden && this.kind === "camera" && this.follower && video.paused) video.play().catch(() => {});
+      if (!document.hidden && this.kind === "camera" && video.paused) video.play().catch(() => {});
     });
   }
 
   /** End what is open. */
   close() {
     this.opened += 1;
-    this.rest();
+    this.follower?.stop();
     if (this.stream) closeCamera(this.stream);
     this.video.onended = this.video.onerror = null;
+    this.video.pause();
+    this.video.srcObject = null;
     if (this.address) {
       this.video.removeAttribute("src");
       this.video.load();
       URL.revokeObjectURL(this.address);
     }
-    this.stream = this.address = null;
+    this.follower = this.stream = this.address = null;
     /** "camera", "video", "picture", or "" while nothing is open. */
     this.kind = "";
     this.name = "";
@@ -61,31 +61,10 @@ export class Source {
     this.stream = stream;
     track.onended = () => this.end(turn, cameraLost());
     track.onmute = track.onunmute = () => turn === this.opened && this.onBreak(track.muted);
-    [this.kind, this.name] = ["camera", track.label || "camera"];
-    return true;
-  }
-
-  /** Frames of the camera come to `onFrame`, until they are taken otherwise. */
-  async watch() {
-    if (this.follower) return;
-    this.video.srcObject = this.stream;
-    this.follower = new Follower(this.video, true, this.onFrame);
+    this.video.srcObject = stream;
+    this.start("camera", track.label || "camera");
     await this.video.play().catch(() => {}); // interrupted by `close`
-  }
-
-  /** Frames of the camera for the worker of the networks; none comes to `onFrame` any more. See `framesOf`. */
-  frames() {
-    const found = framesOf(this.stream);
-    if (found) this.rest();
-    return found;
-  }
-
-  /** The video is not played any more. */
-  rest() {
-    this.follower?.stop();
-    this.follower = null;
-    this.video.pause();
-    this.video.srcObject = null;
+    return turn === this.opened;
   }
 
   /**
@@ -116,10 +95,14 @@ export class Source {
     if (turn !== this.opened) return false;
     this.video.onended = () => this.end(turn, null);
     this.video.onerror = () => this.end(turn, notAVideo(file.name));
-    [this.kind, this.name] = ["video", file.name];
-    this.follower = new Follower(this.video, false, this.onFrame);
+    this.start("video", file.name);
     await this.video.play().catch(() => {});
     return turn === this.opened;
+  }
+
+  start(kind, name) {
+    [this.kind, this.name] = [kind, name];
+    this.follower = new Follower(this.video, kind === "camera", this.onFrame);
   }
 
   /** The stream is over by itself. A video stays open, to be played again. */

@@ -12,14 +12,12 @@ export class Stage {
     this.context = canvas.getContext("2d", { alpha: false });
     /**
      * The picture that is with the networks, and the one that is painted: a frame, or a copy of a bitmap on one of two
-     * canvases, with its own size, the size that it is painted in, and pixels of that per pixel of its own.
-     * @type {{image: VideoFrame|HTMLCanvasElement, whole: number[], size: number[], scale: number}|null}
+     * canvases, with the size that it is painted in and pixels of it per pixel of the picture.
+     * @type {{image: VideoFrame|HTMLCanvasElement, size: number[], scale: number}|null}
      */
     this.held = this.shown = null;
     this.copies = [document.createElement("canvas"), document.createElement("canvas")];
     this.faces = [];
-    /** The next time that the page is drawn, where it is to be painted then. */
-    this.asked = null;
     /** Names of the layers that are painted, and whether the picture is turned left to right, as in a mirror. */
     this.layers = new Set();
     this.mirrored = false;
@@ -33,19 +31,12 @@ export class Stage {
    * @param {VideoFrame|ImageBitmap} picture
    */
   hold(picture) {
-    const { size, ...rest } = fitted(picture);
+    const [width, height] = sizeOf(picture);
+    const scale = Math.min(1, LARGEST / Math.max(width, height));
+    const size = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
     close(this.held);
     // A clone has the same pixels, at no cost.
-    this.held = { image: picture.clone?.() ?? this.copy(picture, size), size, ...rest };
-  }
-
-  /**
-   * From now on this frame is painted, which is closed when the next one is there.
-   * @param {VideoFrame} frame
-   */
-  take(frame) {
-    close(this.shown);
-    this.shown = { image: frame, ...fitted(frame) };
+    this.held = { image: picture.clone?.() ?? this.copy(picture, size), size, scale };
   }
 
   copy(picture, size) {
@@ -69,19 +60,10 @@ export class Stage {
     this.held = this.shown = null;
   }
 
-  /**
-   * Paint the picture with these faces when the page is drawn next, which may be after another picture came.
-   * @param {object[]} faces omitted: those that were painted last
-   */
+  /** Paint the picture with these faces; omitted: those that were painted last. */
   paint(faces = this.faces) {
-    this.faces = faces;
-    this.asked ??= requestAnimationFrame(() => this.draw());
-  }
-
-  draw() {
-    cancelAnimationFrame(this.asked);
-    this.asked = null;
     if (!this.shown) return;
+    this.faces = faces;
     const { canvas, context, layers, mirrored } = this;
     const { image, size, scale } = this.shown;
     resize(canvas, size);
@@ -90,21 +72,13 @@ export class Stage {
     context.drawImage(image, 0, 0, ...size);
     context.restore();
     const ratio = Math.max(canvas.width / (this.room[0] || canvas.width), canvas.height / (this.room[1] || canvas.height));
-    drawFaces(context, this.faces, layers, scale, mirrored, ratio);
+    drawFaces(context, faces, layers, scale, mirrored, ratio);
   }
 
   /** What is painted, as PNG. */
   picture() {
-    this.draw();
     return new Promise((resolve) => this.canvas.toBlob(resolve, "image/png"));
   }
-}
-
-/** Size of a picture, and the one in which it is painted. */
-function fitted(picture) {
-  const whole = sizeOf(picture);
-  const scale = Math.min(1, LARGEST / Math.max(...whole));
-  return { whole, size: whole.map((side) => Math.max(1, Math.round(side * scale))), scale };
 }
 
 function close(picture) {
