@@ -106,13 +106,21 @@ def page(run: Run) -> Iterator[Any]:
 def test_a_film_that_is_only_served_begins_with_the_first_viewer_and_ends_for_all(run: Any) -> None:
     going = run("--demo", "--max-frames", "12", "--serve", ":0", "--progress", "off")
     assert going.code is None
+    host, port = going.address.rsplit(":", 1)
+    asking = http.client.HTTPConnection(host, int(port), timeout=60)
+    asking.request("GET", "/healthz")
+    assert json.loads(asking.getresponse().read())["frames"] == 0  # nobody looks yet
+    asking.close()
     with page(going) as ask:
         heads = []
         while (found := ask()) is not None:
             heads.append(found[0])
     assert going.join() == 0
-    assert heads[0]["frame"]["frame"] < 6  # the newest frame goes to a viewer
-    assert heads[-1]["frame"]["frame"] == 11
+    # A viewer gets the newest frame, which on a busy machine is not each of them.
+    numbers = [head["frame"]["frame"] for head in heads]
+    assert numbers == sorted({*numbers})
+    assert numbers[0] < 6
+    assert numbers[-1] == 11
     nose = heads[0]["frame"]["faces"][0]["points"][30]
     assert 0 < nose[0] < heads[0]["size"][0]
     assert heads[0]["state"]["source"] == "demo.mp4"
