@@ -14,8 +14,9 @@ from fkp_live.types import FrameResult, Picture
 MOST_BYTES = 65_507  # of a datagram over IPv4
 # Bytes that the system may hold back; macOS refuses datagrams that are longer.
 _BUFFER = 1 << 18
-# Results that may wait for the rest of their group: none is dropped up to 800 a second.
-_MOST_IN_GROUP = 64
+# Results in a group at most: receivers hold what they have not read in a buffer, on Linux of 200 KB. And those that may
+# wait while it is sent.
+_MOST_IN_GROUP, _MOST_WAITING = 16, 64
 
 
 def address_of(target: Target) -> tuple[socket.AddressFamily, Any]:
@@ -67,7 +68,9 @@ class DatagramSender(Sender):
                 f"{target} cannot be sent to: {error.strerror}.", "Check the address and the network."
             ) from error
         if in_groups:
-            super().__init__(str(target), report, grouped_datagrams, queued=_MOST_IN_GROUP)
+            super().__init__(
+                str(target), report, grouped_datagrams, queued=_MOST_WAITING, together=_MOST_IN_GROUP
+            )
         else:
             super().__init__(str(target), report, datagrams)
 

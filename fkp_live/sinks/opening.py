@@ -58,9 +58,9 @@ def open_sender(
     info : of the source
     options : of the pipeline: its ``max_faces`` and ``id_order`` say how faces are numbered
     report : called with a message where something fails, perhaps from the sender's thread; None: see `Sender.note`
-    in_groups : datagrams wait up to 80 ms for the next ones and are sent together, each as it would be alone, for less
-        processor time: for a film that is processed faster than it plays. Targets that stamp each result, or take its
-        picture, send as always
+    in_groups : datagrams wait up to a quarter of a second for the next ones and are sent together, 16 at most, each as
+        it would be alone, for less processor time: for a film that is processed faster than it plays. Targets that
+        stamp each result, or take its picture, send as always
 
     Raises
     ------

@@ -12,7 +12,7 @@ from typing import Protocol
 _MOMENT = 0.0004
 # Seconds. Between two runs of the network everything has left the processor's cache, and the first result costs three
 # times as much as those that are sent right after it.
-_GROUP = 0.08
+_GROUP = 0.25
 
 
 class Posted(Protocol):

@@ -36,13 +36,20 @@ class Sender:
         it is in `note`
     post : the thread, for senders that never keep it waiting; None: one of its own
     queued : results that wait; the oldest gives way to a new one
+    together : as many are sent at once, however long ``post`` would wait for more
     """
 
     wants_picture = False
     kept: Path | None = None
 
     def __init__(
-        self, name: str, report: Report | None = None, post: Post | None = None, *, queued: int = _QUEUED
+        self,
+        name: str,
+        report: Report | None = None,
+        post: Post | None = None,
+        *,
+        queued: int = _QUEUED,
+        together: int = 0,
     ) -> None:
         self.name = name
         self._report = report
@@ -50,7 +57,7 @@ class Sender:
         self._sent = self._failed = self._dropped = 0
         # The stream's thread puts results into the queue, and the other one takes them. A deque needs no lock for that.
         self._queue: deque[tuple[FrameResult, Picture | None]] = deque()
-        self._queued = queued
+        self._queued, self._together = queued, together
         self._closed, self._released = False, threading.Event()
         self._post = post or Post(f"fkp-live sender {name}")
         self._post.serve(self)
@@ -79,7 +86,10 @@ class Sender:
                 self._queue.popleft()
                 self._dropped += 1
         self._queue.append((result, picture))
-        self._post.ring()
+        if len(self._queue) == self._together:
+            self._post.hurry()
+        else:
+            self._post.ring()
 
     def close(self) -> None:
         """Send what is queued, for two seconds at most, and release the receiver."""

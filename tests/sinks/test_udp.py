@@ -112,6 +112,17 @@ def test_senders_of_datagrams_share_a_thread_and_fail_alone(monkeypatch: pytest.
     assert len(said) == 1
 
 
+def test_a_group_goes_out_once_it_has_sixteen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grouped_datagrams, "_moment", 60.0)
+    with (
+        receiver() as listener,
+        open_sender(f"udp://127.0.0.1:{listener.port}", info(), in_groups=True) as sender,
+    ):
+        for number in range(16):
+            sender.write(result_with_face(number))
+        assert [json.loads(listener())["frame"] for _ in range(16)] == list(range(16))
+
+
 def test_a_group_has_every_result_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grouped_datagrams, "_moment", 60.0)  # no datagram goes out before the end
     results = [result_with_face(number) for number in range(20)]
