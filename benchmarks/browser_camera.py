@@ -1,16 +1,19 @@
 """The page of ``fkp-live web`` on a camera, in Chromium: frames per second, first face, first picture, cost.
 
-    python -m benchmarks.browser_camera [--video FILE] [--rates 30,60] [--seconds 20] [--model fkp68-int8]
-                                        [--screenshots DIR] [--json OUT]
+    python -m benchmarks.browser_camera [--video FILE] [--rates 30,60] [--frames read,shown] [--rounds 1] [--seconds 20]
+                                        [--model fkp68-int8] [--screenshots DIR] [--json OUT]
 
-Chromium's fake camera plays the clip as YUV4MPEG at each rate, in a loop. What is measured, by the browser's own clock:
+Chromium's fake camera plays the clip as YUV4MPEG at each rate, in a loop. Its frames are read as they come, or taken
+when they are shown, as in browsers without MediaStreamTrackProcessor. Beside that: what the browser shows of this
+camera by itself, on a page with a video element and nothing else. What is measured, by the browser's own clock:
 
 - loaded: from opening the address to networks that are ready; from loopback, with a new browser profile
 - first picture: from opening the address to the first picture that is painted with its points, where the camera is
   started as soon as the networks are ready
 - first face: from the click on the camera to the first result with a face
-- fps: results a second, beside frames a second that the camera gave, and those of them that the browser showed the page
-- delay: from a frame of the camera to its picture with its points on the page, median and 95th percentile, ms
+- fps: results a second, beside frames a second that the camera gave, and pictures a second that were painted
+- delay: from a frame that the page got to its picture with its points, painted; median and 95th
+  percentile, ms
 - stages: medians in the worker, ms; the detector has a worker of its own where that is said
 - processor: seconds of processor a second, all processes of the browser together; memory: their proportional share
 
@@ -27,6 +30,7 @@ import statistics
 import tempfile
 import threading
 import time
+from bisect import bisect
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -45,19 +49,43 @@ _FRAMES = 300
 _STAGES = ("read", "landmarks", "track", "smooth", "measure", "total")
 # Notes frames of the camera, results and times of the worker, without a change to the page.
 _WATCH = """
-window.watched = { frames: [], results: [], timings: [], detector: [], isOwn: null };
+window.watched = { frames: [], results: [], timings: [], painted: [], detector: [], isOwn: null };
+const open = MediaDevices.prototype.getUserMedia;
+MediaDevices.prototype.getUserMedia = async function (...given) {
+  const stream = await open.apply(this, given);
+  [window.track] = stream.getVideoTracks();
+  return stream;
+};
+const draw = CanvasRenderingContext2D.prototype.drawImage;
+CanvasRenderingContext2D.prototype.drawImage = function (...given) {
+  if (this.canvas.id === "picture") watched.painted.push(performance.now());
+  return draw.apply(this, given);
+};
 const ask = HTMLVideoElement.prototype.requestVideoFrameCallback;
 HTMLVideoElement.prototype.requestVideoFrameCallback = function (act) {
   return ask.call(this, (now, data) => {
-    watched.frames.push([performance.now(), data.presentedFrames, data.mediaTime]);
+    watched.origin ??= data.mediaTime;
+    watched.frames.push([performance.now(), data.mediaTime - watched.origin]);
     act(now, data);
   });
+};
+const read = ReadableStreamDefaultReader.prototype.read;
+ReadableStreamDefaultReader.prototype.read = async function () {
+  const got = await read.call(this);
+  if (got.value instanceof VideoFrame) {
+    const { timestamp } = got.value;
+    watched.origin ??= timestamp;
+    watched.frames.push([performance.now(), (timestamp - watched.origin) / 1e6]);
+  }
+  return got;
 };
 window.Worker = class extends Worker {
   constructor(...given) {
     super(...given);
     this.addEventListener("message", ({ data }) => {
-      if (data.kind === "result") watched.timings.push([performance.now(), data.timings]);
+      if (data.kind === "result") {
+        watched.timings.push([performance.now(), data.timings]);
+      }
       if (data.kind === "detected") watched.detector.push([performance.now(), data.ms]);
       if (data.kind === "detector") watched.isOwn = data.isOwn;
     });
@@ -67,6 +95,18 @@ document.addEventListener("fkp-result", ({ detail }) => {
   watched.results.push([performance.now(), detail.time, detail.faces.length, detail.faces.map(({ id }) => id)]);
 });
 """
+# A page that shows the camera, and notes each picture that it is shown.
+_VIDEO = """(async () => {
+  const video = document.createElement("video");
+  document.body.replaceChildren(video);
+  const size = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 60 } };
+  video.srcObject = await navigator.mediaDevices.getUserMedia({ video: size });
+  const note = () => video.requestVideoFrameCallback(note);
+  note();
+  await video.play();
+})()"""
+_SHOWN = "delete window.MediaStreamTrackProcessor;"
+_NOW = "[performance.now(), track.stats?.totalFrames ?? null]"
 _READY = "document.getElementById('opening').textContent.includes('ready')"
 # Width and height in pixels, dark, phone.
 _SCREENS = {
@@ -88,6 +128,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--rates", type=whole_numbers, default=[30, 60], metavar="N,…", help="frames a second"
     )
+    parser.add_argument(
+        "--frames",
+        type=_ways,
+        default=["read"],
+        metavar="read,shown",
+        help="read as they come, or taken when they are shown (default: read)",
+    )
+    parser.add_argument(
+        "--rounds",
+        type=whole_number(1),
+        default=1,
+        help="runs of each, in turn; their medians are printed last",
+    )
     parser.add_argument("--seconds", type=whole_number(2), default=20, help="measured at each rate")
     parser.add_argument("--model", choices=LANDMARKS, default=LANDMARKS[0])
     parser.add_argument(
@@ -99,20 +152,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise FkpError("There is no Chromium.", "apt-get install chromium")
     if options.screenshots is not None:
         options.screenshots.mkdir(parents=True, exist_ok=True)
-    made: dict[str, Any] = {"model": options.model, "seconds": options.seconds, "rates": {}}
+    runs: list[dict[str, Any]] = []
     with SiteServer(site(), "127.0.0.1", 0) as server, tempfile.TemporaryDirectory() as folder:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         for rate in options.rates:
             film = Path(folder) / "camera.y4m"
             size = write_y4m(options.video, film, rate)
             shots = options.screenshots if rate == options.rates[-1] else None
-            measured = measure(server.url, film, options.model, options.seconds, shots)
-            made["rates"][rate] = {"size": size, **measured}
-            print_rate(rate, made["rates"][rate])
+            given, shown = bare(server.url, film, options.seconds)
+            print(
+                f"a page without networks: {shown:.1f} pictures a second shown of {given or 0:.1f} that the camera gave"
+            )
+            for frames in options.frames * options.rounds:
+                measured = measure(server.url, film, options.model, options.seconds, shots, frames)
+                runs.append({"rate": rate, "frames": frames, "size": size, **measured})
+                print_run(runs[-1])
+                shots = None
         server.shutdown()
+    if options.rounds > 1:
+        print_medians(runs)
     if options.json is not None:
+        made = {"model": options.model, "seconds": options.seconds, "runs": runs}
         options.json.write_text(json.dumps(made, indent=1) + "\n", "utf-8")
     return 0
+
+
+def _ways(text: str) -> list[str]:
+    ways = text.split(",")
+    if not set(ways) <= {"read", "shown"}:
+        raise argparse.ArgumentTypeError(f"{text} given, expected read, shown or both")
+    return ways
 
 
 def write_y4m(video: Path, target: Path, rate: int, frames: int = _FRAMES) -> tuple[int, int]:
@@ -132,11 +201,32 @@ def write_y4m(video: Path, target: Path, rate: int, frames: int = _FRAMES) -> tu
     return width, height
 
 
-def measure(url: str, film: Path, model: str, seconds: int, screenshots: Path | None) -> dict[str, Any]:
-    """Open the page in a new browser whose camera plays a film, and watch it."""
+def bare(url: str, film: Path, seconds: int) -> tuple[float | None, float]:
+    """Frames a second that the camera gives and that a page with a video element alone is shown."""
+    with _camera(film) as browser:
+        page = browser.open(f"{url}web/facts.json", before=_WATCH)
+        page.evaluate(_VIDEO)
+        time.sleep(2)
+        begin, before = page.evaluate(_NOW)
+        time.sleep(seconds)
+        end, after = page.evaluate(_NOW)
+        shown = sum(begin <= now < end for now, _ in page.evaluate("watched.frames"))
+    given = None if before is None else (after - before) / (end - begin) * 1000
+    return given, shown / (end - begin) * 1000
+
+
+def _camera(film: Path) -> Chromium:
+    """A browser whose camera plays a film."""
     fake = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
-    with Chromium((*fake, f"--use-file-for-fake-video-capture={film}")) as browser:
-        page = browser.open(url, before=_WATCH)
+    return Chromium((*fake, f"--use-file-for-fake-video-capture={film}"))
+
+
+def measure(
+    url: str, film: Path, model: str, seconds: int, screenshots: Path | None, frames: str
+) -> dict[str, Any]:
+    """Open the page in a new browser whose camera plays a film, and watch it."""
+    with _camera(film) as browser:
+        page = browser.open(url, before=_WATCH + (_SHOWN if frames == "shown" else ""))
         page.until(_READY)
         loaded = page.evaluate("performance.now()")
         if model != LANDMARKS[0]:
@@ -153,9 +243,9 @@ def measure(url: str, film: Path, model: str, seconds: int, screenshots: Path | 
         face = page.evaluate("watched.results.find(([, , faces]) => faces)[0]")
         time.sleep(3)  # the camera's start, and what the browser compiles once more
         started, processor = time.monotonic(), processor_seconds(browser)
-        begin = page.evaluate("performance.now()")
+        begin, before = page.evaluate(_NOW)
         time.sleep(seconds)
-        end = page.evaluate("performance.now()")
+        end, after = page.evaluate(_NOW)
         spent = (processor_seconds(browser) - processor) / (time.monotonic() - started)
         memory = megabytes(browser)
         watched = page.evaluate("watched")
@@ -166,6 +256,7 @@ def measure(url: str, film: Path, model: str, seconds: int, screenshots: Path | 
         "loaded_ms": loaded,
         "first_picture_ms": first - (click - loaded),
         "first_face_ms": face - click,
+        "camera_fps": (after - before) / (end - begin) * 1000 if before is not None else None,
         **rates(watched, begin, end),
         "processor": spent,
         "memory_mb": memory,
@@ -175,16 +266,16 @@ def measure(url: str, film: Path, model: str, seconds: int, screenshots: Path | 
 def rates(watched: dict[str, list[Any]], begin: float, end: float) -> dict[str, Any]:
     """Rates, delays and stages between two moments of the browser's clock, in milliseconds."""
     seconds = (end - begin) / 1000
-    frames = [each for each in watched["frames"] if begin <= each[0] < end]
     results = [each for each in watched["results"] if begin <= each[0] < end]
     timings = [each[1] for each in watched["timings"] if begin <= each[0] < end]
     detector = [each[1] for each in watched["detector"] if begin <= each[0] < end]
-    # Times of results are the camera's, from its first frame on.
-    origin = watched["frames"][0][2]
-    came = {round(media - origin, 4): now for now, _, media in watched["frames"]}
-    delays = sorted(now - came[key] for now, when, *_ in results if (key := round(when, 4)) in came)
+    painted = [now for now in watched["painted"] if begin <= now < end]
+    # Times of frames are the camera's, from the first one on. What is painted is the newest result.
+    came = {round(when, 4): now for now, when in watched["frames"]}
+    at = [each[0] for each in watched["results"]]
+    shown = [(now, watched["results"][place - 1][1]) for now in painted if (place := bisect(at, now))]
+    delays = sorted(now - came[key] for now, when in shown if (key := round(when, 4)) in came)
     return {
-        "camera_fps": (frames[-1][1] - frames[0][1]) / (frames[-1][0] - frames[0][0]) * 1000,
         "fps": len(results) / seconds,
         "ids": len({one for each in results for one in each[3]}),
         "with_face": sum(bool(each[2]) for each in results) / max(len(results), 1),
@@ -193,7 +284,7 @@ def rates(watched: dict[str, list[Any]], begin: float, end: float) -> dict[str, 
         "stages_ms": {name: statistics.median(each.get(name, 0.0) for each in timings) for name in _STAGES},
         "detector_ms": statistics.median(detector) if detector else None,
         "detector_own_worker": watched["isOwn"],
-        "given_fps": len(frames) / seconds,
+        "painted_fps": len(painted) / seconds,
     }
 
 
@@ -229,25 +320,45 @@ def megabytes(browser: Chromium) -> float:
     return kilobytes / 1000
 
 
-def print_rate(rate: int, found: dict[str, Any]) -> None:
-    """The figures of one rate."""
+def print_medians(runs: list[dict[str, Any]]) -> None:
+    """Of the runs at each rate, of each way to take the frames."""
+    for rate, frames in dict.fromkeys((each["rate"], each["frames"]) for each in runs):
+        alike = [each for each in runs if (each["rate"], each["frames"]) == (rate, frames)]
+        names = (
+            "fps",
+            "camera_fps",
+            "painted_fps",
+            "delay_ms",
+            "first_face_ms",
+            "first_picture_ms",
+            "processor",
+        )
+        medians = {name: statistics.median(each[name] or 0 for each in alike) for name in names}
+        figures = ", ".join(f"{name} {value:.1f}" for name, value in medians.items())
+        print(f"medians of {len(alike)} runs at {rate} fps, frames {frames}: {figures}")
+
+
+def print_run(found: dict[str, Any]) -> None:
+    """The figures of one run."""
     stages = ", ".join(f"{name} {value:.1f}" for name, value in found["stages_ms"].items())
     place = "own worker" if found["detector_own_worker"] else "same worker"
     detector = "none" if found["detector_ms"] is None else f"{found['detector_ms']:.1f} ms, {place}"
+    camera = "unknown" if found["camera_fps"] is None else f"{found['camera_fps']:.1f}"
     delay = (
         "unknown"
         if found["delay_ms"] is None
         else f"{found['delay_ms']:.1f} ms, p95 {found['delay_p95_ms']:.1f}"
     )
     print(
-        f"camera at {rate} fps, {found['size'][0]}x{found['size'][1]}, load of the machine {found['load']:.1f}"
+        f"camera at {found['rate']} fps, {found['size'][0]}x{found['size'][1]}, frames {found['frames']}, "
+        f"load of the machine {found['load']:.1f}"
     )
     print(f"  loaded        {found['loaded_ms']:.0f} ms")
     print(f"  first picture {found['first_picture_ms']:.0f} ms")
     print(f"  first face    {found['first_face_ms']:.0f} ms after the click")
     print(
-        f"  fps           {found['fps']:.1f} of {found['camera_fps']:.1f}, of which the page was shown "
-        f"{found['given_fps']:.1f}; {found['with_face']:.0%} with a face, {found['ids']} ids"
+        f"  fps           {found['fps']:.1f} of {camera} that the camera gave, {found['painted_fps']:.1f} painted; "
+        f"{found['with_face']:.0%} with a face, {found['ids']} ids"
     )
     print(f"  delay         {delay}")
     print(f"  worker        {stages} ms; detector {detector}")

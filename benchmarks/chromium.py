@@ -19,8 +19,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +236,18 @@ class Page:
         found = self.call("Runtime.evaluate", expression=f"document.querySelector({json.dumps(selector)})")
         names = [os.path.abspath(path) for path in paths]
         self.call("DOM.setFileInputFiles", files=names, objectId=found["result"]["objectId"])
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Another tab is in front."""
+        other = self.browser.call("Target.createTarget", url="about:blank")["targetId"]
+        self.browser.call("Target.activateTarget", targetId=other)
+        try:
+            self.until("document.hidden")
+            yield
+        finally:
+            self.browser.call("Target.closeTarget", targetId=other)
+        self.until("!document.hidden")
 
     def look_as(self, width: int, height: int, *, dark: bool = False, phone: bool = False) -> None:
         """Set size in pixels, colour scheme and whether it is a phone."""

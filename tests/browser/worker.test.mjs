@@ -144,11 +144,14 @@ test("frames are answered with JSONL objects, and every bitmap is closed", async
   assert.deepEqual(pictures.map(({closed}) => closed), [1, 1, 1]);
 });
 
-test("where the detector gets no worker of its own, that is said, and live frames are answered", async () => {
+test("the detector's own worker is started after the first face of a camera; where there is none, that is said", async () => {
+  assert.deepEqual(said, []);
+  const answers = await ask(1, {kind: "frame", frame: 2, time: 2 / 30, bitmap: bitmap(), isLive: true, stream: 3});
+  assert.deepEqual(answers[0].result.faces.map(({id}) => id), [1]);
+  assert.equal(answers[0].stream, 3);
+  while (!said.length) await new Promise((resolve) => (arrived = resolve));
   assert.deepEqual(said.map(({isOwn}) => isOwn), [false]);
   assert.match(said[0].why, /can start no other one/);
-  const answers = await ask(1, {kind: "frame", frame: 2, time: 2 / 30, bitmap: bitmap(), isLive: true});
-  assert.deepEqual(answers[0].result.faces.map(({id}) => id), [1]);
 });
 
 test("expressions are loaded when they are asked for", async () => {

@@ -30,7 +30,29 @@ STATIC = Path(module.__file__).parent / "static"
 PHOTO = ROOT / "tests" / "photos" / "hopper.jpg"
 DEMO = ROOT / "fkp_live" / "assets" / "demo.mp4"
 # Kept in the page, so that no result is missed between two looks.
-KEEP = "window.seen = []; document.addEventListener('fkp-result', (event) => seen.push(event.detail));"
+KEEP = """
+window.seen = [];
+document.addEventListener("fkp-result", (event) => seen.push(event.detail));
+const ask = MediaDevices.prototype.getUserMedia;
+MediaDevices.prototype.getUserMedia = async function (...what) {
+  window.camera = await ask.apply(this, what);
+  return camera;
+};
+"""
+# The seconds of the page pass when they are asked for; workers that were begun.
+SECONDS = """
+const seconds = [];
+let begun = 0;
+window.setInterval = (act) => seconds.push(act);
+window.Worker = class extends Worker {
+  constructor(...given) {
+    super(...given);
+    begun += 1;
+  }
+};
+"""
+# Whether frames of a camera are read as they come or taken when they are shown, and the browser's means for that.
+READS = {"read": "window.Kept ?? MediaStreamTrackProcessor", "shown": "undefined"}
 pytestmark = [
     pytest.mark.skipif(chromium_path() is None, reason="needs chromium"),
     pytest.mark.skipif(
@@ -40,11 +62,13 @@ pytestmark = [
 ]
 
 
-# In place of the worker: no face in any picture, and no answer at all to a large one.
+# In place of the worker: no face in any picture, and no answer at all to a large one and to frames.
 EMPTY_WORKER = b"""onmessage = ({ data }) => {
-  if (data.kind === "open") postMessage({ kind: "ready", ms: 1 });
-  if (data.kind !== "picture" || data.bitmap.width > 2999) return;
-  postMessage({ kind: "result", result: { frame: 0, time: 0, detected: true, faces: [] }, timings: { total: 1 } });
+  const { kind, bitmap, stream } = data;
+  if (kind === "open") postMessage({ kind: "ready", ms: 1 });
+  if (kind !== "picture" || bitmap.width > 2999) return;
+  const result = { frame: 0, time: 0, detected: true, faces: [] };
+  postMessage({ kind: "result", stream, result, timings: { total: 1 } });
 };"""
 
 
@@ -177,14 +201,50 @@ def test_the_detector_of_a_camera_has_a_worker_of_its_own_until_that_is_lost(pag
     assert page.evaluate(
         "seen.filter(({faces}) => faces.length).every(({faces}) => faces[0].id === seen[0].faces[0].id)"
     )
-    page.evaluate(
-        "document.getElementById('video').srcObject.getVideoTracks()[0].dispatchEvent(new Event('ended'))"
-    )
+    page.evaluate("camera.getVideoTracks()[0].dispatchEvent(new Event('ended'))")
     page.until("document.getElementById('message').textContent.startsWith('The camera stopped')")
     assert page.evaluate("document.getElementById('over').hidden") is False
     page.until("document.getElementById('fact-fps').textContent.length === 1")
     assert page.requests == asked
     assert page.complaints == []
+
+
+@pytest.mark.parametrize("way", ["read", "shown"])
+def test_a_camera_goes_on_after_its_tab_was_hidden(page: Page, way: str) -> None:
+    """Its frames are read as they come; or taken when shown, where MediaStreamTrackProcessor is missing."""
+    page.evaluate(f"window.Kept ??= MediaStreamTrackProcessor; MediaStreamTrackProcessor = {READS[way]}")
+    page.evaluate("seen.length = 0; document.querySelector('[data-do=camera]').click()")
+    page.until("seen.length > 5")
+    assert page.evaluate("document.getElementById('video').srcObject === null") is (way == "read")
+    with page.hidden():
+        before = page.evaluate("seen.length")
+        if way == "read":
+            page.until(f"seen.length > {before + 5}")
+    before = page.evaluate("seen.length")
+    page.until(f"seen.length > {before + 5}")
+    assert page.evaluate("seen.every(({time}, i) => !i || time > seen[i - 1].time)")
+    assert page.evaluate("new Set(seen.flatMap(({faces}) => faces.map(({id}) => id))).size") == 1
+    page.evaluate("document.querySelector('[data-do=camera]').click()")
+    assert page.evaluate("document.getElementById('over').hidden") is False
+    assert page.evaluate("document.getElementById('message').textContent") == ""
+    assert page.complaints == []
+
+
+@pytest.mark.parametrize("way", ["read", "shown"])
+def test_a_worker_that_does_not_answer_is_given_up_and_started_again(
+    page: Page, empty: SiteServer, way: str
+) -> None:
+    other = page.browser.open(empty.url, before=f"{SECONDS}MediaStreamTrackProcessor = {READS[way]}")
+    other.until("document.getElementById('opening').textContent.includes('ready')")
+    other.evaluate("for (let i = 0; i < 50; i += 1) seconds[0]()")
+    assert other.evaluate("document.getElementById('message').textContent") == "", "it was asked nothing"
+    other.evaluate("document.querySelector('[data-do=camera]').click()")
+    other.until("document.getElementById('over').hidden")
+    other.until("seconds[0](), document.getElementById('message').textContent.includes('no answer came')")
+    assert other.evaluate("document.getElementById('over').hidden") is False
+    other.evaluate("document.querySelector('[data-do=camera]').click()")
+    other.until("document.getElementById('over').hidden && begun === 2")
+    other.call("Page.close")
 
 
 def test_nobody_waits_for_a_large_picture_that_was_given_up(

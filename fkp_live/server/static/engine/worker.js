@@ -11,10 +11,11 @@
  *   {kind: "neutral"}                        what faces show now is their neutral face
  *   {kind: "reset"}                          another stream
  * and from it:
- *   {kind: "ready", ms, model}, {kind: "result", result, timings}, {kind: "detected", ms, isOwn},
+ *   {kind: "ready", ms, model}, {kind: "result", result, timings, stream}, {kind: "detected", ms, isOwn},
  *   {kind: "detector", isOwn, why}           whether the detector has a worker of its own, or why it has none
  *   {kind: "failed", message, cure}
- * `bitmap` is an ImageBitmap or a VideoFrame, transferred; the worker closes it.
+ * `bitmap` is an ImageBitmap or a VideoFrame, transferred; the worker closes it. A frame may carry any `stream`, by which its
+ * result is known again.
  */
 
 import {models} from "./constants.js";
@@ -29,6 +30,12 @@ import {compileRuntime, EngineError, openNetwork, openRuntime} from "./networks.
 import {Picture} from "./picture.js";
 import {locateFaces, Pipeline} from "./pipeline.js";
 
+/**
+ * Milliseconds after which the detector's own worker is started, if no face came before: its start takes processor time
+ * from the first face.
+ */
+const LATER = 1000;
+
 const reader = new FrameReader();
 /** @type {import("./pipeline.js").Engine | null} */
 let engine = null;
@@ -37,6 +44,8 @@ let pipeline = null;
 // Opens the expression network when it is first asked for.
 let expressionFrom = null;
 let options = {};
+/** Starts the detector's own worker, once. */
+let startLate = () => {};
 // Messages are worked on one after the other, also where one awaits something.
 let last = Promise.resolve();
 
@@ -94,11 +103,16 @@ async function open({base, models: urls, wasm, options: chosen = {}}) {
   await warmUp();
   await change(chosen);
   postMessage({kind: "ready", ms: performance.now() - start, model: name});
-  startLate(engine, {module: at(wasm.module), wasm: await compiled, detector: at(urls.detector)});
+  const files = {module: at(wasm.module), wasm: await compiled, detector: at(urls.detector)};
+  startLate = () => {
+    startLate = () => {};
+    openLate(engine, files);
+  };
+  setTimeout(() => startLate(), LATER);
 }
 
 /** Give the detector a worker of its own; where that fails it runs in this one, as until then. */
-async function startLate(opened, files) {
+async function openLate(opened, files) {
   const isAlone = (why) => {
     opened.late = null;
     if (engine === opened) postMessage({kind: "detector", isOwn: false, why});
@@ -131,24 +145,30 @@ async function warmUp() {
   await engine.landmarks.locate(picture, [[1, 0, 0, 0, 1, 0]]);
 }
 
-async function look({kind, frame, time, bitmap, isLive = false}) {
+async function look({kind, frame, time, bitmap, isLive = false, stream}) {
+  const start = performance.now();
+  const picture = await read(kind, frame, time, bitmap);
+  const reading = performance.now() - start;
+  const found = await (kind === "frame" ? pipeline.process(picture, time, isLive) : locateFaces(engine, picture, options));
+  const result = frameObject(frame ?? 0, time ?? 0, found.detected, found.faces);
+  const timings = {read: reading, ...found.timings, total: reading + found.timings.total};
+  postMessage({kind: "result", result, timings, stream});
+  if (isLive && found.faces.length > 0) startLate();
+  if (kind === "frame") {
+    const ms = await pipeline.detectLater(noteLate);
+    if (ms) postMessage({kind: "detected", ms, isOwn: false});
+  }
+}
+
+/** The pixels of a frame, which is closed at once: cameras have few buffers, and lose frames while all of them are held. */
+async function read(kind, frame, time, bitmap) {
   try {
     if (!engine || !pipeline) throw new EngineError("The networks are not open.", "Wait for the message ready.");
     if (!bitmap) throw new EngineError(`Frame ${frame} has no picture.`, "Give an ImageBitmap or a VideoFrame.");
     if (kind === "frame" && !Number.isFinite(time)) {
       throw new EngineError(`The time of frame ${frame} is ${time}.`, "Give seconds.");
     }
-    const start = performance.now();
-    const picture = await reader.read(bitmap);
-    const read = performance.now() - start;
-    const found = await (kind === "frame" ? pipeline.process(picture, time, isLive) : locateFaces(engine, picture, options));
-    const result = frameObject(frame ?? 0, time ?? 0, found.detected, found.faces);
-    const timings = {read, ...found.timings, total: read + found.timings.total};
-    postMessage({kind: "result", result, timings});
-    if (kind === "frame") {
-      const ms = await pipeline.detectLater(noteLate);
-      if (ms) postMessage({kind: "detected", ms, isOwn: false});
-    }
+    return await reader.read(bitmap);
   } finally {
     bitmap?.close();
   }

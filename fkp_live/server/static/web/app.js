@@ -221,7 +221,7 @@ async function ready() {
 function begin() {
   if (recording) toggleRecord();
   // Loading the networks again takes less time than a very large picture.
-  if (networks.busy && source.kind === "picture" && size[0] * size[1] > MANY_PIXELS) networks.close();
+  if (networks.pending && source.kind === "picture" && size[0] * size[1] > MANY_PIXELS) networks.close();
   source.close();
   feed.begin();
   stage.release();
@@ -240,6 +240,7 @@ function show(name) {
   for (const button of [...buttons("record"), ...buttons("neutral")]) button.disabled = kind !== "camera" && kind !== "video";
   for (const button of buttons("snapshot")) button.disabled = !kind;
   if (!kind) {
+    feed.begin();
     stage.release();
     faces.clear();
   }
@@ -281,17 +282,16 @@ function onNetworksLost(failure) {
   say(failure);
 }
 
-function onResult({ result, timings }) {
-  const { count, dropped } = feed;
-  if (!feed.answered()) return;
+function onResult({ result, timings, stream }) {
+  if (!feed.answered(stream)) return;
   stage.paint(result.faces);
   faces.show(result.faces);
   if (source.kind !== "picture") {
     curves.push(result.time, faces.main);
-    size = [video.videoWidth, video.videoHeight];
+    size = stage.shown.whole;
   }
   recording?.add(result);
-  meters.add({ size, ms: timings.total, frames: count, dropped });
+  meters.add({ size, ms: timings.total, frames: result.frame + 1, dropped: feed.dropped + source.lost });
   if (source.kind === "picture") offer(newRecording(), result);
   if (find("message").textContent === LOOKING) say("");
   document.dispatchEvent(new CustomEvent("fkp-result", { detail: result }));

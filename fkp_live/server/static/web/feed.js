@@ -1,4 +1,7 @@
-/** Hands frames to the networks: one at a time, and of those that came meanwhile only the newest. */
+/** Hands frames to the networks: few at a time, and of those that came meanwhile only the newest. */
+
+/** Frames of a camera that may be with the networks: one is looked at, and the next is there when that is done. */
+const MOST_LIVE = 2;
 
 export class Feed {
   /**
@@ -9,6 +12,8 @@ export class Feed {
     this.networks = networks;
     this.stage = stage;
     this.ready = false;
+    /** Number of the stream: what the networks answer to another one is not shown. */
+    this.stream = 0;
     this.begin();
   }
 
@@ -17,16 +22,15 @@ export class Feed {
     this.waiting?.picture.close();
     /** The newest frame that has not gone to the networks. */
     this.waiting = null;
-    this.count = 0;
-    this.dropped = 0;
-    this.isStale = this.networks.busy;
+    this.stream += 1;
     this.networks.reset();
+    this.renew();
   }
 
   /** Other networks were opened: what went to the old ones is not answered. */
   renew() {
     this.count = this.dropped = 0;
-    this.isStale = false;
+    this.stage.forget();
   }
 
   /**
@@ -54,23 +58,23 @@ export class Feed {
       this.stage.paint([]);
       return;
     }
-    if (this.networks.busy) return;
     const { picture, time, isLive } = this.waiting;
+    if (this.networks.pending >= (isLive ? MOST_LIVE : 1)) return;
     this.waiting = null;
     this.stage.hold(picture);
-    if (time === null) this.networks.picture(picture);
-    else this.networks.frame(picture, this.count, time, isLive);
+    if (time === null) this.networks.picture(picture, this.stream);
+    else this.networks.frame(picture, this.count, time, isLive, this.stream);
     this.count += 1;
   }
 
   /**
    * An answer came: its picture can be painted, and before that the next one goes to the networks, which then work while
    * the page paints.
+   * @param {number} stream of the answer
    * @returns {boolean} whether it is of this stream
    */
-  answered() {
-    const isOurs = !this.isStale;
-    this.isStale = false;
+  answered(stream) {
+    const isOurs = stream === this.stream;
     if (isOurs) this.stage.advance();
     this.next();
     return isOurs;

@@ -24,8 +24,9 @@ export class Networks {
     this.onDetector = onDetector;
     this.onFailure = onFailure;
     this.worker = null;
-    /** Whether a picture is being looked at; whether it is a frame, and for how many seconds. */
-    this.busy = this.isFrame = false;
+    /** Pictures that were not answered yet; whether they are frames, and for how many seconds no answer came. */
+    this.pending = 0;
+    this.isFrame = false;
     this.waited = 0;
     // Counted, so that the time in which a computer sleeps is none.
     setInterval(() => this.wait(), 1000);
@@ -70,17 +71,17 @@ export class Networks {
   close() {
     this.worker?.terminate();
     this.worker = this.ready = null;
-    this.busy = false;
+    this.pending = 0;
   }
 
   /** Look at a frame of a stream; the picture is handed over and closed there. */
-  frame(picture, frame, time, isLive) {
-    this.send({ kind: "frame", frame, time, bitmap: picture, isLive }, picture);
+  frame(picture, frame, time, isLive, stream) {
+    this.send({ kind: "frame", frame, time, bitmap: picture, isLive, stream }, picture);
   }
 
   /** Look at a single picture, without memory of others. */
-  picture(picture) {
-    this.send({ kind: "picture", frame: 0, time: 0, bitmap: picture }, picture);
+  picture(picture, stream) {
+    this.send({ kind: "picture", frame: 0, time: 0, bitmap: picture, stream }, picture);
   }
 
   /** Forget the faces: another stream begins. */
@@ -99,19 +100,20 @@ export class Networks {
   }
 
   send(message, picture) {
-    this.busy = true;
+    if (!this.pending) this.waited = 0;
+    this.pending += 1;
     this.isFrame = message.kind === "frame";
-    this.waited = 0;
     this.worker.postMessage(message, [picture]);
   }
 
   answer(data) {
-    this.busy = false;
+    this.pending -= 1;
+    this.waited = 0;
     this.onResult(data);
   }
 
   wait() {
-    if (!this.busy || !this.isFrame || ++this.waited < PATIENCE) return;
+    if (!this.pending || !this.isFrame || ++this.waited < PATIENCE) return;
     this.fail(workerCrashed("no answer came"));
   }
 

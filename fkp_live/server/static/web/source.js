@@ -1,6 +1,7 @@
 /** What is looked at: a camera, a video or a picture. One at a time; each is closed before the next opens. */
 
 import { closeCamera, openCamera } from "./camera.js";
+import { CameraReader } from "./camera_reader.js";
 import { kindOf, openVideo, openPicture } from "./files.js";
 import { Follower } from "./follow.js";
 import { cameraLost, notAVideo } from "./messages.js";
@@ -20,8 +21,13 @@ export class Source {
     this.close();
     // Some phones stop a camera's video while the page is hidden.
     document.addEventListener("visibilitychange", () => {
-      if (!document.hidden && this.kind === "camera" && video.paused) video.play().catch(() => {});
+      if (!document.hidden && video.srcObject && video.paused) video.play().catch(() => {});
     });
+  }
+
+  /** Frames of the camera that the browser has dropped, as far as that is known. */
+  get lost() {
+    return this.follower?.lost ?? 0;
   }
 
   /** End what is open. */
@@ -61,8 +67,13 @@ export class Source {
     this.stream = stream;
     track.onended = () => this.end(turn, cameraLost());
     track.onmute = track.onunmute = () => turn === this.opened && this.onBreak(track.muted);
+    [this.kind, this.name] = ["camera", track.label || "camera"];
+    if (CameraReader.isThere) {
+      this.follower = new CameraReader(stream, this.onFrame);
+      return true;
+    }
     this.video.srcObject = stream;
-    this.start("camera", track.label || "camera");
+    this.follower = new Follower(this.video, true, this.onFrame);
     await this.video.play().catch(() => {}); // interrupted by `close`
     return turn === this.opened;
   }
@@ -95,14 +106,10 @@ export class Source {
     if (turn !== this.opened) return false;
     this.video.onended = () => this.end(turn, null);
     this.video.onerror = () => this.end(turn, notAVideo(file.name));
-    this.start("video", file.name);
+    [this.kind, this.name] = ["video", file.name];
+    this.follower = new Follower(this.video, false, this.onFrame);
     await this.video.play().catch(() => {});
     return turn === this.opened;
-  }
-
-  start(kind, name) {
-    [this.kind, this.name] = [kind, name];
-    this.follower = new Follower(this.video, kind === "camera", this.onFrame);
   }
 
   /** The stream is over by itself. A video stays open, to be played again. */

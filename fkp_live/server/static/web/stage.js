@@ -11,13 +11,17 @@ export class Stage {
     this.canvas = canvas;
     this.context = canvas.getContext("2d", { alpha: false });
     /**
-     * The picture that is with the networks, and the one that is painted: a frame, or a copy of a bitmap on one of two
-     * canvases, with the size that it is painted in and pixels of it per pixel of the picture.
-     * @type {{image: VideoFrame|HTMLCanvasElement, size: number[], scale: number}|null}
+     * The picture that is painted: a frame, or a copy of a bitmap on one of two canvases, with its own size, the size that
+     * it is painted in, and pixels of that per pixel of its own.
+     * @type {{image: VideoFrame|HTMLCanvasElement, whole: number[], size: number[], scale: number}|null}
      */
-    this.held = this.shown = null;
+    this.shown = null;
+    /** Those that are with the networks, in their order. */
+    this.held = [];
     this.copies = [document.createElement("canvas"), document.createElement("canvas")];
     this.faces = [];
+    /** The next time that the page is drawn, where it is to be painted then. */
+    this.asked = null;
     /** Names of the layers that are painted, and whether the picture is turned left to right, as in a mirror. */
     this.layers = new Set();
     this.mirrored = false;
@@ -31,12 +35,11 @@ export class Stage {
    * @param {VideoFrame|ImageBitmap} picture
    */
   hold(picture) {
-    const [width, height] = sizeOf(picture);
-    const scale = Math.min(1, LARGEST / Math.max(width, height));
-    const size = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
-    close(this.held);
+    const whole = sizeOf(picture);
+    const scale = Math.min(1, LARGEST / Math.max(...whole));
+    const size = whole.map((side) => Math.max(1, Math.round(side * scale)));
     // A clone has the same pixels, at no cost.
-    this.held = { image: picture.clone?.() ?? this.copy(picture, size), size, scale };
+    this.held.push({ image: picture.clone?.() ?? this.copy(picture, size), whole, size, scale });
   }
 
   copy(picture, size) {
@@ -46,24 +49,39 @@ export class Stage {
     return canvas;
   }
 
-  /** From now on the picture that was held is painted, and another one can be held. */
+  /** From now on the picture is painted that was held first. */
   advance() {
-    if (!this.held) return;
+    if (!this.held.length) return;
     close(this.shown);
-    [this.shown, this.held] = [this.held, null];
+    this.shown = this.held.shift();
+  }
+
+  /** Pictures that were held are not painted any more. */
+  forget() {
+    this.held.forEach(close);
+    this.held = [];
   }
 
   /** Give frames back to the camera, which has few. What is painted stays. */
   release() {
-    close(this.held);
+    this.forget();
     close(this.shown);
-    this.held = this.shown = null;
+    this.shown = null;
   }
 
-  /** Paint the picture with these faces; omitted: those that were painted last. */
+  /**
+   * Paint the picture with these faces when the page is drawn next, which may be after another picture came.
+   * @param {object[]} faces omitted: those that were painted last
+   */
   paint(faces = this.faces) {
-    if (!this.shown) return;
     this.faces = faces;
+    this.asked ??= requestAnimationFrame(() => this.draw());
+  }
+
+  draw() {
+    cancelAnimationFrame(this.asked);
+    this.asked = null;
+    if (!this.shown) return;
     const { canvas, context, layers, mirrored } = this;
     const { image, size, scale } = this.shown;
     resize(canvas, size);
@@ -72,11 +90,12 @@ export class Stage {
     context.drawImage(image, 0, 0, ...size);
     context.restore();
     const ratio = Math.max(canvas.width / (this.room[0] || canvas.width), canvas.height / (this.room[1] || canvas.height));
-    drawFaces(context, faces, layers, scale, mirrored, ratio);
+    drawFaces(context, this.faces, layers, scale, mirrored, ratio);
   }
 
   /** What is painted, as PNG. */
   picture() {
+    this.draw();
     return new Promise((resolve) => this.canvas.toBlob(resolve, "image/png"));
   }
 }

@@ -1,0 +1,77 @@
+/** Frames of a camera as they come, with no wait for the screen; where the browser has MediaStreamTrackProcessor. */
+
+/** Frames that wait in the browser while the page is busy. */
+const WAITING = 2;
+
+export class CameraReader {
+  /** Whether the browser can. */
+  static get isThere() {
+    return typeof MediaStreamTrackProcessor === "function";
+  }
+
+  /**
+   * @param {MediaStream} stream
+   * @param {(picture: VideoFrame, time: number) => void} onFrame gets each frame, and closes it; time in seconds since the
+   *   first one
+   */
+  constructor(stream, onFrame) {
+    const [track] = stream.getVideoTracks();
+    this.track = track;
+    this.before = track.stats?.totalFrames;
+    this.count = 0;
+    this.origin = null;
+    this.onFrame = onFrame;
+    this.stopped = false;
+    this.reader = new MediaStreamTrackProcessor({ track, maxBufferSize: WAITING }).readable.getReader();
+    // It fails where the camera is lost, which the track says itself.
+    this.read().catch(() => {});
+  }
+
+  /** Frames that the browser has dropped, which it says to nobody; 0 where it does not count what the camera gave. */
+  get lost() {
+    return Math.max(0, this.track.stats?.totalFrames - this.before - this.count - WAITING || 0);
+  }
+
+  /** No frame comes any more. */
+  stop() {
+    this.stopped = true;
+    this.reader.cancel().catch(() => {});
+  }
+
+  async read() {
+    for (;;) {
+      const { done, value } = await this.reader.read();
+      if (done) return;
+      const frame = await copied(value);
+      this.count += 1;
+      this.origin ??= frame.timestamp;
+      if (this.stopped) frame.close();
+      else this.onFrame(frame, (frame.timestamp - this.origin) / 1e6);
+    }
+  }
+}
+
+/**
+ * The same frame in memory of its own. Cameras have as few as three buffers, and lose frames while all of them are held: by
+ * the one that is painted, the one that is looked at, and those on their way.
+ *
+ * @param {VideoFrame} frame is closed
+ * @returns {Promise<VideoFrame>} the frame itself where it cannot be copied
+ */
+async function copied(frame) {
+  const { format, visibleRect, displayWidth, displayHeight, timestamp, colorSpace, rotation, flip } = frame;
+  if (!format || rotation || flip) return frame;
+  try {
+    const pixels = new ArrayBuffer(frame.allocationSize());
+    const layout = await frame.copyTo(pixels);
+    const { width, height } = visibleRect;
+    const made = new VideoFrame(pixels, {
+      ...{ format, codedWidth: width, codedHeight: height, displayWidth, displayHeight },
+      ...{ timestamp, colorSpace, layout, transfer: [pixels] }
+    });
+    frame.close();
+    return made;
+  } catch {
+    return frame;
+  }
+}
