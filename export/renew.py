@@ -13,7 +13,7 @@ from fkp_live.inference.session import open_session
 
 _HEADING = "## Figures"
 # How the paragraphs begin that `figures_section` writes.
-_MEASURED = ("By `python -m train evaluate", "NME in %", "|", "Not measured:")
+_MEASURED = ("By `python -m train evaluate", "NME: ", "Box given: ", "|", "Not measured:")
 
 
 def renew(model: Path, data: Path) -> Path:
