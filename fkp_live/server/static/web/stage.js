@@ -11,14 +11,15 @@ export class Stage {
     this.canvas = canvas;
     this.context = canvas.getContext("2d", { alpha: false });
     /**
-     * The picture that is painted: a frame, or a copy of a bitmap on one of two canvases, with its own size, the size that
+     * The picture that is painted: a frame, or a copy of a bitmap on one of the canvases, with its own size, the size that
      * it is painted in, and pixels of that per pixel of its own.
      * @type {{image: VideoFrame|HTMLCanvasElement, whole: number[], size: number[], scale: number}|null}
      */
     this.shown = null;
     /** Those that are with the networks, in their order. */
     this.held = [];
-    this.copies = [document.createElement("canvas"), document.createElement("canvas")];
+    /** For the picture that is painted, and the two at most that are with the networks. */
+    this.copies = Array.from({ length: 3 }, () => document.createElement("canvas"));
     this.faces = [];
     /** The next time that the page is drawn, where it is to be painted then. */
     this.asked = null;
@@ -43,7 +44,8 @@ export class Stage {
   }
 
   copy(picture, size) {
-    const canvas = this.copies.find((each) => each !== this.shown?.image);
+    const taken = [this.shown, ...this.held].map((each) => each?.image);
+    const canvas = this.copies.find((each) => !taken.includes(each));
     resize(canvas, size);
     canvas.getContext("2d", { alpha: false }).drawImage(picture, 0, 0, ...size);
     return canvas;
