@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import sys
 import threading
 from collections.abc import Iterator
@@ -244,6 +245,31 @@ def test_a_worker_that_does_not_answer_is_given_up_and_started_again(
     assert other.evaluate("document.getElementById('over').hidden") is False
     other.evaluate("document.querySelector('[data-do=camera]').click()")
     other.until("document.getElementById('over').hidden && begun === 2")
+    other.call("Page.close")
+
+
+def test_what_was_asked_for_last_is_opened_also_where_the_networks_were_lost(
+    page: Page, empty: SiteServer
+) -> None:
+    count = "let asked = 0; navigator.mediaDevices.getUserMedia = () => { asked += 1; return new Promise(() => {}); };"
+    other = page.browser.open(empty.url, before=f"{KEEP}{SECONDS}")
+    other.until("document.getElementById('opening').textContent.includes('ready')")
+    other.evaluate("document.querySelector('[data-do=camera]').click()")
+    other.until("seconds[0](), document.getElementById('message').textContent.includes('no answer came')")
+    other.evaluate(count)
+    content = base64.b64encode(PHOTO.read_bytes()).decode()
+    other.evaluate(
+        f"""(() => {{
+          document.querySelector('[data-do=camera]').click();
+          const bytes = Uint8Array.from(atob('{content}'), (each) => each.charCodeAt(0));
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File([bytes], 'photo.jpg', {{ type: 'image/jpeg' }}));
+          document.dispatchEvent(new DragEvent('drop', {{ dataTransfer }}));
+        }})()"""
+    )
+    other.until("seen.length || asked")
+    assert other.evaluate("asked") == 0
+    assert other.evaluate("document.getElementById('source').textContent") == "photo.jpg"
     other.call("Page.close")
 
 

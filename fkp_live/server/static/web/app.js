@@ -185,7 +185,7 @@ async function startCamera() {
   say("");
   begin();
   try {
-    await ready();
+    if (!(await ready())) return;
     if (await source.openCamera(find("cameras").value)) show(source.name);
   } finally {
     if (!source.kind) show("");
@@ -198,7 +198,7 @@ async function openFiles([file, ...others]) {
   await attempt(async () => {
     say(others.length ? `One file at a time: ${file.name} was opened.` : "");
     begin();
-    await ready();
+    if (!(await ready())) return;
     const opened = await source.openFile(file);
     if (!opened) return;
     show(source.name);
@@ -210,11 +210,16 @@ async function openFiles([file, ...others]) {
   if (!source.kind) show("");
 }
 
-/** Networks that were lost are loaded again. */
+/**
+ * Networks that were lost are loaded again.
+ * @returns {Promise<boolean>} false where something else was opened or closed meanwhile, or is about to be
+ */
 async function ready() {
   const failure = missing();
   if (failure) throw failure;
+  const turn = source.opened;
   if (!networks.ready) await openNetworks();
+  return turn === source.opened;
 }
 
 /** Everything of the last stream ends. */
