@@ -193,6 +193,19 @@ def test_a_video_is_recorded_as_python_records_it(page: Page, tmp_path: Path) ->
     assert page.complaints == []
 
 
+def test_each_jump_in_a_video_that_rests_is_answered(page: Page) -> None:
+    page.evaluate("window.video.defaultPlaybackRate = 1; seen.length = 0")
+    page.give_files("#file", DEMO)
+    page.until("seen.length")
+    page.evaluate("video.pause()")
+    # Two places of one frame, and others.
+    for place in (1.01, 1.015, 0.5, 1.5, 0.2, 1.51):
+        page.evaluate(f"seen.length = 0; video.currentTime = {place}")
+        page.until(f"seen.some(({{time}}) => Math.abs(time - {place}) < 0.05)")
+    assert page.evaluate("document.querySelectorAll('#faces li').length") == 1
+    assert page.complaints == []
+
+
 def test_the_detector_of_a_camera_has_a_worker_of_its_own_until_that_is_lost(page: Page) -> None:
     asked = page.requests
     page.evaluate("seen.length = 0; document.querySelector('[data-do=camera]').click()")

@@ -19,6 +19,8 @@ export class Follower {
     this.onFrame = onFrame;
     this.origin = null;
     this.last = -1;
+    /** Time of a frame that was shown before the video said that it has it; null: there is none. */
+    this.early = null;
     this.stopped = false;
     this.wait();
   }
@@ -28,18 +30,34 @@ export class Follower {
     this.stopped = true;
   }
 
+  /** The video jumps: what it shows there is another stream, also where that is the frame of before. */
+  jump() {
+    this.last = -1;
+    this.early = null;
+  }
+
+  /** The video is where it jumped to, and rests there if it was paused: no other frame comes. */
+  land() {
+    if (this.early !== null) this.take(this.early);
+  }
+
   wait() {
     if (this.stopped) return;
     if (this.video.requestVideoFrameCallback) {
-      this.video.requestVideoFrameCallback((now, data) => this.take(data.mediaTime));
+      this.video.requestVideoFrameCallback((now, data) => this.next(data.mediaTime));
     } else {
-      requestAnimationFrame(() => this.take(this.video.currentTime));
+      requestAnimationFrame(() => this.next(this.video.currentTime));
     }
   }
 
-  async take(mediaTime) {
+  next(mediaTime) {
     this.wait();
-    if (this.stopped || mediaTime === this.last || this.video.readyState < 2) return;
+    this.take(mediaTime);
+  }
+
+  async take(mediaTime) {
+    this.early = this.video.readyState < 2 ? mediaTime : null;
+    if (this.stopped || mediaTime === this.last || this.early !== null) return;
     this.last = mediaTime;
     // A camera's clock began before the page looked.
     this.origin ??= this.isCamera ? mediaTime : 0;

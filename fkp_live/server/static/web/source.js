@@ -35,7 +35,7 @@ export class Source {
     this.opened += 1;
     this.follower?.stop();
     if (this.stream) closeCamera(this.stream);
-    this.video.onended = this.video.onerror = null;
+    for (const event of ["ended", "error", "seeking", "seeked"]) this.video[`on${event}`] = null;
     this.video.pause();
     this.video.srcObject = null;
     if (this.address) {
@@ -108,6 +108,8 @@ export class Source {
     this.video.onerror = () => this.end(turn, notAVideo(file.name));
     [this.kind, this.name] = ["video", file.name];
     this.follower = new Follower(this.video, false, this.onFrame);
+    this.video.onseeking = () => this.follower.jump();
+    this.video.onseeked = () => this.follower.land();
     await this.video.play().catch(() => {});
     return turn === this.opened;
   }
