@@ -193,6 +193,33 @@ def test_a_video_is_recorded_as_python_records_it(page: Page, tmp_path: Path) ->
     assert page.complaints == []
 
 
+def test_a_recording_that_begins_with_its_stream_says_the_size_of_its_frames(
+    page: Page, tmp_path: Path
+) -> None:
+    page.evaluate("seen.length = 0")
+    page.give_files("#file", PHOTO)
+    page.until("seen.length")
+    page.evaluate(
+        """(() => {
+          const record = document.querySelector('[data-do=record]');
+          new MutationObserver((_, observer) => {
+            if (record.disabled) return;
+            observer.disconnect();
+            record.click();
+            seen.length = 0;
+          }).observe(record, { attributes: true });
+        })()"""
+    )
+    page.give_files("#file", DEMO)
+    page.until(
+        "document.querySelector('[data-do=record]').getAttribute('aria-pressed') === 'true' && seen.length"
+    )
+    page.evaluate("document.querySelector('[data-do=record]').click()")
+    with open_recording(download(page, "jsonl", tmp_path)) as recording:
+        source = recording.header["source"]
+    assert source == {**source, "name": DEMO.name, "width": 640, "height": 480}
+
+
 def test_each_jump_in_a_video_that_rests_is_answered(page: Page) -> None:
     page.evaluate("window.video.defaultPlaybackRate = 1; seen.length = 0")
     page.give_files("#file", DEMO)

@@ -295,6 +295,8 @@ function onResult({ result, timings, stream }) {
     curves.push(result.time, faces.main);
     size = stage.shown.whole;
   }
+  // Its header says the size of the frames, which is not known before the first of them.
+  if (recording && !recording.frames) recording = newRecording();
   recording?.add(result);
   meters.add({ size, ms: timings.total, frames: result.frame + 1, dropped: feed.dropped + source.lost });
   if (source.kind === "picture") offer(newRecording(), result);
