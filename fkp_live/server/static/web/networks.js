@@ -43,8 +43,9 @@ export class Networks {
     this.close();
     const worker = new Worker(address("engine/worker.js"), { type: "module" });
     this.worker = worker;
+    const earlier = this.resolve;
     this.ready = new Promise((resolve, reject) => {
-      this.reject = reject;
+      [this.resolve, this.reject] = [resolve, reject];
       worker.onmessage = ({ data }) => {
         if (data.kind === "ready") resolve(data);
         else if (data.kind === "failed") this.fail(new Failure(data.message, data.cure || "Reload the page."));
@@ -60,6 +61,8 @@ export class Networks {
       worker.onmessageerror = () => this.fail(workerCrashed("an answer could not be read"));
     });
     this.ready.catch(() => {}); // said by onFailure
+    // Who still waits for a worker that was ended waits for this one.
+    earlier?.(this.ready);
     // The one of expressions is loaded once it is asked for.
     const names = ["yunet", model, "fkp-eyes", "fkp-expression"];
     const [detector, landmarks, eyes, expression] = names.map((name) => address(`models/${name}.onnx`));
