@@ -77,6 +77,10 @@ test("frames that the browser has dropped are counted, but for those that may be
   assert.equal(camera.reader.lost, 0);
   camera.track.stats.totalFrames += 10;
   assert.equal(camera.reader.lost, 7);
+  camera.reader.recount();
+  assert.equal(camera.reader.lost, 0);
+  camera.track.stats.totalFrames += 5;
+  assert.equal(camera.reader.lost, 3);
   delete camera.track.stats;
   assert.equal(camera.reader.lost, 0);
 });

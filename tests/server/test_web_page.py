@@ -250,6 +250,30 @@ def test_the_detector_of_a_camera_has_a_worker_of_its_own_until_that_is_lost(pag
     assert page.complaints == []
 
 
+def choose(page: Page, model: str) -> None:
+    """Choose a network."""
+    change = f"select.value = '{model}'; select.dispatchEvent(new Event('change'))"
+    page.evaluate(f"{{ const select = document.getElementById('model'); {change} }}")
+
+
+def test_frames_that_were_lost_are_counted_anew_by_other_networks(page: Page) -> None:
+    page.evaluate("seen.length = 0; document.querySelector('[data-do=camera]').click()")
+    page.until("seen.length > 5")
+    page.evaluate(
+        """(() => {
+          const [track] = camera.getVideoTracks(), totalFrames = track.stats.totalFrames + 1e6;
+          Object.defineProperty(track, 'stats', { value: { totalFrames } });
+        })()"""
+    )
+    dropped = "Number(document.getElementById('fact-dropped').textContent)"
+    page.until(f"{dropped} > 9e5")
+    choose(page, "fkp68-tiny")
+    page.until(f"{dropped} < 9e5")
+    choose(page, "fkp68-int8")
+    page.evaluate("document.querySelector('[data-do=camera]').click()")
+    page.until("document.getElementById('opening').textContent.includes('ready')")
+
+
 @pytest.mark.parametrize("way", ["read", "shown"])
 def test_a_camera_goes_on_after_its_tab_was_hidden(page: Page, way: str) -> None:
     """Its frames are read as they come; or taken when shown, where MediaStreamTrackProcessor is missing."""

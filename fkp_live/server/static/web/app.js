@@ -142,6 +142,7 @@ async function openNetworks() {
 function renew() {
   if (recording) toggleRecord();
   feed.renew();
+  source.recount();
   forget();
 }
 

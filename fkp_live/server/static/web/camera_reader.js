@@ -17,14 +17,19 @@ export class CameraReader {
   constructor(stream, onFrame) {
     const [track] = stream.getVideoTracks();
     this.track = track;
-    this.before = track.stats?.totalFrames;
-    this.count = 0;
+    this.recount();
     this.origin = null;
     this.onFrame = onFrame;
     this.stopped = false;
     this.reader = new MediaStreamTrackProcessor({ track, maxBufferSize: WAITING }).readable.getReader();
     // It fails where the camera is lost, which the track says itself.
     this.read().catch(() => {});
+  }
+
+  /** From now on frames are counted anew. */
+  recount() {
+    this.before = this.track.stats?.totalFrames;
+    this.count = 0;
   }
 
   /** Frames that the browser has dropped, which it says to nobody; 0 where it does not count what the camera gave. */

@@ -30,6 +30,11 @@ export class Source {
     return this.follower?.lost ?? 0;
   }
 
+  /** Frames that were lost are counted anew. */
+  recount() {
+    this.follower?.recount?.();
+  }
+
   /** End what is open. */
   close() {
     this.opened += 1;
