@@ -126,6 +126,12 @@ def download(page: Page, kind: str, folder: Path) -> Path:
     return path
 
 
+def choose(page: Page, model: str) -> None:
+    """Choose a network."""
+    change = f"select.value = '{model}'; select.dispatchEvent(new Event('change'))"
+    page.evaluate(f"{{ const select = document.getElementById('model'); {change} }}")
+
+
 def test_a_picture_has_its_points_and_nothing_is_asked_for(page: Page, tmp_path: Path) -> None:
     asked = page.requests
     assert any(url.endswith("/models/fkp68-int8.onnx") for url in asked)
@@ -250,12 +256,6 @@ def test_the_detector_of_a_camera_has_a_worker_of_its_own_until_that_is_lost(pag
     assert page.complaints == []
 
 
-def choose(page: Page, model: str) -> None:
-    """Choose a network."""
-    change = f"select.value = '{model}'; select.dispatchEvent(new Event('change'))"
-    page.evaluate(f"{{ const select = document.getElementById('model'); {change} }}")
-
-
 def test_frames_that_were_lost_are_counted_anew_by_other_networks(page: Page) -> None:
     page.evaluate("seen.length = 0; document.querySelector('[data-do=camera]').click()")
     page.until("seen.length > 5")
@@ -293,6 +293,18 @@ def test_a_camera_goes_on_after_its_tab_was_hidden(page: Page, way: str) -> None
     assert page.evaluate("document.getElementById('over').hidden") is False
     assert page.evaluate("document.getElementById('message').textContent") == ""
     assert page.complaints == []
+
+
+def test_a_video_that_rests_is_seen_by_each_network_that_is_chosen(page: Page) -> None:
+    page.evaluate("seen.length = 0")
+    page.give_files("#file", DEMO)
+    page.until("seen.length")
+    page.evaluate("video.pause()")
+    for model in ("fkp68-tiny", "fkp68-int8"):
+        choose(page, model)
+        page.evaluate("seen.length = 0")
+        page.until("seen.length")
+        assert page.evaluate("document.querySelectorAll('#faces li').length") == 1
 
 
 @pytest.mark.parametrize("way", ["read", "shown"])

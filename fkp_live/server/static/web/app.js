@@ -156,13 +156,21 @@ async function changeOptions() {
   // A recording is of one set of options.
   if (recording) toggleRecord();
   networks.options(options());
-  if (source.kind === "picture") await openFiles([source.file]);
+  await lookAgain();
 }
 
 /** Other networks, and what is shown seen by them. */
 async function changeNetworks() {
   await openNetworks();
+  await lookAgain();
+}
+
+/** What rests is looked at again. */
+async function lookAgain() {
   if (source.kind === "picture") await openFiles([source.file]);
+  if (source.kind !== "video" || !video.paused) return;
+  onJump();
+  source.again();
 }
 
 /** What the page must know of Python's side: columns and header of recordings, licences. */

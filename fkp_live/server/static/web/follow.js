@@ -41,6 +41,13 @@ export class Follower {
     if (this.early !== null) this.take(this.early);
   }
 
+  /** The frame that was given last is given again. */
+  again() {
+    const { last } = this;
+    this.last = -1;
+    if (last >= 0) this.take(last);
+  }
+
   wait() {
     if (this.stopped) return;
     if (this.video.requestVideoFrameCallback) {

@@ -126,6 +126,11 @@ export class Source {
     this.onEnd(failure);
   }
 
+  /** Give the frame again at which a video rests. */
+  again() {
+    this.follower.again();
+  }
+
   /** Stop or go on. @returns {boolean} whether it rests now */
   pause() {
     if (this.video.paused) this.video.play().catch(() => {});
