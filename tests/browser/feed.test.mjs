@@ -85,8 +85,9 @@ test("while the networks load, people see themselves; what went to networks that
   feed.ready = false;
   [networks.pending, asked.length] = [0, 0];
   feed.renew();
-  feed.add(picture("c"), 2, true);
-  assert.deepEqual([stage.shown, stage.painted], ["c", 1]);
+  feed.add(picture("x"), 2, true);
+  feed.add(picture("c"), 3, true);
+  assert.deepEqual([stage.shown, stage.painted, feed.dropped], ["c", 2, 0]);
   feed.ready = true;
   feed.next();
   assert.deepEqual([answer(), stage.shown, feed.count], [true, "c", 1]);

@@ -22,8 +22,7 @@ export class CameraReader {
     this.onFrame = onFrame;
     this.stopped = false;
     this.reader = new MediaStreamTrackProcessor({ track, maxBufferSize: WAITING }).readable.getReader();
-    // It fails where the camera is lost, which the track says itself.
-    this.read().catch(() => {});
+    this.read();
   }
 
   /** From now on frames are counted anew. */
@@ -45,7 +44,8 @@ export class CameraReader {
 
   async read() {
     for (;;) {
-      const { done, value } = await this.reader.read();
+      // It fails where the camera is lost, which the track says itself.
+      const { done, value } = await this.reader.read().catch(() => ({ done: true }));
       if (done) return;
       const frame = await copied(value);
       this.count += 1;

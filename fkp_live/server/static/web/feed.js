@@ -42,7 +42,7 @@ export class Feed {
   add(picture, time, isLive = false) {
     if (this.waiting) {
       this.waiting.picture.close();
-      this.dropped += 1;
+      if (this.ready) this.dropped += 1;
     }
     this.waiting = { picture, time, isLive };
     this.next();
