@@ -23,7 +23,8 @@ def _rows(path: str) -> list[dict[str, str]]:
 
 
 def test_a_run_writes_events_and_runs_programs(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    code = f'"{sys.executable}" -S -c "import sys; print(*sys.argv[1:])"'
+    # In one piece: the bar of progress is written to the same file meanwhile.
+    code = f'"{sys.executable}" -S -c "import os, sys; os.write(1, chr(32).join(sys.argv[1:]).encode())"'
     words = [*RUN, "--events", "e v.csv", "--on", "appear", f"{code} {{event}} {{face}} 'a b;|$HOME'"]
     assert main(words) == 0
     assert [(row["event"], row["face_id"], row["start"]) for row in _rows("e v.csv")] == [

@@ -7,6 +7,9 @@
 const hasVideoFrame = typeof VideoFrame === "function";
 const knowsTurned = hasVideoFrame && "rotation" in VideoFrame.prototype;
 
+/** Seconds from the start of a frame to a place within it, at most. */
+const NEAR = 0.5;
+
 export class Follower {
   /**
    * @param {HTMLVideoElement} video
@@ -19,7 +22,7 @@ export class Follower {
     this.onFrame = onFrame;
     this.origin = null;
     this.last = -1;
-    /** Time of a frame that was shown before the video said that it has it; null: there is none. */
+    /** Time of a frame that came before the video said that it is where it jumped to; null: there is none. */
     this.early = null;
     this.stopped = false;
     this.wait();
@@ -33,12 +36,14 @@ export class Follower {
   /** The video jumps: what it shows there is another stream, also where that is the frame of before. */
   jump() {
     this.last = -1;
-    this.early = null;
   }
 
   /** The video is where it jumped to, and rests there if it was paused: no other frame comes. */
   land() {
-    if (this.early !== null) this.take(this.early);
+    const { early } = this;
+    this.early = null;
+    // One of the place before is not meant.
+    if (early !== null && Math.abs(early - this.video.currentTime) < NEAR) this.take(early);
   }
 
   /** The frame that was given last is given again. */
@@ -63,7 +68,8 @@ export class Follower {
   }
 
   async take(mediaTime) {
-    this.early = this.video.readyState < 2 ? mediaTime : null;
+    // The frame may come before the event of its jump, with which another stream begins.
+    this.early = this.video.readyState < 2 || this.video.seeking ? mediaTime : null;
     if (this.stopped || mediaTime === this.last || this.early !== null) return;
     this.last = mediaTime;
     // A camera's clock began before the page looked.

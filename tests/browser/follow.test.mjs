@@ -1,0 +1,68 @@
+// Frames of a video element: each once, and after a jump the one that it rests at, in whatever order the browser says so.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import {Follower} from "../../fkp_live/server/static/web/follow.js";
+
+/** A video that shows frames when it is told to, and the times of those that were handed on. */
+function opened() {
+  globalThis.createImageBitmap = async () => ({close() {}});
+  const video = {readyState: 4, seeking: false, currentTime: 0, requestVideoFrameCallback(act) {
+    this.show = (mediaTime) => act(0, {mediaTime});
+  }};
+  const given = [];
+  const follower = new Follower(video, false, (_, time) => given.push(time));
+  return {video, follower, given};
+}
+
+const turns = () => new Promise((resolve) => setTimeout(resolve));
+
+test("each frame is given once", async () => {
+  const {video, given} = opened();
+  for (const time of [0, 0.04, 0.04, 0.08]) video.show(time);
+  await turns();
+  assert.deepEqual(given, [0, 0.04, 0.08]);
+});
+
+for (const [name, order] of [
+  ["after both events of the jump", ["jump", "land", "show"]],
+  ["between them", ["jump", "show", "land"]],
+  ["before them", ["show", "jump", "land"]],
+]) {
+  test(`the frame of a jump comes ${name}`, async () => {
+    const {video, follower, given} = opened();
+    video.show(0.5);
+    await turns();
+    Object.assign(video, {seeking: true, currentTime: 2.03});
+    let before = null;
+    const act = {
+      show: () => video.show(2),
+      jump: () => {
+        before = [...given];
+        follower.jump();
+      },
+      land: () => {
+        video.seeking = false;
+        follower.land();
+      },
+    };
+    for (const step of order) {
+      act[step]();
+      await turns();
+    }
+    assert.deepEqual([before, given], [[0.5], [0.5, 2]]);
+  });
+}
+
+test("a frame of the place before the jump is not taken for the one after it", async () => {
+  const {video, follower, given} = opened();
+  Object.assign(video, {seeking: true, currentTime: 2.03});
+  video.show(0.54);
+  follower.jump();
+  video.seeking = false;
+  follower.land();
+  video.show(2);
+  await turns();
+  assert.deepEqual(given, [2]);
+});
