@@ -1,7 +1,7 @@
 // Frames of a camera, read as they come: copies are handed on, and the camera gets all of its own back.
 
 import assert from "node:assert/strict";
-import test from "node:test";
+import test, {mock} from "node:test";
 
 import {CameraReader} from "../../fkp_live/server/static/web/camera_reader.js";
 
@@ -29,7 +29,7 @@ function frame(timestamp, more = {}) {
 
 /** A camera that gives what it is told to, and what the reader of it handed on. */
 function opened() {
-  const camera = {cancelled: false, track: {stats: {totalFrames: 100}}, handed: []};
+  const camera = {cancelled: false, track: {stats: {totalFrames: 100}}, handed: [], gaveNothing: 0};
   globalThis.MediaStreamTrackProcessor = class {
     constructor({track}) {
       assert.equal(track, camera.track);
@@ -41,11 +41,11 @@ function opened() {
   };
   assert.ok(CameraReader.isThere);
   const stream = {getVideoTracks: () => [camera.track]};
-  camera.reader = new CameraReader(stream, (picture, time) => camera.handed.push([picture, time]));
+  camera.reader = new CameraReader(stream, (picture, time) => camera.handed.push([picture, time]), () => (camera.gaveNothing += 1));
   return camera;
 }
 
-const turns = () => new Promise((resolve) => setTimeout(resolve));
+const turns = () => new Promise((resolve) => setImmediate(resolve));
 
 test("each frame is copied, handed on with its time, and closed", async () => {
   const camera = opened();
@@ -99,4 +99,15 @@ test("after a stop no frame is handed on, and the camera is left", async () => {
   copied([]);
   await turns();
   assert.deepEqual([camera.handed.length, camera.cancelled, late.closed, made.length], [0, true, 1, 1]);
+});
+
+test("a camera that gives nothing is said once, and not one that gave a frame or was left", async () => {
+  mock.timers.enable({apis: ["setTimeout"]});
+  const [silent, running, left] = [opened(), opened(), opened()];
+  running.give(frame(0));
+  left.reader.stop();
+  await turns();
+  mock.timers.tick(60_000);
+  assert.deepEqual([silent, running, left].map(({gaveNothing}) => gaveNothing), [1, 0, 0]);
+  mock.timers.reset();
 });

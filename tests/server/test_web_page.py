@@ -278,9 +278,15 @@ def test_frames_that_were_lost_are_counted_anew_by_other_networks(page: Page) ->
 def test_a_camera_goes_on_after_its_tab_was_hidden(page: Page, way: str) -> None:
     """Its frames are read as they come; or taken when shown, where MediaStreamTrackProcessor is missing."""
     page.evaluate(f"window.Kept ??= MediaStreamTrackProcessor; MediaStreamTrackProcessor = {READS[way]}")
-    page.evaluate("seen.length = 0; document.querySelector('[data-do=camera]').click()")
-    page.until("seen.length > 5")
-    assert page.evaluate("document.getElementById('video').srcObject === null") is (way == "read")
+    click = "document.querySelector('[data-do=camera]').click()"
+    for _ in range(4):
+        page.evaluate(f"seen.length = 0; {click}")
+        page.until("seen.length > 5")
+        if page.evaluate("document.getElementById('video').srcObject === null") is (way == "read"):
+            break
+        page.evaluate(click)  # a reader that was given nothing, see camera_reader.js
+    else:
+        pytest.fail(f"frames are never {way}")
     with page.hidden():
         before = page.evaluate("seen.length")
         if way == "read":

@@ -2,6 +2,8 @@
 
 /** Frames that wait in the browser while the page is busy. */
 const WAITING = 2;
+/** Milliseconds in which the first frame is there. Of a camera that runs, Chromium 156 on a busy machine may give none. */
+const PATIENCE = 2000;
 
 export class CameraReader {
   /** Whether the browser can. */
@@ -13,8 +15,9 @@ export class CameraReader {
    * @param {MediaStream} stream
    * @param {(picture: VideoFrame, time: number) => void} onFrame gets each frame, and closes it; time in seconds since the
    *   first one
+   * @param {() => void} onNothing called where no frame came for a while
    */
-  constructor(stream, onFrame) {
+  constructor(stream, onFrame, onNothing) {
     const [track] = stream.getVideoTracks();
     this.track = track;
     this.recount();
@@ -22,6 +25,7 @@ export class CameraReader {
     this.onFrame = onFrame;
     this.stopped = false;
     this.reader = new MediaStreamTrackProcessor({ track, maxBufferSize: WAITING }).readable.getReader();
+    this.timer = setTimeout(onNothing, PATIENCE);
     this.read();
   }
 
@@ -39,6 +43,7 @@ export class CameraReader {
   /** No frame comes any more. */
   stop() {
     this.stopped = true;
+    clearTimeout(this.timer);
     this.reader.cancel().catch(() => {});
   }
 
@@ -46,6 +51,7 @@ export class CameraReader {
     for (;;) {
       // It fails where the camera is lost, which the track says itself.
       const { done, value } = await this.reader.read().catch(() => ({ done: true }));
+      clearTimeout(this.timer);
       if (done) return;
       const frame = await copied(value);
       this.count += 1;

@@ -74,13 +74,19 @@ export class Source {
     track.onmute = track.onunmute = () => turn === this.opened && this.onBreak(track.muted);
     [this.kind, this.name] = ["camera", track.label || "camera"];
     if (CameraReader.isThere) {
-      this.follower = new CameraReader(stream, this.onFrame);
+      this.follower = new CameraReader(stream, this.onFrame, () => this.watch());
       return true;
     }
-    this.video.srcObject = stream;
+    await this.watch();
+    return turn === this.opened;
+  }
+
+  /** Take the camera's frames when they are shown. */
+  async watch() {
+    this.follower?.stop();
+    this.video.srcObject = this.stream;
     this.follower = new Follower(this.video, true, this.onFrame);
     await this.video.play().catch(() => {}); // interrupted by `close`
-    return turn === this.opened;
   }
 
   /**
