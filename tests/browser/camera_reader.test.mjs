@@ -1,7 +1,7 @@
 // Frames of a camera, read as they come: copies are handed on, and the camera gets all of its own back.
 
 import assert from "node:assert/strict";
-import test, {mock} from "node:test";
+import test, {afterEach, mock} from "node:test";
 
 import {CameraReader} from "../../fkp_live/server/static/web/camera_reader.js";
 
@@ -27,6 +27,13 @@ function frame(timestamp, more = {}) {
   };
 }
 
+const readers = [];
+
+// Their clocks would keep the tests from ending.
+afterEach(() => {
+  while (readers.length) readers.pop().stop();
+});
+
 /** A camera that gives what it is told to, and what the reader of it handed on. */
 function opened() {
   const camera = {cancelled: false, track: {stats: {totalFrames: 100}}, handed: [], gaveNothing: 0};
@@ -42,6 +49,7 @@ function opened() {
   assert.ok(CameraReader.isThere);
   const stream = {getVideoTracks: () => [camera.track]};
   camera.reader = new CameraReader(stream, (picture, time) => camera.handed.push([picture, time]), () => (camera.gaveNothing += 1));
+  readers.push(camera.reader);
   return camera;
 }
 
@@ -101,13 +109,54 @@ test("after a stop no frame is handed on, and the camera is left", async () => {
   assert.deepEqual([camera.handed.length, camera.cancelled, late.closed, made.length], [0, true, 1, 1]);
 });
 
-test("a camera that gives nothing is said once, and not one that gave a frame or was left", async () => {
-  mock.timers.enable({apis: ["setTimeout"]});
+/** Two seconds in which the camera gave so many frames. */
+async function pass(camera, given) {
+  camera.track.stats.totalFrames += given;
+  await turns();
+  mock.timers.tick(2000);
+}
+
+test("a reader that gets nothing of a camera that gives frames says so", async () => {
+  mock.timers.enable({apis: ["setInterval"]});
   const [silent, running, left] = [opened(), opened(), opened()];
   running.give(frame(0));
   left.reader.stop();
-  await turns();
-  mock.timers.tick(60_000);
+  for (const camera of [silent, running, left]) camera.track.stats.totalFrames += 60;
+  await pass(silent, 0);
   assert.deepEqual([silent, running, left].map(({gaveNothing}) => gaveNothing), [1, 0, 0]);
   mock.timers.reset();
+});
+
+test("so does one that falls silent later, but not of a camera that rests or is muted", async () => {
+  mock.timers.enable({apis: ["setInterval"]});
+  const camera = opened();
+  camera.give(frame(0));
+  await pass(camera, 60);
+  await pass(camera, 0);
+  camera.track.muted = true;
+  await pass(camera, 60);
+  camera.track.muted = false;
+  assert.equal(camera.gaveNothing, 0);
+  await pass(camera, 60);
+  assert.equal(camera.gaveNothing, 1);
+  mock.timers.reset();
+});
+
+test("a camera whose frames nobody counts is silent where none comes", async () => {
+  mock.timers.enable({apis: ["setInterval"]});
+  const camera = opened();
+  delete camera.track.stats;
+  mock.timers.tick(2000);
+  assert.equal(camera.gaveNothing, 1);
+  mock.timers.reset();
+});
+
+test("the time since the first frame", async () => {
+  const camera = opened();
+  assert.equal(camera.reader.elapsed, 0);
+  camera.give(frame(7_000_000));
+  await turns();
+  const [before, begun] = [performance.now(), camera.reader.begun];
+  const {elapsed} = camera.reader;
+  assert.ok(elapsed >= (before - begun) / 1000 && elapsed <= (performance.now() - begun) / 1000);
 });

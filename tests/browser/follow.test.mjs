@@ -25,6 +25,17 @@ test("each frame is given once", async () => {
   assert.deepEqual(given, [0, 0.04, 0.08]);
 });
 
+test("the times of a camera go on where they are told to", async () => {
+  const [{video}, times] = [opened(), []];
+  globalThis.VideoFrame = class { close() {} };
+  const follower = new Follower(video, true, (_, time) => times.push(time), 2);
+  video.show(100);
+  video.show(100.5);
+  await turns();
+  assert.deepEqual(times, [2, 2.5]);
+  follower.stop();
+});
+
 /** A jump whose frame and two events come in this order; times that were given before its first event, and all. */
 async function jumped(...order) {
   const {video, follower, given} = opened();

@@ -2,7 +2,7 @@
 
 /** Frames that wait in the browser while the page is busy. */
 const WAITING = 2;
-/** Milliseconds in which the first frame is there. Of a camera that runs, Chromium 156 on a busy machine may give none. */
+/** Milliseconds in which a frame comes. Of a camera that runs, Chromium 156 on a busy machine may give none. */
 const PATIENCE = 2000;
 
 export class CameraReader {
@@ -15,17 +15,21 @@ export class CameraReader {
    * @param {MediaStream} stream
    * @param {(picture: VideoFrame, time: number) => void} onFrame gets each frame, and closes it; time in seconds since the
    *   first one
-   * @param {() => void} onNothing called where no frame came for a while
+   * @param {() => void} onNothing called where no frame came for a while, although the camera gives some
    */
   constructor(stream, onFrame, onNothing) {
     const [track] = stream.getVideoTracks();
     this.track = track;
     this.recount();
-    this.origin = null;
+    /** Of the first frame: its own time, and the page's, in ms. */
+    this.origin = this.begun = null;
     this.onFrame = onFrame;
     this.stopped = false;
+    /** Whether a frame came since the last look, and what the camera had given then. */
+    this.came = false;
+    this.given = this.track.stats?.totalFrames;
     this.reader = new MediaStreamTrackProcessor({ track, maxBufferSize: WAITING }).readable.getReader();
-    this.timer = setTimeout(onNothing, PATIENCE);
+    this.timer = setInterval(() => this.look(onNothing), PATIENCE);
     this.read();
   }
 
@@ -40,22 +44,36 @@ export class CameraReader {
     return Math.max(0, this.track.stats?.totalFrames - this.before - this.count - WAITING || 0);
   }
 
+  /** Seconds since the first frame; 0 before it. */
+  get elapsed() {
+    return this.begun === null ? 0 : (performance.now() - this.begun) / 1000;
+  }
+
   /** No frame comes any more. */
   stop() {
     this.stopped = true;
-    clearTimeout(this.timer);
+    clearInterval(this.timer);
     this.reader.cancel().catch(() => {});
+  }
+
+  /** Say where frames are given and none came. Where the browser does not count them, a camera that is not muted gives some. */
+  look(onNothing) {
+    const given = this.track.stats?.totalFrames;
+    const gives = !this.track.muted && (given === undefined || given > this.given);
+    if (gives && !this.came) onNothing();
+    [this.came, this.given] = [false, given];
   }
 
   async read() {
     for (;;) {
       // It fails where the camera is lost, which the track says itself.
       const { done, value } = await this.reader.read().catch(() => ({ done: true }));
-      clearTimeout(this.timer);
+      this.came = true;
       if (done) return;
       const frame = await copied(value);
       this.count += 1;
       this.origin ??= frame.timestamp;
+      this.begun ??= performance.now();
       if (this.stopped) frame.close();
       else this.onFrame(frame, (frame.timestamp - this.origin) / 1e6);
     }

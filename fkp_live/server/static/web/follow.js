@@ -15,11 +15,13 @@ export class Follower {
    * @param {HTMLVideoElement} video
    * @param {boolean} isCamera
    * @param {(picture: VideoFrame|ImageBitmap, time: number) => void} onFrame gets each new frame, and closes it
+   * @param {number} begin time of a camera's first frame, in seconds
    */
-  constructor(video, isCamera, onFrame) {
+  constructor(video, isCamera, onFrame, begin = 0) {
     this.video = video;
     this.isCamera = isCamera;
     this.onFrame = onFrame;
+    this.begin = begin;
     this.origin = null;
     this.last = -1;
     /** Time of a frame that came before the video said that it is where it jumped to; null: there is none. */
@@ -73,7 +75,7 @@ export class Follower {
     if (this.stopped || mediaTime === this.last || this.early !== null) return;
     this.last = mediaTime;
     // A camera's clock began before the page looked.
-    this.origin ??= this.isCamera ? mediaTime : 0;
+    this.origin ??= this.isCamera ? mediaTime - this.begin : 0;
     const picture = await this.picture();
     if (!picture) return;
     if (this.stopped) picture.close();

@@ -81,11 +81,12 @@ export class Source {
     return turn === this.opened;
   }
 
-  /** Take the camera's frames when they are shown. */
+  /** Take the camera's frames when they are shown; after those that were read, if there were any. */
   async watch() {
+    const begin = this.follower?.elapsed ?? 0;
     this.follower?.stop();
     this.video.srcObject = this.stream;
-    this.follower = new Follower(this.video, true, this.onFrame);
+    this.follower = new Follower(this.video, true, this.onFrame, begin);
     await this.video.play().catch(() => {}); // interrupted by `close`
   }
 
