@@ -17,6 +17,10 @@ COMMANDS = {
     "average": ("train.network.average", "the mean of two networks' weights"),
     "evaluate": ("train.evaluate.command", "accuracy of an ONNX file or a checkpoint"),
     "offset": ("train.evaluate.offset", "measure how far one set's labels sit from another's convention"),
+    "habit": (
+        "train.evaluate.habit",
+        "measure how the hard faces' labels differ from 300-W's, point by point",
+    ),
     "label": ("train.evaluate.label", "a trained network's points as a CSV data set"),
     "original-table": ("train.evaluate.original_table", "the original project's table on its own terms"),
     "expression": ("train.expression.command", "train the expression network, or measure one"),

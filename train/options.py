@@ -29,6 +29,7 @@ class DataOptions:
     udacity_offset : (x, y) in pixels taken off the Udacity labels before the sets are mixed
     covered : weight of a point that was covered when it was labelled
     brows : weight of the points of the brows, by set name (default 1): less where the set's convention differs there
+    without_habit : whether the labels of the hard faces are moved to 300-W's convention, see `train.data.habit`
     """
 
     sets: tuple[str, ...] = ("udacity_train", "wild_train")
@@ -40,6 +41,7 @@ class DataOptions:
     udacity_offset: tuple[float, float] = UDACITY_OFFSET
     covered: float = 0.5
     brows: dict[str, float] = field(default_factory=dict)
+    without_habit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import numpy as np
 from fkp_live.console import say
 from fkp_live.errors import InputError, UsageError
 from train.data.faces import FaceSet, read_csv
+from train.data.habit import without_habit
 from train.data.hard import HARD, read_hard
 from train.data.reading import read_complete, read_faces
 from train.options import DataOptions, Recipe
@@ -43,6 +44,8 @@ def training_sets(recipe: Recipe, root: Path, images: Path | None = None) -> lis
         faces = available[name]
         if name == "udacity_train":
             faces = faces.shifted([-v for v in options.udacity_offset])
+        if name in HARD and options.without_habit:
+            faces = without_habit(faces)
         chosen.append(faces)
     return chosen + [read_faces(Path(root) / csv, images) for csv in options.csv]
 

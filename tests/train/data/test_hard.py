@@ -11,10 +11,11 @@ from labelled import row_of, write_csv, write_images
 from fkp_live.errors import InputError
 from train.__main__ import main
 from train.data.faces import COVERED, HIDDEN, VISIBLE, FaceSet, read_csv
+from train.data.habit import axes, without_habit
 from train.data.hard import read_hard
 from train.data.sampling import hardness, point_weights
-from train.data.splits import splits
-from train.options import DataOptions
+from train.data.splits import splits, training_sets
+from train.options import DataOptions, Recipe
 
 
 def without(row: list[str], *points: int) -> list[str]:
@@ -128,3 +129,32 @@ def test_a_sheet_shows_partial_labels(folder: Path) -> None:
     csv = write_csv(folder / "faces.csv", [without(row_of("a_1.jpg"), *range(5)), row_of("b_2.jpg")])
     assert main(["view", str(csv), "--partial", "--augmented", "2", "--out", str(folder / "sheet.png")]) == 0
     assert (folder / "sheet.png").stat().st_size > 2000
+
+
+def test_the_habit_of_their_labellers_turns_and_grows_with_the_face(folder: Path) -> None:
+    plain = read_csv(write_csv(folder / "faces.csv", [row_of("a_1.jpg"), row_of("b_2.jpg")])).points[:1]
+    turn = np.array([[0.0, 1.0], [-1.0, 0.0]], np.float32)  # a quarter turn
+    faces = FaceSet("hard_aflw", (folder, folder), np.concatenate([plain, 2 * plain @ turn]))
+    moved = without_habit(faces).points - faces.points
+    assert np.abs(moved[0]).max() > 0.01 * np.linalg.norm(axes(plain)[0, 0])
+    np.testing.assert_allclose(moved[1], 2 * moved[0] @ turn, atol=1e-3)
+
+
+def test_points_without_a_label_and_faces_without_eye_corners_stay(folder: Path) -> None:
+    rows = [without(row_of("a_1.jpg"), 5), without(row_of("b_2.jpg"), 36)]
+    faces = read_csv(write_csv(folder / "faces.csv", rows), partial=True)
+    moved = without_habit(faces).points
+    np.testing.assert_array_equal(np.isnan(moved), np.isnan(faces.points))
+    np.testing.assert_array_equal(moved[1], faces.points[1])
+    assert not np.array_equal(moved[0], faces.points[0], equal_nan=True)
+
+
+def test_a_recipe_may_take_the_habit_off_the_hard_faces(tmp_path: Path) -> None:
+    write_visibility(hard_folder(tmp_path), [[name, *["0"] * 68] for name in ("a.jpg", "b.jpg")])
+    with_it, without_it = (
+        training_sets(Recipe("hard", data=DataOptions(sets=("hard_aflw",), without_habit=chosen)), tmp_path)[
+            0
+        ].points
+        for chosen in (False, True)
+    )
+    assert 0 < np.nanmax(np.abs(with_it - without_it)) < 0.06 * np.nanmax(with_it)
