@@ -109,20 +109,26 @@ test("after a stop no frame is handed on, and the camera is left", async () => {
   assert.deepEqual([camera.handed.length, camera.cancelled, late.closed, made.length], [0, true, 1, 1]);
 });
 
-/** Two seconds in which the camera gave so many frames. */
+/** Two seconds in each of which the camera gave so many frames. */
 async function pass(camera, given) {
-  camera.track.stats.totalFrames += given;
-  await turns();
-  mock.timers.tick(2000);
+  for (let i = 0; i < 2; i += 1) {
+    camera.track.stats.totalFrames += given;
+    await turns();
+    mock.timers.tick(1000);
+  }
 }
 
 test("a reader that gets nothing of a camera that gives frames says so", async () => {
   mock.timers.enable({apis: ["setInterval"]});
   const [silent, running, left] = [opened(), opened(), opened()];
-  running.give(frame(0));
   left.reader.stop();
-  for (const camera of [silent, running, left]) camera.track.stats.totalFrames += 60;
-  await pass(silent, 0);
+  for (let i = 0; i < 3; i += 1) {
+    running.give(frame(i));
+    for (const camera of [silent, running, left]) camera.track.stats.totalFrames += 30;
+    await turns();
+    assert.equal(silent.gaveNothing, i > 1 ? 1 : 0);
+    mock.timers.tick(1000);
+  }
   assert.deepEqual([silent, running, left].map(({gaveNothing}) => gaveNothing), [1, 0, 0]);
   mock.timers.reset();
 });
@@ -138,7 +144,21 @@ test("so does one that falls silent later, but not of a camera that rests or is 
   camera.track.muted = false;
   assert.equal(camera.gaveNothing, 0);
   await pass(camera, 60);
+  await pass(camera, 60);
   assert.equal(camera.gaveNothing, 1);
+  mock.timers.reset();
+});
+
+test("a page that stood still for a moment gives no reader up", async () => {
+  mock.timers.enable({apis: ["setInterval"]});
+  const camera = opened();
+  for (let i = 0; i < 4; i += 1) {
+    if (i % 2) camera.give(frame(i));
+    camera.track.stats.totalFrames += 30;
+    await turns();
+    mock.timers.tick(1000);
+  }
+  assert.equal(camera.gaveNothing, 0);
   mock.timers.reset();
 });
 

@@ -2,8 +2,11 @@
 
 /** Frames that wait in the browser while the page is busy. */
 const WAITING = 2;
-/** Milliseconds in which a frame comes. Of a camera that runs, Chromium 156 on a busy machine may give none. */
-const PATIENCE = 2000;
+/**
+ * Milliseconds between two looks, and how many in a row find no frame until the reader is given up: one alone may follow a
+ * page that stood still. Of a camera that runs, Chromium 156 on a busy machine may give a reader none.
+ */
+const PACE = 1000, PATIENCE = 2;
 
 export class CameraReader {
   /** Whether the browser can. */
@@ -29,7 +32,8 @@ export class CameraReader {
     this.came = false;
     this.given = this.track.stats?.totalFrames;
     this.reader = new MediaStreamTrackProcessor({ track, maxBufferSize: WAITING }).readable.getReader();
-    this.timer = setInterval(() => this.look(onNothing), PATIENCE);
+    this.silent = 0;
+    this.timer = setInterval(() => this.look(onNothing), PACE);
     this.read();
   }
 
@@ -60,7 +64,8 @@ export class CameraReader {
   look(onNothing) {
     const given = this.track.stats?.totalFrames;
     const gives = !this.track.muted && (given === undefined || given > this.given);
-    if (gives && !this.came) onNothing();
+    this.silent = gives && !this.came ? this.silent + 1 : 0;
+    if (this.silent === PATIENCE) onNothing();
     [this.came, this.given] = [false, given];
   }
 
