@@ -277,6 +277,33 @@ def test_frames_that_were_lost_are_counted_anew_by_other_networks(page: Page) ->
     page.until("document.getElementById('opening').textContent.includes('ready')")
 
 
+def test_a_reader_that_falls_silent_is_left_and_times_go_on(page: Page) -> None:
+    """As Chromium sometimes does: the camera gives frames, and a reader of them gets none any more."""
+    page.evaluate(
+        """(() => {
+          window.Kept ??= MediaStreamTrackProcessor;
+          MediaStreamTrackProcessor = class {
+            constructor(options) {
+              let left = 10;
+              const transform = (frame, controller) => {
+                if (left-- > 0) controller.enqueue(frame);
+                else frame.close();
+              };
+              this.readable = new Kept(options).readable.pipeThrough(new TransformStream({ transform }));
+            }
+          };
+        })()"""
+    )
+    click = "document.querySelector('[data-do=camera]').click()"
+    page.evaluate(f"seen.length = 0; {click}")
+    page.until("seen.length > 20")
+    assert page.evaluate("document.getElementById('video').srcObject !== null")
+    assert page.evaluate("seen.every(({time}, i) => !i || time > seen[i - 1].time)")
+    assert page.evaluate("seen.at(-1).time") > 1, "the silence counts"
+    page.evaluate(f"{click}; MediaStreamTrackProcessor = Kept")
+    assert page.complaints == []
+
+
 @pytest.mark.parametrize("way", ["read", "shown"])
 def test_a_camera_goes_on_after_its_tab_was_hidden(page: Page, way: str) -> None:
     """Its frames are read as they come; or taken when shown, where MediaStreamTrackProcessor is missing."""
