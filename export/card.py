@@ -40,6 +40,7 @@ def training_facts(checkpoint: dict[str, Any]) -> dict[str, Any]:
         "epochs": checkpoint["epoch"],
         "sets": [*data["sets"], *(Path(csv).name for csv in data["csv"])],
         "udacity_offset": list(data["udacity_offset"]) if "udacity_train" in data["sets"] else None,
+        "without_habit": bool(data.get("without_habit")),
         "held_out": [HELD_OUT[name] for name in kept_out],
         "seed": recipe["training"]["seed"],
     }

@@ -16,6 +16,8 @@ KNOWN = {
     "this network any more, except for photos kept apart",
     "hard_mtfl": "of MTFL with hand-made labels (MERL-RAV), hidden points omitted",
 }
+# Of hard faces, where the recipe says so.
+_MOVED = "; labels moved to 300-W's convention, see `python -m train habit`"
 # The sets that the shipped networks learn from, and those of hard faces.
 USUAL, HARD = {"udacity_train", "wild_train"}, {"hard_aflw", "hard_mtfl"}
 RECIPES = Path(__file__).parents[1] / "train" / "recipes"
@@ -107,7 +109,8 @@ def _as_noted(training: dict[str, Any]) -> str:
         about = ", labels given by a network" if row["name"] in training["guessed"] else ""
         # Not another CSV file of that name, nor a folder of .pts files, whose name stands in both as it is.
         if row["name"] in training["sets"] and row["name"] in KNOWN:
-            about = f" ({KNOWN[row['name']].format(**_offset(training))})"
+            moved = _MOVED if row["name"] in HARD and training.get("without_habit") else ""
+            about = f" ({KNOWN[row['name']].format(**_offset(training))}{moved})"
         lines.append(
             f"- {row['name']}: {row['faces']:,} faces{about}; SHA-256 of names and labels {row['sha256']}"
         )

@@ -139,3 +139,7 @@ def test_the_card_of_hard_faces_names_the_benchmark_that_they_end(tmp_path: Path
     _, text = facts_and_card(tmp_path, DataOptions((*OURS, "hard_aflw")), **noted)
     assert "hard_aflw: 7 faces (of AFLW2000-3D" in text
     assert "no test of" in text
+    assert "moved" not in text
+    moved, text = facts_and_card(tmp_path, DataOptions((*OURS, "hard_aflw"), without_habit=True), **noted)
+    assert moved["without_habit"] is True
+    assert text.count("labels moved to 300-W's convention") == 1
