@@ -11,6 +11,10 @@ from fkp_live.topology import LABELS_RIGHT
 # How far the Udacity labels are to the right of and below 300-W's convention, in pixels of their images.
 # Measured by `python -m train offset`; train/EXPERIMENTS.md has the figures.
 UDACITY_OFFSET = (0.9, 0.8)
+# Distance of the outer eye corners of a frontal face, and the least that the bounded one takes, in sides of the box:
+# in turned heads the corners nearly coincide.
+USUAL_EYE_DISTANCE = 0.62
+LEAST_EYE_DISTANCE = USUAL_EYE_DISTANCE / 1.8
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,22 +16,21 @@ from numpy.typing import NDArray
 
 from fkp_live.topology import LEFT_EYE_OUTER, N_POINTS, RIGHT_EYE_OUTER
 from train.data.faces import FaceSet
+from train.options import LEAST_EYE_DISTANCE
 
 HABIT = Path(__file__).with_name("hard_habit.csv")
-# Down the face the eye distance of a turned head counts for at least this share of the longer side of its box.
-_LEAST = 0.34
 
 
 def axes(points: NDArray[np.float32]) -> NDArray[np.float64]:
     """Of faces (N, 68, 2) an eye distance across and down the face, (N, 2, 2) in pixels; NaN without outer eye corners.
 
-    Across, a head that turns shows less of it, as it shows less of the face.
+    Across, a head that turns shows less of it, as it shows less of the face. Down it is the bounded eye distance.
     """
     across = np.asarray(points[:, LEFT_EYE_OUTER] - points[:, RIGHT_EYE_OUTER], np.float64)
     width = np.linalg.norm(across, axis=1, keepdims=True)
     sides = (np.nanmax(points, 1) - np.nanmin(points, 1)).max(1, keepdims=True)
     turned = np.stack([-across[:, 1], across[:, 0]], 1) / np.maximum(width, 1e-6)
-    return np.stack([across, turned * np.maximum(width, _LEAST * sides)], 1)
+    return np.stack([across, turned * np.maximum(width, LEAST_EYE_DISTANCE * sides)], 1)
 
 
 def without_habit(faces: FaceSet) -> FaceSet:

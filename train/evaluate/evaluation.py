@@ -28,7 +28,7 @@ from train.data.augment import detector_jitter
 from train.data.faces import FaceSet
 from train.evaluate.report import bounded_errors, calibration, table
 from train.evaluate.slices import SLICES, Masks, slices
-from train.fit.loss import LEAST_EYE_DISTANCE
+from train.options import LEAST_EYE_DISTANCE
 
 EVALUATED_SETS = ("udacity_test", "unseen", "wild_val")
 WAYS = {

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fkp_live.engine import Network
-from fkp_live.errors import ExitCode
+from fkp_live.errors import ExitCode, InputError
 from fkp_live.faces.head_pose import head_pose
 from fkp_live.geometry import box_of
 from fkp_live.topology import REGIONS
@@ -30,7 +30,13 @@ _FRONTAL = np.deg2rad(20.0)
 
 
 def differences(network: Network, faces: FaceSet) -> NDArray[np.float64]:
-    """(N, 68, 2): label less network in eye distances across and down the face, of the complete frontal faces."""
+    """(N, 68, 2): label less network in eye distances across and down the face, of the complete frontal faces.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
     found = []
     for number in np.flatnonzero(np.isfinite(faces.points).all((1, 2))):
         points = faces.points[number]
@@ -38,6 +44,11 @@ def differences(network: Network, faces: FaceSet) -> NDArray[np.float64]:
             continue
         off = points - network(faces.image(int(number)), [box_of(points)]).points[0]
         found.append(np.linalg.solve(axes(points[None])[0].T, off.T.astype(np.float64)).T)
+    if not found:
+        raise InputError(
+            f"{faces.name} has no complete face that looks into the camera",
+            "Expected faces with all of their points, as in the data sets of the recipes.",
+        )
     return np.stack(found)
 
 

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from fkp_live.errors import OutputError
 from fkp_live.geometry import box_of
 from fkp_live.metrics import auc, cumulative_curve, failure_rate, inter_ocular, point_errors
-from train.fit.loss import FOUND_WITHIN, LEAST_EYE_DISTANCE
+from train.fit.loss import FOUND_WITHIN
+from train.options import LEAST_EYE_DISTANCE
 from train.plotting import pyplot
 
 _BINS = 10

@@ -33,14 +33,10 @@ from torch.nn import functional
 
 from fkp_live.topology import LEFT_EYE_LIDS, LEFT_EYE_OUTER, N_POINTS, RIGHT_EYE_LIDS, RIGHT_EYE_OUTER
 from train.network.model import STRIDE, Prediction
-from train.options import LossOptions
+from train.options import LEAST_EYE_DISTANCE, USUAL_EYE_DISTANCE, LossOptions
 
 # The confidence estimates the probability that a point lies within this share of the bounded eye distance.
 FOUND_WITHIN = 0.1
-# Distance of the outer eye corners of a frontal face, and the least that the bounded one takes, in sides of the box:
-# in turned heads the corners nearly coincide.
-USUAL_EYE_DISTANCE = 0.62
-LEAST_EYE_DISTANCE = USUAL_EYE_DISTANCE / 1.8
 
 _UPPER_LIDS, _LOWER_LIDS = (list(numbers) for numbers in zip(*RIGHT_EYE_LIDS, *LEFT_EYE_LIDS, strict=True))
 

@@ -35,10 +35,10 @@ from train.evaluate.evaluation import (
 from train.evaluate.report import bounded_errors, calibration
 from train.evaluate.slices import SLICES, slices
 from train.evaluate.visible import LABELS, POSES, evaluate_visible, visible_table
-from train.fit.loss import FOUND_WITHIN, LEAST_EYE_DISTANCE, Truth, total_loss
+from train.fit.loss import FOUND_WITHIN, Truth, total_loss
 from train.network.model import Prediction
 from train.network.opening import open_network
-from train.options import LossOptions
+from train.options import LEAST_EYE_DISTANCE, LossOptions
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 # Between and around the astronaut's eyes.

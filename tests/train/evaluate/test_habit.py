@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from labelled import row_of, write_csv, write_images
 
+from fkp_live.errors import InputError
 from fkp_live.types import Landmarks
-from train.data.faces import read_csv
+from train.data.faces import FaceSet, read_csv
 from train.data.habit import axes
 from train.evaluate.habit import differences
 
@@ -30,3 +32,9 @@ def test_differences_are_in_the_axes_of_the_face(tmp_path: Path) -> None:
     found = differences(network, faces)  # type: ignore[arg-type]
     assert len(found) == 2, "the third has a point without a label"
     np.testing.assert_allclose(found, np.stack([known, known]), atol=1e-4)
+
+
+def test_a_set_without_a_complete_frontal_face_is_refused() -> None:
+    empty = FaceSet("hard_aflw", (), np.empty((0, 68, 2), np.float32))
+    with pytest.raises(InputError, match="hard_aflw has no complete face"):
+        differences(lambda *_: pytest.fail("asked"), empty)  # type: ignore[arg-type]
