@@ -15,6 +15,8 @@ UDACITY_OFFSET = (0.9, 0.8)
 # in turned heads the corners nearly coincide.
 USUAL_EYE_DISTANCE = 0.62
 LEAST_EYE_DISTANCE = USUAL_EYE_DISTANCE / 1.8
+# Trunks of the landmark network: the residual one, and that of `train.network.lite`.
+PLAIN, LITE = "plain", "efficientnet-lite0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class ModelOptions:
     channels : of the stem (stride 2) and the stages at strides 4, 8, 16
     blocks : residual blocks of the stages at strides 4, 8, 16
     decoder : channels of the decoder at strides 8 and 4
+    trunk : `PLAIN`, or `LITE`, which has channels and blocks of its own and a stage at stride 32
     """
 
     size: int = 112
@@ -65,6 +68,7 @@ class ModelOptions:
     channels: tuple[int, int, int, int] = (16, 24, 64, 128)
     blocks: tuple[int, int, int] = (1, 1, 1)
     decoder: tuple[int, int] = (64, 32)
+    trunk: str = PLAIN
 
     @property
     def crop_spec(self) -> CropSpec:

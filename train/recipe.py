@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from fkp_live.errors import InputError, UsageError
-from train.options import AugmentOptions, DataOptions, LossOptions, ModelOptions, Recipe, TrainingOptions
+from train.options import (
+    LITE,
+    PLAIN,
+    AugmentOptions,
+    DataOptions,
+    LossOptions,
+    ModelOptions,
+    Recipe,
+    TrainingOptions,
+)
 
 T = TypeVar("T")
 # A recipe over another over another …; the project's own chains have two.
@@ -24,7 +33,7 @@ _MOST_BASES = 20
 # Distances of the points, see `train.fit.loss`.
 KINDS = ("l1", "l2")
 
-_CHOICES: dict[str, tuple[Any, ...]] = {"kind": KINDS}
+_CHOICES: dict[str, tuple[Any, ...]] = {"kind": KINDS, "trunk": (PLAIN, LITE)}
 # The least and the largest value, of every number in a list or a table too; both ends are allowed.
 _SHARE = (0.0, 1.0)
 _WEIGHT = (0.0, 1000.0)
@@ -71,7 +80,25 @@ def read_recipe(path: Path) -> Recipe:
     made: dict[str, Any] = {
         key: section(kind, content.get(key, {}), f"{path} [{key}]") for key, kind in sections.items()
     }
+    _check_trunk(made["model"], f"{path} [model]")
     return Recipe(name=name, **made)
+
+
+def _check_trunk(model: ModelOptions, where: str) -> None:
+    """Raise UsageError where the recipe asks for what a trunk of fixed shape does not have."""
+    if model.trunk == PLAIN:
+        return
+    if model.size % 32:
+        raise UsageError(
+            f"{where}: size = {model.size}, expected a multiple of 32",
+            f"The trunk {model.trunk} halves the crop five times.",
+        )
+    usual = ModelOptions()
+    if (model.channels, model.blocks) != (usual.channels, usual.blocks):
+        raise UsageError(
+            f"{where}: the trunk {model.trunk} has channels and blocks of its own",
+            "Leave both out; a base that names them cannot be a base here.",
+        )
 
 
 def _content(path: Path, above: tuple[str, ...] = ()) -> dict[str, Any]:

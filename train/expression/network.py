@@ -16,7 +16,7 @@ from fkp_live.types import EXPRESSIONS
 from train.network.checkpoint import read_content
 from train.network.initial import initial_network
 from train.network.model import LandmarkNet
-from train.options import ModelOptions
+from train.options import PLAIN, ModelOptions
 
 _EVENED_SCALE, _EVENED_EPS = 0.866, 0.006875 * 255.0**2
 
@@ -86,9 +86,13 @@ def new_network(
     Raises
     ------
     UsageError
-        The landmark network has fewer blocks.
+        The landmark network has fewer blocks, or another trunk than the residual one.
     """
     given = initial_network(first, evened(crops) * 64.0 + 127.5)
+    if given.options.trunk != PLAIN:
+        raise UsageError(
+            f"{first} has the trunk {given.options.trunk}", f"Expected a network with the trunk {PLAIN}."
+        )
     if any(few > many for few, many in zip(blocks, given.options.blocks, strict=True)):
         raise UsageError(f"blocks {blocks} are more than {first} has", f"At most {given.options.blocks}.")
     landmarks = LandmarkNet(replace(given.options, blocks=blocks))

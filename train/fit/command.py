@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="start from another run's checkpoint (.pt) or a shipped network (.onnx), of this shape or smaller; "
-        "for fewer than 1,000 faces always: models/fkp68-tiny.onnx",
+        "for fewer than 1,000 faces always: models/fkp68-tiny.onnx; or the published trunk of a recipe with one (.pth)",
     )
     parser.add_argument(
         "--resume", action="store_true", help="continue the run in --out exactly where it stopped"

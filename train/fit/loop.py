@@ -42,7 +42,7 @@ from train.fit.interruption import Interruption, quiet_worker
 from train.fit.loss import Truth, disagreement, eye_distance, total_loss
 from train.fit.next_frame import next_frame, warp_points
 from train.network.checkpoint import load_weights, read_checkpoint, save_checkpoint
-from train.network.initial import initial_network, start_from
+from train.network.initial import initial_network, start_from, start_trunk
 from train.network.model import LandmarkNet, Prediction, fast_bf16
 from train.options import ModelOptions, Recipe, TrainingOptions
 
@@ -205,9 +205,11 @@ class Run:
         )
 
     def start_from(self, path: Path, crops: Tensor) -> None:
-        """Begin with the weights of another run or of a shipped file; ``crops`` see `initial_network`."""
-        donor = initial_network(path, crops)
-        start_from(self.model, donor)
+        """Begin with the weights of a run, a shipped file or a published trunk; ``crops``: see `initial_network`."""
+        if path.suffix == ".pth":
+            start_trunk(self.model, path)
+        else:
+            start_from(self.model, initial_network(path, crops))
         self.ema.load_state_dict(self.model.state_dict())
 
     def load(self) -> None:

@@ -62,7 +62,7 @@ def read_content(path: Path, command: str, needs: Sequence[str] = ()) -> dict[st
     ModelError
         The file is missing, damaged, of another command, or does not hold what is needed.
     """
-    content = _load(path, _written_by(command))
+    content = read_file(path, _written_by(command))
     if not isinstance(content, dict) or content.get("kind") != command:
         raise ModelError(f"{path} was not written by `python -m train {command}`", _written_by(command))
     if missing := [key for key in needs if key not in content]:
@@ -70,8 +70,8 @@ def read_content(path: Path, command: str, needs: Sequence[str] = ()) -> dict[st
     return content
 
 
-def _load(path: Path, expected: str) -> Any:
-    """What a file of torch holds, whatever it is; ``expected``: the cure in messages."""
+def read_file(path: Path, expected: str) -> Any:
+    """What a file of torch holds, whatever it is. ModelError, with the cure ``expected``, where it cannot be read."""
     if not path.is_file():
         raise ModelError(f"no checkpoint at {path}", expected)
     try:
@@ -92,7 +92,7 @@ def read_checkpoint(path: Path, needs: Sequence[str] = ()) -> dict[str, Any]:
     ModelError
         The file is missing, is not a checkpoint of this program or does not hold what is needed.
     """
-    content = _load(Path(path), _WRITTEN_BY_FIT)
+    content = read_file(Path(path), _WRITTEN_BY_FIT)
     if not isinstance(content, dict) or not {"options", "model"} <= content.keys():
         raise ModelError(f"{path} holds no model of this program", _WRITTEN_BY_FIT)
     missing = [key for key in needs if key not in content]

@@ -17,10 +17,11 @@ from torch.nn import functional
 from fkp_live.errors import UsageError
 from fkp_live.inference.session import open_session
 from fkp_live.topology import N_POINTS
-from train.network.checkpoint import network_of, read_checkpoint
+from train.network import lite
+from train.network.checkpoint import network_of, read_checkpoint, read_file
 from train.network.model import LandmarkNet
 from train.network.norms import fold_batch_norms, norm_pairs
-from train.options import ModelOptions
+from train.options import LITE, ModelOptions
 
 State = dict[str, Tensor]
 
@@ -68,6 +69,10 @@ def start_from(model: LandmarkNet, donor: LandmarkNet) -> None:
         The donor is larger somewhere, or its crop has another margin.
     """
     mine, theirs = model.options, donor.options
+    if mine.trunk != theirs.trunk:
+        raise UsageError(
+            f"the first weights are of a network with the trunk {theirs.trunk}, the recipe's [model] says {mine.trunk}"
+        )
     # The weights of convolutions do not depend on the size of the crop.
     fits = mine.margin == theirs.margin and all(
         a >= b
@@ -89,6 +94,25 @@ def start_from(model: LandmarkNet, donor: LandmarkNet) -> None:
     for name, module in model.named_modules():
         if name.endswith(".second") and f"{name}.0.weight" not in given:
             nn.init.zeros_(module[1].weight)
+
+
+def start_trunk(model: LandmarkNet, path: Path) -> None:
+    """Give the trunk of ``model`` the published weights of EfficientNet-Lite0; all else stays random.
+
+    Raises
+    ------
+    UsageError
+        The network has another trunk.
+    ModelError
+        The file holds something else.
+    """
+    if model.stage32 is None:
+        raise UsageError(
+            f"{path}: a .pth file holds weights of the trunk {LITE}, the recipe's [model] says {model.options.trunk}",
+            "A checkpoint of this program ends in .pt.",
+        )
+    stages = [model.stage4, model.stage8, model.stage16, model.stage32]
+    lite.load_published(model.stem, stages, read_file(path, lite.EXPECTED), path)
 
 
 def _place(target: Tensor, value: Tensor, name: str) -> None:

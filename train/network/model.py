@@ -1,6 +1,7 @@
-"""The landmark network: a plain residual trunk, a small decoder and a soft-argmax inside the graph.
+"""The landmark network: a trunk, a small decoder and a soft-argmax inside the graph.
 
-Plain 3x3 convolutions throughout: on CPUs they run and train faster than depthwise ones of fewer multiplications.
+The trunk is a plain residual one, of 3x3 convolutions: on CPUs they run and train faster than depthwise ones of fewer
+multiplications. Another one can begin with weights that have seen ImageNet, see `train.network.lite`.
 Each point is the mean of a probability map over the crop, so positions are kept to a fraction of a pixel and the output
 is differentiable. Heads, strides and losses that were tried beside these are in train/EXPERIMENTS.md.
 """
@@ -18,7 +19,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fkp_live.geometry import CropSpec
 from fkp_live.topology import N_POINTS
-from train.options import ModelOptions
+from train.network import lite
+from train.options import LITE, ModelOptions
 
 # Crop pixels per cell of the maps.
 STRIDE = 4
@@ -91,13 +93,23 @@ class LandmarkNet(nn.Module):
     def __init__(self, options: ModelOptions) -> None:
         super().__init__()
         self.options = options
-        c2, c4, c8, c16 = options.channels
-        n4, n8, n16 = options.blocks
         d8, d4 = options.decoder
-        self.stem = conv(3, c2, stride=2)
-        self.stage4 = nn.Sequential(conv(c2, c4, stride=2), *(Residual(c4) for _ in range(n4)))
-        self.stage8 = nn.Sequential(conv(c4, c8, stride=2), *(Residual(c8) for _ in range(n8)))
-        self.stage16 = nn.Sequential(conv(c8, c16, stride=2), *(Residual(c16) for _ in range(n16)))
+        self.stage32: nn.Sequential | None = None
+        if options.trunk == LITE:
+            _, c4, c8, c16, deepest = lite.CHANNELS
+            self.stem = lite.stem()
+            self.stage4, self.stage8, self.stage16 = (lite.stage(stride) for stride in (4, 8, 16))
+            self.stage32 = lite.stage(32)
+            self.lateral32 = conv(deepest, d8, 1, relu=False)
+            self.merge16 = conv(d8, d8)
+        else:
+            c2, c4, c8, c16 = options.channels
+            n4, n8, n16 = options.blocks
+            deepest = c16
+            self.stem = conv(3, c2, stride=2)
+            self.stage4 = nn.Sequential(conv(c2, c4, stride=2), *(Residual(c4) for _ in range(n4)))
+            self.stage8 = nn.Sequential(conv(c4, c8, stride=2), *(Residual(c8) for _ in range(n8)))
+            self.stage16 = nn.Sequential(conv(c8, c16, stride=2), *(Residual(c16) for _ in range(n16)))
         self.lateral16 = conv(c16, d8, 1, relu=False)
         self.lateral8 = conv(c8, d8, 1, relu=False)
         self.merge8 = conv(d8, d8)
@@ -108,7 +120,7 @@ class LandmarkNet(nn.Module):
         self.soft_argmax = SoftArgmax(options.size // STRIDE, STRIDE)
         # The confidence. Checkpoints and shipped files have its weights under this name.
         self.trust = nn.Sequential(
-            nn.Linear(c16 + N_POINTS, 64), nn.ReLU(inplace=True), nn.Linear(64, N_POINTS)
+            nn.Linear(deepest + N_POINTS, 64), nn.ReLU(inplace=True), nn.Linear(64, N_POINTS)
         )
 
     @property
@@ -121,9 +133,13 @@ class LandmarkNet(nn.Module):
         x4 = self.stage4(self.stem((crops - 127.5) / 64.0))
         x8 = self.stage8(x4)
         x16 = self.stage16(x8)
-        y8 = self.merge8(functional.relu(self.lateral8(x8) + _double(self.lateral16(x16))))
+        y16, deepest = self.lateral16(x16), x16
+        if self.stage32 is not None:
+            deepest = self.stage32(x16)
+            y16 = self.merge16(functional.relu(y16 + _double(self.lateral32(deepest))))
+        y8 = self.merge8(functional.relu(self.lateral8(x8) + _double(y16)))
         y4 = self.merge4(functional.relu(self.lateral4(x4) + _double(self.narrow8(y8))))
-        return self.heads(y4), x16.mean((2, 3))
+        return self.heads(y4), deepest.mean((2, 3))
 
     def read(self, maps: Tensor, context: Tensor) -> Prediction:
         """Points and confidence from the features; in full precision, positions need it."""
