@@ -289,7 +289,9 @@ def fit(
         run.load()  # only a run of the same faces, which were checked at its start
     elif compare_labels:
         check_labels([*sets, *watched.values()])
-    if init is None and not resume and (warning := few_faces(sum(map(len, sets)), recipe.model.crop_spec)):
+    # A published trunk knows no faces yet.
+    is_new = not resume and (init is None or init.suffix == ".pth")
+    if is_new and (warning := few_faces(sum(map(len, sets)), recipe.model.crop_spec)):
         say(warning, sys.stderr)
     make_folder(folder)
     with _writing(folder):

@@ -7,10 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from drawn import write_drawn
 from torch import Tensor
 from torch.nn import functional
 
+from export.landmark import export_onnx, metadata
 from fkp_live.errors import ModelError, UsageError
+from fkp_live.inference.session import open_session
+from train.__main__ import main
 from train.network.checkpoint import load_checkpoint, save_checkpoint
 from train.network.initial import start_from, start_trunk
 from train.network.model import LandmarkNet
@@ -94,6 +98,27 @@ def test_it_survives_a_checkpoint_and_folding(astronaut: np.ndarray, tmp_path: P
         expected = network(crop)[0]
         for other in (load_checkpoint(tmp_path / "lite.pt"), fold_batch_norms(network)):
             torch.testing.assert_close(other(crop)[0], expected, atol=1e-3, rtol=1e-4)
+
+
+def test_a_training_begins_with_it_and_its_network_is_exported(
+    published: dict[str, Tensor], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f"Person_{n}.png" for n in range(12)]
+    faces = write_drawn(tmp_path / "keypoints.csv", tmp_path / "images", names)
+    torch.save(published, tmp_path / "lite.pth")
+    recipe = tmp_path / "lite.toml"
+    recipe.write_text(
+        f'[model]\nsize = 32\ndecoder = [8, 8]\ntrunk = "{LITE}"\n'
+        "[training]\nepochs = 1\nbatch = 8\nworkers = 0\nlr = 1e-9\nepoch_faces = 16\n"
+    )
+    command = ["fit", str(recipe), "--csv", str(faces), "--val", str(faces), "--out", str(tmp_path / "run")]
+    assert main([*command, "--init", str(tmp_path / "lite.pth")]) == 0
+    # The trunk knows no faces: its training is warned of as one from random weights is.
+    assert "12 training faces and random weights" in capsys.readouterr().err
+    network = load_checkpoint(tmp_path / "run" / "last.pt")
+    torch.testing.assert_close(network.stem[0].weight, 0.5 * published["_conv_stem.weight"].flip(1))
+    export_onnx(network, tmp_path / "lite.onnx", metadata(network, "lite", {}, {}))
+    assert open_session(tmp_path / "lite.onnx", "cpu").metadata["input"]["size"] == 32
 
 
 @pytest.mark.parametrize("lost", ["_conv_stem.weight", "_blocks.14._bn2.running_var"])
