@@ -71,7 +71,8 @@ def start_from(model: LandmarkNet, donor: LandmarkNet) -> None:
     mine, theirs = model.options, donor.options
     if mine.trunk != theirs.trunk:
         raise UsageError(
-            f"the first weights are of a network with the trunk {theirs.trunk}, the recipe's [model] says {mine.trunk}"
+            f"the first weights are of a network with the trunk {theirs.trunk}, the recipe's [model] says {mine.trunk}",
+            "Begin with a network of the recipe's trunk, or change trunk in [model].",
         )
     # The weights of convolutions do not depend on the size of the crop.
     fits = mine.margin == theirs.margin and all(
