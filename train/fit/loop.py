@@ -42,7 +42,7 @@ from train.fit.interruption import Interruption, quiet_worker
 from train.fit.loss import Truth, disagreement, eye_distance, total_loss
 from train.fit.next_frame import next_frame, warp_points
 from train.network.checkpoint import load_weights, read_checkpoint, save_checkpoint
-from train.network.initial import initial_network, start_from, start_trunk
+from train.network.initial import initial_network, is_trunk, start_from, start_trunk
 from train.network.model import LandmarkNet, Prediction, fast_bf16
 from train.options import ModelOptions, Recipe, TrainingOptions
 
@@ -206,7 +206,7 @@ class Run:
 
     def start_from(self, path: Path, crops: Tensor) -> None:
         """Begin with the weights of a run, a shipped file or a published trunk; ``crops``: see `initial_network`."""
-        if path.suffix == ".pth":
+        if is_trunk(path):
             start_trunk(self.model, path)
         else:
             start_from(self.model, initial_network(path, crops))
@@ -290,7 +290,7 @@ def fit(
     elif compare_labels:
         check_labels([*sets, *watched.values()])
     # A published trunk knows no faces yet.
-    is_new = not resume and (init is None or init.suffix == ".pth")
+    is_new = not resume and (init is None or is_trunk(init))
     if is_new and (warning := few_faces(sum(map(len, sets)), recipe.model.crop_spec)):
         say(warning, sys.stderr)
     make_folder(folder)

@@ -97,6 +97,17 @@ def start_from(model: LandmarkNet, donor: LandmarkNet) -> None:
             nn.init.zeros_(module[1].weight)
 
 
+def is_trunk(path: Path) -> bool:
+    """Whether a file of first weights (.pth) holds a published trunk, and not a checkpoint by another name.
+
+    ModelError where it cannot be read.
+    """
+    if path.suffix != ".pth":
+        return False
+    content = read_file(path, lite.EXPECTED)
+    return not (isinstance(content, dict) and "options" in content)
+
+
 def start_trunk(model: LandmarkNet, path: Path) -> None:
     """Give the trunk of ``model`` the published weights of EfficientNet-Lite0; all else stays random.
 

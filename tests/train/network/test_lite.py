@@ -16,7 +16,7 @@ from fkp_live.errors import ModelError, UsageError
 from fkp_live.inference.session import open_session
 from train.__main__ import main
 from train.network.checkpoint import load_checkpoint, save_checkpoint
-from train.network.initial import start_from, start_trunk
+from train.network.initial import is_trunk, start_from, start_trunk
 from train.network.model import LandmarkNet
 from train.network.norms import fold_batch_norms
 from train.options import LITE, ModelOptions
@@ -119,6 +119,13 @@ def test_a_training_begins_with_it_and_its_network_is_exported(
     torch.testing.assert_close(network.stem[0].weight, 0.5 * published["_conv_stem.weight"].flip(1))
     export_onnx(network, tmp_path / "lite.onnx", metadata(network, "lite", {}, {}))
     assert open_session(tmp_path / "lite.onnx", "cpu").metadata["input"]["size"] == 32
+
+
+def test_a_checkpoint_may_end_in_pth(published: dict[str, Tensor], tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "network.pth", LandmarkNet(OPTIONS))
+    torch.save(published, tmp_path / "lite.pth")
+    assert not is_trunk(tmp_path / "network.pth")
+    assert is_trunk(tmp_path / "lite.pth")
 
 
 @pytest.mark.parametrize("lost", ["_conv_stem.weight", "_blocks.14._bn2.running_var"])
