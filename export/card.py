@@ -12,6 +12,7 @@ from export.training import HELD_OUT, USUAL, data_section, limits, recipe_named
 from export.written import checked_line, file_line
 from train.evaluate.evaluation import report
 from train.network.model import LandmarkNet, count_macs
+from train.options import PLAIN
 
 _AVERAGED = """\
 - averaged: {share:g} of each weight is from this recipe, the rest from {with}, SHA-256 {sha256}; batch
@@ -36,6 +37,7 @@ def training_facts(checkpoint: dict[str, Any]) -> dict[str, Any]:
         kept_out = [*HELD_OUT] if as_shipped else []
     return {
         **facts,
+        "trunk": recipe["model"].get("trunk", PLAIN),
         "recipe": recipe["name"],
         "epochs": checkpoint["epoch"],
         "sets": [*data["sets"], *(Path(csv).name for csv in data["csv"])],

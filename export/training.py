@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from train.options import LITE
+
 # Held-out sets by their name in a checkpoint, and what metadata calls them.
 HELD_OUT = {"unseen": "udacity unseen persons", "wild_val": "wild_val"}
 # The project's training sets, and what is known of them.
@@ -26,6 +28,9 @@ _LICENCE = "weights: research and non-commercial use, as the faces of 300-W that
 _OTHER_LICENCE = (
     "weights: as the faces that they learnt from and the networks that they come from allow; code: MIT"
 )
+
+# Of a network with the trunk EfficientNet-Lite0, whose first weights may be published ones, however many runs ago.
+_PUBLISHED = "; trunk EfficientNet-Lite0: published first weights are Apache-2.0 and learnt from ImageNet"
 
 # Of networks trained before checkpoints noted their sets: those that shipped.
 _BEFORE_NOTES = """\
@@ -61,7 +66,8 @@ _ADULTS = "- The faces that it learnt from are mostly adults in news footage and
 
 def licence(training: dict[str, Any]) -> str:
     """Licence of the weights, as the metadata states it."""
-    return _LICENCE if "wild_train" in training.get("sets", ()) else _OTHER_LICENCE
+    terms = _LICENCE if "wild_train" in training.get("sets", ()) else _OTHER_LICENCE
+    return terms + (_PUBLISHED if training.get("trunk") == LITE else "")
 
 
 def recipe_named(training: dict[str, Any]) -> str:
@@ -87,7 +93,7 @@ def data_section(training: dict[str, Any]) -> str:
         sets = "".join(f"- {name}\n" for name in training["sets"])
         data = f"{sets}\nNothing is known about held-out faces, nor how many faces these sets had.\n"
     weights = f"{_LAST_EPOCH} {_COMPARED}" if _own_recipe(training) else _LAST_EPOCH
-    terms = _NON_COMMERCIAL if licence(training) == _LICENCE else f"Licence: {_OTHER_LICENCE}.\n"
+    terms = _NON_COMMERCIAL if licence(training) == _LICENCE else f"Licence: {licence(training)}.\n"
     return f"{data}\n{weights}\n\n{terms}"
 
 

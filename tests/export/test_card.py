@@ -13,7 +13,7 @@ from export.training import HARD, USUAL, limits
 from fkp_live.inference.models import models_dir
 from fkp_live.inference.session import open_session
 from train.network.model import LandmarkNet
-from train.options import DataOptions, ModelOptions, Recipe
+from train.options import LITE, DataOptions, ModelOptions, Recipe
 
 MODEL = LandmarkNet(ModelOptions(size=32, channels=(4, 4, 8, 8), blocks=(0, 0, 0), decoder=(8, 8)))
 OURS = ("udacity_train", "wild_train")
@@ -143,3 +143,17 @@ def test_the_card_of_hard_faces_names_the_benchmark_that_they_end(tmp_path: Path
     moved, text = facts_and_card(tmp_path, DataOptions((*OURS, "hard_aflw"), without_habit=True), **noted)
     assert moved["without_habit"] is True
     assert text.count("labels moved to 300-W's convention") == 1
+
+
+@pytest.mark.parametrize("sets", [("wild_train",), ()])
+def test_the_licence_of_a_published_trunk_is_named(tmp_path: Path, sets: tuple[str, ...]) -> None:
+    data = DataOptions(sets=sets, csv=() if sets else ("people.csv",))
+    recipe = Recipe(name="mine", data=data, model=ModelOptions(trunk=LITE))
+    facts = training_facts({"epoch": 3, "recipe": recipe.as_dict()})
+    (tmp_path / "mine.onnx").write_bytes(b"model")
+    text = card("mine", tmp_path / "mine.onnx", MODEL, facts, {})
+    for message in (text, metadata(MODEL, "mine", facts, {})["licence"]):
+        assert "Apache-2.0" in message
+        assert ("non-commercial" in message) is bool(sets)
+    plain, text = facts_and_card(tmp_path, data)
+    assert "Apache" not in text + metadata(MODEL, "mine", plain, {})["licence"]
