@@ -21,6 +21,9 @@ _EYE_CORNERS = (RIGHT_EYE_OUTER, RIGHT_EYE_INNER, LEFT_EYE_INNER, LEFT_EYE_OUTER
 _HAPPY = EXPRESSIONS.index("happy")
 # Share of the depth of a blink that the points show, whose lids do not meet.
 _OF_POINTS = 0.51
+# Eyes that are judged go on being judged this much beyond the limits of size and turn: points that tremble would cut a
+# blink in two there, and neither half is one.
+_SLACK = 1.05
 # Seconds between two looks at the mouth for a smile: the blend shapes are most of the cost.
 _SMILE_EVERY = 0.25
 
@@ -104,6 +107,7 @@ class _Watched:
         self.appeared = self.time = time
         self._options = o = options
         self._lids = Lids(o.blink_depth * (_OF_POINTS if by_points else 1.0))
+        self._are_lids_seen = False
         self._share = ShutShare(o.perclos_window)
         self._smiled = math.nan, math.nan  # last time that it was looked for, and how much
         self._spans = {
@@ -129,13 +133,19 @@ class _Watched:
         yaw, pitch = math.degrees(pose.yaw), math.degrees(pose.pitch)
         values = dict.fromkeys(self._spans, math.nan)
         values["look_away"] = yaw
-        frontal = max(abs(yaw), abs(pitch)) <= self._options.turned
+        turn = max(abs(yaw), abs(pitch))
+        frontal = turn <= self._options.turned
         if frontal:
             if not time - self._smiled[0] < _SMILE_EVERY:
                 self._smiled = time, _smile(face, pose)
             values["smile"] = self._smiled[1]
             values["yawn"] = seen.mouth_open
-        if frontal and _eye_width(face.points) >= self._options.eye_width:
+        slack = _SLACK if self._are_lids_seen else 1.0
+        self._are_lids_seen = (
+            turn <= self._options.turned * slack
+            and _eye_width(face.points) * slack >= self._options.eye_width
+        )
+        if self._are_lids_seen:
             yield from self._blink(seen.eyes_open, time, shut=shut)
             values["eyes_shut"] = float(shut)
         else:

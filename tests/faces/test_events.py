@@ -127,6 +127,21 @@ def test_eyes_of_turned_and_of_small_heads_do_not_count(turned: dict[str, float]
     assert not _events(faces)
 
 
+@pytest.mark.parametrize(
+    ("begins", "goes_on"), [({"yaw": 24.0}, {"yaw": 26.0}), ({"size": 49.0}, {"size": 48.0})]
+)
+def test_a_blink_at_the_limit_of_what_is_judged_is_not_cut_in_two(
+    begins: dict[str, float], goes_on: dict[str, float]
+) -> None:
+    def faces(first: dict[str, float]) -> list[Face]:
+        return [
+            _face(0.15 if 30 <= i < 36 else 0.3, **(goes_on if i in (32, 33) else first)) for i in range(60)
+        ]
+
+    assert _names(_events(faces(begins))) == ["blink"]
+    assert not _events([_face(0.15 if 30 <= i < 36 else 0.3, **goes_on) for i in range(60)])
+
+
 def test_a_yawn_is_a_mouth_wide_open_for_two_seconds() -> None:
     for seconds, names in ((1.5, []), (3.0, ["yawn", "yawn_end"])):
         faces = [_face(mouth=0.8 if 30 <= i < 30 + seconds * RATE else 0.05) for i in range(5 * RATE)]
