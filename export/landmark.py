@@ -10,7 +10,7 @@ import onnx
 import torch
 from torch import nn
 
-from export.training import licence
+from export.training import licence, turned_share
 from export.written import CHECKED_BATCHES, git_commit, graph_of, write_checked
 from fkp_live.inference.metadata import LANDMARKS
 from fkp_live.inference.session import open_session
@@ -52,8 +52,7 @@ def metadata(
             "std": [1.0, 1.0, 1.0],
         },
         "crop": {"kind": "square", "margin": options.margin},
-        # Whether it learnt from turned faces with points that nobody sees, so that its confidence is right there.
-        "confidence": {"turned": any(name.startswith("hard_") for name in training.get("sets", ()))},
+        "confidence": {"turned": turned_share(training)},
         "output": {"points": "points", "confidence": "confidence", "unit": "crop pixels"},
         "training": training,
         "figures": figures,

@@ -70,6 +70,19 @@ def licence(training: dict[str, Any]) -> str:
     return terms + (_PUBLISHED if training.get("trunk") == LITE else "")
 
 
+def turned_share(training: dict[str, Any]) -> float:
+    """How much of the network learnt from turned faces with points that nobody sees, 0 to 1.
+
+    So far its confidence is right there: of a mean of two networks, the share of the one that did.
+    """
+    own = float(any(name in HARD for name in training.get("sets", ())))
+    other = training.get("averaged")
+    if other is None:
+        return own
+    theirs = other.get("turned", any(row["name"] in HARD for row in other.get("trained_on", ())))
+    return round(other["share"] * own + (1 - other["share"]) * theirs, 3)
+
+
 def recipe_named(training: dict[str, Any]) -> str:
     """The recipe's file where it is one of this project's, else its name."""
     file = _own_recipe(training)

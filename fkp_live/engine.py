@@ -184,9 +184,9 @@ class Engine:
             return self._eyes
 
     @property
-    def knows_turned(self) -> bool:
-        """Whether the landmark network's confidence holds for turned faces, as it says of itself."""
-        return getattr(self.network, "knows_turned", False) is True
+    def knows_turned(self) -> float:
+        """How far the landmark network's confidence holds for turned faces, 0 to 1, as it says of itself."""
+        return float(getattr(self.network, "knows_turned", 0.0))
 
     @property
     def provider(self) -> str:

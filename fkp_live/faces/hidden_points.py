@@ -28,12 +28,13 @@ FROM = math.radians(20)
 HIDDEN_FROM, FULL = math.radians(32), math.radians(52)
 
 
-def seen_confidence(confidence: FloatArray, pose: Pose, *, knows_turned: bool = False) -> FloatArray:
+def seen_confidence(confidence: FloatArray, pose: Pose, *, knows_turned: float = 0.0) -> FloatArray:
     """Confidence (68,) of the points of a face, lower where its turn hides them, however the camera is tilted.
 
     Parameters
     ----------
-    knows_turned : whether the network learnt from turned faces: then it is not too sure of the points that are seen
+    knows_turned : how much of the network learnt from turned faces, 0 to 1 (a mean of two: the share of the one that
+        did). That much less is it too sure of the points that are seen.
     """
     _, yaw, _ = own_turns(pose.pitch, pose.yaw, pose.roll)
     if not abs(yaw) > FROM:  # NaN too
@@ -41,8 +42,7 @@ def seen_confidence(confidence: FloatArray, pose: Pose, *, knows_turned: bool = 
     # Of a head that turns to its own left, which is to the right in the picture.
     log_odds, slopes = _table()
     factor = seen_share(log_odds, abs(yaw))
-    if not knows_turned:
-        factor = factor * np.exp(-slopes * (abs(yaw) - FROM))
+    factor = factor * np.exp(-(1 - knows_turned) * slopes * (abs(yaw) - FROM))
     return np.asarray(confidence * (factor if yaw > 0 else factor[MIRROR]), np.float32)
 
 

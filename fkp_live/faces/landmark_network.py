@@ -30,7 +30,7 @@ class LandmarkNetwork:
     Attributes
     ----------
     spec : the crop that the network was trained on
-    knows_turned : whether its confidence holds for turned faces; see `hidden_points.seen_confidence`
+    knows_turned : how much of it learnt from turned faces, 0 to 1; see `hidden_points.seen_confidence`
 
     Raises
     ------
@@ -47,7 +47,9 @@ class LandmarkNetwork:
         size = int(session.metadata["input"]["size"])
         self.spec = CropSpec(size, float(session.metadata["crop"]["margin"]))
         said = session.metadata.get("confidence")
-        self.knows_turned = isinstance(said, dict) and said.get("turned") is True
+        share = said.get("turned") if isinstance(said, dict) else None
+        # True, or of a mean of two networks a share. NaN fails the comparison.
+        self.knows_turned = float(share) if isinstance(share, (int, float)) and 0 <= share <= 1 else 0.0
         self._batch = np.empty((1, 3, size, size), np.float32)
         self._planes = [np.empty((size, size), np.uint8) for _ in range(3)]
         self._lock = threading.Lock()

@@ -33,6 +33,7 @@ from fkp_live.faces import (
     smoothing,
     tracker,
 )
+from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.faces.tracker_options import TrackerOptions
 from fkp_live.images import low_light, warping
 from fkp_live.inference.models import models_dir
@@ -152,7 +153,8 @@ def _models() -> dict[str, Any]:
     """What the ONNX metadata says, by the name of the file: a page cannot read it without parsing protobuf."""
     found: dict[str, Any] = {}
     for name in (*NETWORKS, "yunet", "fkp-expression", "fkp-eyes"):
-        metadata = open_session(models_dir() / f"{name}.onnx", "cpu", 1).metadata
+        session = open_session(models_dir() / f"{name}.onnx", "cpu", 1)
+        metadata = session.metadata
         facts: dict[str, Any] = {"input": metadata["input"]["name"]}
         if name == "yunet":
             facts |= {part: metadata["output"][part] for part in ("score", "box")}
@@ -166,6 +168,7 @@ def _models() -> dict[str, Any]:
         else:
             facts |= {"size": metadata["input"]["size"], "margin": metadata["crop"]["margin"]}
             facts |= {part: metadata["output"][part] for part in ("points", "confidence")}
+            facts |= {"knows_turned": LandmarkNetwork(session).knows_turned}
         found[name] = facts
     return found
 

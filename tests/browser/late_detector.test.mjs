@@ -48,7 +48,7 @@ function live(options) {
     late,
     detector: {detect: async () => (made.now++, FACE)},
     landmarks: {
-      spec: {size: 112, margin: 0.125},
+      spec: {size: 112, margin: 0.125}, knowsTurned: 0.5,
       async locate(_, matrices) {
         made.matrices = matrices;
         const moved = points.map((value, i) => (i % 2 ? value : value + made.at));
@@ -156,7 +156,7 @@ test("five faces that walk fast are followed, although what is found is four fra
     late,
     detector: {detect: async () => (inLine++, found())},
     landmarks: {
-      spec: {size: 112, margin: 0.125},
+      spec: {size: 112, margin: 0.125}, knowsTurned: 0.5,
       locate: async (_, matrices) => matrices.map((matrix) => {
         // The face that is nearest to the middle of the crop, where it is a face as the network would see one.
         const [x, y] = apply(invert(matrix), Float32Array.of(55.5, 55.5));

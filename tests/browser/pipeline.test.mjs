@@ -27,7 +27,7 @@ function engine() {
       },
     },
     landmarks: {
-      spec: {size: 112, margin: 0.125},
+      spec: {size: 112, margin: 0.125}, knowsTurned: 0.5,
       async locate(_, matrices) {
         asked.push(`locate ${matrices.length}`);
         return matrices.map(() => ({points, confidence: this.sees === false ? new Float32Array(68) : confidence}));

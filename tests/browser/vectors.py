@@ -337,10 +337,11 @@ def _turned(confidence: FloatArray) -> list[dict[str, Any]]:
         turn = geometry.rotation_of(0.1, yaw, 2 * yaw)[:2]
         points = np.asarray(mean_head() @ turn.T * 200 + (700, 300), np.float32)
         pose = head_pose(points)
-        seen = seen_confidence(confidence, pose)
+        knows = len(found) % 3 / 2
+        seen = seen_confidence(confidence, pose, knows_turned=knows)
         found.append(
             {"points": packed(points), "confidence": packed(confidence), "seen": packed(seen)}
-            | {"pose": list(astuple(pose))}
+            | {"pose": list(astuple(pose)), "knows": knows}
         )
     return found
 

@@ -9,7 +9,7 @@ import pytest
 
 from export.card import card, training_facts
 from export.landmark import metadata
-from export.training import HARD, USUAL, limits
+from export.training import HARD, USUAL, limits, turned_share
 from fkp_live.inference.models import models_dir
 from fkp_live.inference.session import open_session
 from train.network.model import LandmarkNet
@@ -85,13 +85,13 @@ def test_a_folder_of_labels_is_listed_by_its_name(tmp_path: Path) -> None:
 
 def test_older_checkpoints_of_our_own_sets_give_their_shipped_cards(tmp_path: Path) -> None:
     guessed = DataOptions(OURS, csv=("runs/sixth_training.csv",), guessed=("sixth_training",))
-    facts, text = facts_and_card(tmp_path, guessed, name="fkp68-seventh")
-    shipped = open_session(models_dir() / "fkp68.onnx", "cpu").metadata
+    facts, text = facts_and_card(tmp_path, guessed, name="fkp68-tiny-seventh")
+    shipped = open_session(models_dir() / "fkp68-tiny.onnx", "cpu").metadata
     assert facts["held_out"] == shipped["training"]["held_out"]
     assert metadata(MODEL, "mine", facts, {})["licence"] == shipped["licence"]
-    expected = (models_dir() / "fkp68.md").read_text().split("## Data")[1].split("## Limits")[0]
+    expected = (models_dir() / "fkp68-tiny.md").read_text().split("## Data")[1].split("## Limits")[0]
     assert text.split("## Data")[1].split("## Limits")[0] == expected.replace("sixth_unlabelled.csv, ", "")
-    assert "train/recipes/history/fkp68-seventh.toml" in text
+    assert "train/recipes/history/fkp68-tiny-seventh.toml" in text
 
 
 @pytest.mark.parametrize("data", [DataOptions(("wild_train",)), DataOptions(OURS, csv=("people.csv",))])
@@ -157,3 +157,21 @@ def test_the_licence_of_a_published_trunk_is_named(tmp_path: Path, sets: tuple[s
         assert ("non-commercial" in message) is bool(sets)
     plain, text = facts_and_card(tmp_path, data)
     assert "Apache" not in text + metadata(MODEL, "mine", plain, {})["licence"]
+
+
+@pytest.mark.parametrize(
+    ("sets", "other", "expected"),
+    [
+        (OURS, None, 0.0),
+        ((*OURS, "hard_mtfl"), None, 1.0),
+        ((*OURS, "hard_mtfl"), {"turned": 0.0}, 0.4),
+        (OURS, {"turned": 0.5}, 0.3),
+        (OURS, {"trained_on": [row("hard_aflw", 7)]}, 0.6),
+        ((*OURS, "hard_aflw"), {}, 0.4),
+    ],
+)
+def test_how_much_of_a_network_knows_turned_faces(
+    sets: tuple[str, ...], other: dict[str, Any] | None, expected: float
+) -> None:
+    averaged = {} if other is None else {"averaged": {"with": "old.onnx", "share": 0.4, **other}}
+    assert turned_share({"sets": [*sets], **averaged}) == pytest.approx(expected)

@@ -25,9 +25,12 @@ def test_faces_that_are_not_profiles_keep_their_confidence(yaw: float) -> None:
 
 def test_a_network_that_knows_turned_faces_loses_only_for_what_is_hidden() -> None:
     half = Pose(0.0, math.radians(30), 0.0)
-    assert seen_confidence(SURE, half, knows_turned=True) == pytest.approx(SURE)
+    assert seen_confidence(SURE, half, knows_turned=1.0) == pytest.approx(SURE)
     assert seen_confidence(SURE, half).mean() < 0.97
-    profile = seen_confidence(SURE, Pose(0.0, math.radians(60), 0.0), knows_turned=True)
+    mean = seen_confidence(SURE, half, knows_turned=0.5)
+    assert np.all((seen_confidence(SURE, half) <= mean) & (mean <= SURE))
+    assert mean == pytest.approx(np.sqrt(seen_confidence(SURE, half) * SURE), rel=1e-3)
+    profile = seen_confidence(SURE, Pose(0.0, math.radians(60), 0.0), knows_turned=1.0)
     assert profile.min() < 0.2
     assert profile[NOSE_TIP] > at(60)[NOSE_TIP]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -158,3 +159,23 @@ def test_the_shipped_network_finds_a_real_face(astronaut: np.ndarray) -> None:
     assert points[0, 0] < points[36, 0] < points[45, 0] < points[16, 0]
     moved = network(np.roll(astronaut, (7, 5), (0, 1)), (187, 95, 272, 183)).points[0]
     np.testing.assert_allclose(moved - points, np.tile([5, 7], (68, 1)), atol=0.3)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"turned": True}, 1.0),
+        ({"turned": False}, 0.0),
+        ({"turned": 0.5}, 0.5),
+        ({"turned": 7}, 0.0),
+        ({"turned": "yes"}, 0.0),
+        ({"turned": float("nan")}, 0.0),
+        ({}, 0.0),
+        ("yes", 0.0),
+    ],
+)
+def test_a_network_says_how_much_of_it_knows_turned_faces(
+    tmp_path: Path, said: object, expected: float
+) -> None:
+    session = open_session(centroid_network(tmp_path / "one.onnx", confidence=said), "cpu")
+    assert LandmarkNetwork(session).knows_turned == expected

@@ -16,6 +16,8 @@ from typing import Any
 import torch
 
 from fkp_live.errors import ExitCode, UsageError
+from fkp_live.faces.landmark_network import LandmarkNetwork
+from fkp_live.inference.session import open_session
 from train.arguments import prepare_output
 from train.data.provenance import KEYS
 from train.network.checkpoint import network_of, read_checkpoint, save_checkpoint
@@ -80,14 +82,27 @@ def run(args: argparse.Namespace) -> int:
     average(first, network, args.share)
     digest = hashlib.sha256(args.first.read_bytes()).hexdigest()
     averaged = {"with": args.first.name, "sha256": digest, "share": args.share}
-    if args.first.suffix != ".onnx":
-        # The faces that the first was trained on are in the mean too.
-        averaged |= _chosen(read_checkpoint(args.first), KEYS)
+    # The faces that the first was trained on are in the mean too.
+    averaged |= (
+        _shipped(args.first) if args.first.suffix == ".onnx" else _chosen(read_checkpoint(args.first), KEYS)
+    )
     save_checkpoint(
         args.out, network, **_chosen(content, ("epoch", "history", "recipe", *KEYS)), averaged=averaged
     )
     print(args.out)
     return int(ExitCode.OK)
+
+
+def _shipped(path: Path) -> dict[str, Any]:
+    """What a shipped network says of its training, by the keys of a checkpoint, and how well it knows turned faces."""
+    session = open_session(path, "cpu")
+    training = session.metadata.get("training", {})
+    noted = {"turned": LandmarkNetwork(session).knows_turned, **_chosen(training, KEYS)}
+    if "trained_on" in noted:
+        noted["held_out"] = training["held_out_seen"]
+    else:
+        noted.pop("held_out", None)  # in metadata the names of sets, not numbers of faces
+    return noted
 
 
 def _chosen(content: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:

@@ -11,9 +11,13 @@ import pytest
 import torch
 
 from export.card import card, training_facts
+from export.landmark import metadata
 from fkp_live.errors import ExitCode
+from fkp_live.inference.models import resolve_model
+from fkp_live.inference.session import open_session
 from train.__main__ import main
 from train.network.checkpoint import load_checkpoint, read_checkpoint, save_checkpoint
+from train.network.initial import initial_network
 from train.network.model import LandmarkNet
 from train.network.norms import fold_batch_norms
 from train.options import ModelOptions, Recipe
@@ -94,3 +98,20 @@ def test_a_bare_network_and_a_folder_are_refused(
     words = ["average", str(whole), str(whole), "--out", str(folder), "--overwrite"]
     assert main(words) == ExitCode.OUTPUT
     assert not list(tmp_path.glob("*.partial"))
+
+
+def test_the_mean_with_a_shipped_network_notes_what_that_learnt_from(tmp_path: Path) -> None:
+    shipped = Path(resolve_model("fkp68-large"))
+    network = initial_network(shipped, torch.rand(8, 3, 160, 160) * 255.0)
+    second, out = tmp_path / "second.pt", tmp_path / "mean.pt"
+    recipe = Recipe(name="second", model=network.options).as_dict()
+    noted = {"trained_on": [{"name": "mine", "faces": 3, "sha256": "abc"}], "init": None, "held_out": None}
+    save_checkpoint(second, network, epoch=3, history=[], recipe=recipe, **noted)
+    assert main(["average", str(shipped), str(second), "--share", "0.25", "--out", str(out)]) == 0
+    training = open_session(shipped, "cpu").metadata["training"]
+    other = read_checkpoint(out)["averaged"]
+    assert (other["trained_on"], other["held_out"]) == (training["trained_on"], training["held_out_seen"])
+    facts = training_facts(read_checkpoint(out))
+    # The second knows of no turned faces.
+    assert metadata(network, "mean", facts, {})["confidence"] == {"turned": 0.75}
+    assert "fkp68-large.onnx, the network averaged with, learnt from" in card("mean", out, network, facts, {})

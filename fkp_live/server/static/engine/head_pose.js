@@ -104,9 +104,10 @@ function spreadFeatures(first, second) {
 /**
  * @param {Float32Array} confidence of the points
  * @param {Pose} pose of the head
+ * @param {number} knowsTurned how much of the network learnt from turned faces, 0 to 1
  * @returns {Float32Array} lower where its turn hides them
  */
-export function seenConfidence(confidence, pose) {
+export function seenConfidence(confidence, pose, knowsTurned) {
   const yaw = ownTurn(pose);
   if (!(Math.abs(yaw) > hidden.from)) return confidence; // NaN too
   const share = (Math.abs(yaw) - hidden.hiddenFrom) / (hidden.full - hidden.hiddenFrom);
@@ -115,7 +116,7 @@ export function seenConfidence(confidence, pose) {
     // The table is of a head that turns to its own left.
     const point = yaw < 0 ? hidden.mirror[i] : i;
     const [start, slope] = hidden.logOdds[point];
-    const oftener = Math.exp(-hidden.slopes[point] * (Math.abs(yaw) - hidden.from));
+    const oftener = Math.exp(-(1 - knowsTurned) * hidden.slopes[point] * (Math.abs(yaw) - hidden.from));
     return value * (1 - force / (1 + Math.exp(-(start + slope * Math.abs(yaw))))) * oftener;
   });
 }

@@ -217,7 +217,7 @@ export class Pipeline {
     return {
       id: track.id,
       points,
-      confidence: seenConfidence(track.confidence, pose),
+      confidence: seenConfidence(track.confidence, pose, this.engine.landmarks.knowsTurned),
       box: boxOf(points),
       score: track.score,
       raw: track.points,
@@ -256,7 +256,7 @@ export async function locateFaces(engine, picture, {maxFaces = null, expression 
     faces.push({
       id: null,
       points,
-      confidence: seenConfidence(confidence, pose),
+      confidence: seenConfidence(confidence, pose, engine.landmarks.knowsTurned),
       box: boxOf(points),
       score: finds[i].score,
       raw: points,
