@@ -3,12 +3,12 @@
     python -m benchmarks.eyes --data ../shared/data [--sheet shut.png] [--every 1] [--json FILE]
 
 Faces are found end to end by `FaceLandmarker`: wild/val.txt without the twins of training faces, and the fifth of the
-hard faces that no network was trained on (`train.eyes.data`). A face that is not found is in no figure but "found".
-"points": openness by fkp68's points, as before eyes were looked at; "eyes": that of the eye network. The line is the
-least-squares one of what was found against the labels. An eye is labelled as shut below an openness of 0.12. "Shut
-found": shut eyes below the limit under which 3 % of all others lie, in brackets of those beyond 0.18, without the ones
-between. "blink": faces both of whose eyes are labelled as shut, and share of `Measures.blink` among them and among the
-others.
+hard faces that the eye network was not trained on (`train.eyes.data`; fkp68 has learnt from their points). A face that
+is not found is in no figure but "found". "points": openness by fkp68's points, as before eyes were looked at; "eyes":
+that of the eye network. The line is the least-squares one of what was found against the labels. An eye is labelled as
+shut below an openness of 0.12. "Shut found": shut eyes below the limit under which 3 % of all others lie, in brackets
+of those beyond 0.18, without the ones between. "blink": faces both of whose eyes are labelled as shut, and share of
+`Measures.blink` among them and among the others.
 
 --sheet: eyes labelled as shut, and others that read as shut, each with label and reading. Cost:
 processor time of `Pipeline.process` with the eye network and by the points alone, as before, in turn, frame by frame,

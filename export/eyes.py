@@ -26,10 +26,10 @@ _RECIPE = "train/recipes/eyes.toml"
 _LICENCE = "research and non-commercial use, as the labelled faces of 300-W and AFLW; the code is MIT"
 _SPLIT = """
 The labels are the lids and corners that people marked. Held out are `wild_val`, Udacity's unseen persons and a fifth
-of the hard faces, chosen by a seed; fkp68, whose corners cut the patches, has seen none of these either, and of the
-hard faces none at all. The openness of Udacity's faces counts for less, because their labels are whole pixels; so does
-that of eyes whose points a labeller guessed (behind sunglasses, hair, hands). Some open eyes are shut in training by a
-warp that draws the upper lid down.
+of the hard faces, chosen by a seed. fkp68, whose corners cut the patches, has seen none of the first two, but has
+learnt from the points of the hard faces. The openness of Udacity's faces counts for less, because their labels are
+whole pixels; so does that of eyes whose points a labeller guessed (behind sunglasses, hair, hands). Some open eyes are
+shut in training by a warp that draws the upper lid down.
 """
 _LIMITS = """\
 - Narrow eyes, laughing, and eyes that look far down look like shut ones, to people as well: one picture does not show
