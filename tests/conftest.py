@@ -23,6 +23,7 @@ from fkp_live.types import Frame, Image
 # For torch, in child processes too: networks this small gain nothing by more threads, and threads that wait for a busy
 # core cost minutes where tests run side by side.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 SHARED = Path(__file__).parents[2] / "shared"
 

@@ -203,3 +203,14 @@ def test_odd_input_is_one_message(
     assert "unexpected" not in message
     assert len(message) < 2000
     assert code in (ExitCode.USAGE, ExitCode.INPUT, ExitCode.MODEL, ExitCode.OUTPUT)
+
+
+@pytest.mark.parametrize(("own", "expected"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_wait_without_spinning_unless_the_user_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, own: str | None, expected: str
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", own or "")
+    if own is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    assert train(["nothing"]) == ExitCode.USAGE
+    assert os.environ["OMP_WAIT_POLICY"] == expected
