@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
@@ -48,9 +47,6 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    # Before torch loads OpenMP, which reads it once. Its threads wait by spinning otherwise: on a machine that does
-    # anything else a step then takes ten times as long, and alone it is no faster.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     return run_command(lambda: _run(list(sys.argv[1:] if argv is None else argv)))
 
 

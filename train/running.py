@@ -22,6 +22,9 @@ def run_command(command: Callable[[], int]) -> int:
     Every failure becomes one message ``error: …`` on stderr; FKP_DEBUG=1 in the environment adds the traceback. Three
     causes that lie outside of the program are named.
     """
+    # Before torch loads OpenMP, which reads it once. Its threads wait by spinning otherwise: where anything else runs
+    # on the machine a step then takes several times as long, and alone it is no faster.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         code = _named(command)
         flush()
