@@ -36,6 +36,14 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture(autouse=True)
+def scheduled_as_others() -> Iterator[None]:
+    """Started by root, the AV1 encoder that makes test pictures leaves the process at real-time priority."""
+    yield
+    if hasattr(os, "sched_setscheduler") and os.sched_getscheduler(0) != os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def hangups_end_processes() -> None:
     """Under nohup, as CI may run, SIGHUP is ignored, and the commands that tests start would inherit that."""

@@ -48,16 +48,16 @@ NAMES = tuple(MEASURES)
 # How much of a true change of a measure's deviation the raw points show, at least and at most over changes of 2, 5 and
 # 10 % of the eye distance: `python -m benchmarks.symmetry`. What is absent was not measured.
 FOUND: dict[str, tuple[float, float]] = {
-    "commissure_excursion": (0.45, 0.49),
-    "smile_angle": (0.53, 0.58),
-    "commissure_height": (0.64, 0.69),
-    "upper_lip_height": (0.29, 0.37),
-    "lower_lip_height": (0.26, 0.33),
-    "mrd1": (0.26, 0.31),
-    "mrd2": (0.12, 0.14),
-    "palpebral_fissure": (0.31, 0.39),
-    "brow_height": (0.41, 0.52),
-    "canthus_to_commissure": (0.62, 0.66),
+    "commissure_excursion": (0.42, 0.45),
+    "smile_angle": (0.54, 0.62),
+    "commissure_height": (0.64, 0.68),
+    "upper_lip_height": (0.31, 0.39),
+    "lower_lip_height": (0.27, 0.31),
+    "mrd1": (0.34, 0.35),
+    "mrd2": (0.14, 0.18),
+    "palpebral_fissure": (0.43, 0.45),
+    "brow_height": (0.4, 0.55),
+    "canthus_to_commissure": (0.62, 0.67),
 }
 ANGLE = NAMES.index("smile_angle")
 FAI = NAMES.index("canthus_to_commissure")
