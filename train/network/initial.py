@@ -156,21 +156,11 @@ def _read_onnx(path: Path) -> tuple[ModelOptions, State]:
         if tensor.name.startswith("model.")
     }
     try:
-        width = {name: state[f"{name}.0.weight"].shape[0] for name in ("stem", "merge8", "merge4")}
-        stages = [f"stage{stride}" for stride in (4, 8, 16)]
-        channels = (width["stem"], *(state[f"{stage}.0.0.weight"].shape[0] for stage in stages))
-        blocks = tuple(
-            sum(n.startswith(f"{stage}.") and n.endswith(".first.0.weight") for n in state)
-            for stage in stages
-        )
-        decoder = (width["merge8"], width["merge4"])
+        options = _options(metadata["input"]["size"], metadata["crop"]["margin"], state)
     except KeyError as missing:
         raise UsageError(
             f"{path} holds no float weights called {missing}: it cannot be trained further", _BETTER
         ) from missing
-    options = ModelOptions(
-        metadata["input"]["size"], metadata["crop"]["margin"], channels, blocks, decoder  # type: ignore[arg-type]
-    )  # fmt: skip
     # What a file lacks would stay random unnoticed; another head has weights of other names or shapes.
     expected = fold_batch_norms(LandmarkNet(options)).state_dict()
     for name, value in expected.items():
@@ -182,6 +172,20 @@ def _read_onnx(path: Path) -> tuple[ModelOptions, State]:
     if more := [name for name in state if name.endswith((".weight", ".bias")) and name not in expected]:
         raise UsageError(f"{path} holds weights that have no place, '{more[0]}' among them", _BETTER)
     return options, state
+
+
+def _options(size: int, margin: float, state: State) -> ModelOptions:
+    """The shape of the network that has these weights; KeyError names one that it lacks."""
+    stem, d8, d4 = (state[f"{name}.0.weight"].shape[0] for name in ("stem", "merge8", "merge4"))
+    if "lateral32.0.weight" in state:
+        return ModelOptions(size, margin, decoder=(d8, d4), trunk=LITE)
+    stages = [f"stage{stride}" for stride in (4, 8, 16)]
+    c4, c8, c16 = (state[f"{stage}.0.0.weight"].shape[0] for stage in stages)
+    n4, n8, n16 = (
+        sum(name.startswith(f"{stage}.") and name.endswith(".first.0.weight") for name in state)
+        for stage in stages
+    )
+    return ModelOptions(size, margin, (stem, c4, c8, c16), (n4, n8, n16), (d8, d4))
 
 
 @torch.no_grad()

@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 import torch
 from drawn import write_drawn
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from export.landmark import export_onnx, metadata
+from export.landmark import export_onnx, metadata, traced
+from export.written import halve_weights
 from fkp_live.errors import ModelError, UsageError
 from fkp_live.inference.session import open_session
 from train.__main__ import main
 from train.network.checkpoint import load_checkpoint, save_checkpoint
-from train.network.initial import is_trunk, start_from, start_trunk
+from train.network.initial import initial_network, is_trunk, start_from, start_trunk
 from train.network.model import LandmarkNet
-from train.network.norms import fold_batch_norms
+from train.network.norms import fold_batch_norms, norm_pairs
 from train.options import LITE, ModelOptions
 from train.recipe import read_recipe
 
@@ -98,6 +99,27 @@ def test_it_survives_a_checkpoint_and_folding(astronaut: np.ndarray, tmp_path: P
         expected = network(crop)[0]
         for other in (load_checkpoint(tmp_path / "lite.pt"), fold_batch_norms(network)):
             torch.testing.assert_close(other(crop)[0], expected, atol=1e-3, rtol=1e-4)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_an_exported_file_is_a_start_again(half: bool, astronaut: np.ndarray, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network, path = LandmarkNet(OPTIONS).eval(), tmp_path / "lite.onnx"
+    # A trained network has no two biases alike; the exporter would store those once.
+    for _, _, _, norm in norm_pairs(network):
+        nn.init.normal_(norm.bias, std=0.1)
+    graph = traced(network)
+    if half:
+        halve_weights(graph)
+    export_onnx(network, path, metadata(network, "lite", {}, {}), graph)
+    crops = torch.from_numpy(np.stack([astronaut[:96, x : x + 96] for x in range(0, 360, 30)]))
+    crops = crops.permute(0, 3, 1, 2).float()
+    donor = initial_network(path, crops).eval()
+    assert donor.options == OPTIONS
+    mine = LandmarkNet(OPTIONS).eval()
+    start_from(mine, donor)
+    with torch.no_grad():
+        torch.testing.assert_close(mine(crops)[0], network(crops)[0], atol=0.05, rtol=0.0)
 
 
 def test_a_training_begins_with_it_and_its_network_is_exported(
