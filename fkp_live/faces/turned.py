@@ -21,12 +21,13 @@ from fkp_live.geometry import CropSpec, Matrix
 from fkp_live.images.turned import TurnedPicture
 from fkp_live.types import FaceBox, FloatArray, Landmarks, Picture
 
-# Mean confidence below which a face may be upside down, so that it is looked at in every turn: 4 % of upright wild
-# faces. Wrong points that are more confident were not seen in 300 faces turned by 180 degrees.
-UNSURE = 0.85
+# Mean confidence below which a face may be upside down, so that it is looked at in every turn: 11 % of upright wild
+# faces. The most confident points the wrong way up in 300 faces turned by 135 or 180 degrees have 0.90 (fkp68-large).
+UNSURE = 0.92
 # Mean confidence that a face needs which was found by its turn or by a low score. The most that 848 pictures without
-# faces gave in any turn, by day and in the dark, is 0.74 with fkp68 and its 8-bit form and 0.75 with fkp68-tiny.
-LEAST = 0.78
+# faces gave in any turn, by day and in the dark, is 0.74 with fkp68 and its 8-bit form, 0.75 with fkp68-tiny and 0.80
+# with fkp68-large (a cup of coffee).
+LEAST = 0.82
 # A turn must be better by this much than the way up that the face was found in, and differ by more than this angle: a
 # face that is merely a little clearer in another crop is left as it is.
 _BETTER, _OTHER_WAY = 0.05, math.radians(40)

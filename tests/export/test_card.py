@@ -175,3 +175,13 @@ def test_how_much_of_a_network_knows_turned_faces(
 ) -> None:
     averaged = {} if other is None else {"averaged": {"with": "old.onnx", "share": 0.4, **other}}
     assert turned_share({"sets": [*sets], **averaged}) == pytest.approx(expected)
+
+
+def test_the_licence_of_the_trunk_that_ships_lies_beside_it() -> None:
+    licence, recipe = (models_dir() / "LICENSE-efficientnet-lite0.txt").read_text(), "train/recipes/history/"
+    assert "Apache License" in licence
+    assert "END OF TERMS AND CONDITIONS" in licence
+    # The published file has the beginning of its hash in its name.
+    assert "\n57934424" in licence
+    assert f"{recipe}fkp68-lite.toml" in licence
+    assert "Apache-2.0" in open_session(models_dir() / "fkp68-large.onnx", "cpu").metadata["licence"]

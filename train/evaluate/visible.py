@@ -28,7 +28,8 @@ _YAW = (0, 30, 60, 91)  # degrees, of the photos' own labels
 
 
 def evaluate_visible(network: Network, root: Path, limit: int | None = None) -> list[dict[str, Any]]:
-    """Figures by yaw: ``faces``, ``box_error`` (per cent of the box, visible points), ``complete``, ``nme`` of those.
+    """Figures by yaw: ``faces``, ``box_error`` (per cent of the box, visible points), ``box_median`` (of the faces),
+    ``complete``, ``nme`` of those.
 
     ``…_300w`` are the same with the labels moved to 300-W's convention (`train.data.habit`): the photos have the
     labellers of the hard faces. Faces whose outer eye corners are hidden keep their labels.
@@ -66,6 +67,7 @@ def evaluate_visible(network: Network, root: Path, limit: int | None = None) -> 
             if part.any():
                 off = np.nanmean(np.linalg.norm(points - truth, axis=-1)[part], 1)
                 row[f"box_error{which}"] = float((100 * off / size[part]).mean())
+                row[f"box_median{which}"] = float(np.median(100 * off / size[part]))
             if row["complete"]:
                 row[f"nme{which}"] = float(metrics.nme(points[part & whole], truth[part & whole]).mean())
         rows.append(row)
@@ -74,7 +76,7 @@ def evaluate_visible(network: Network, root: Path, limit: int | None = None) -> 
 
 def visible_table(rows: list[dict[str, Any]]) -> str:
     """The figures as Markdown."""
-    figures = ("box_error", "box_error_300w", "nme", "nme_300w")
+    figures = ("box_error", "box_median", "box_error_300w", "nme", "nme_300w")
     lines = [
         [
             f"{row['from']}-{row['to']} deg of yaw",
@@ -83,5 +85,5 @@ def visible_table(rows: list[dict[str, Any]]) -> str:
         ]
         for row in rows
     ]
-    header = ["pose photos, second look", "faces", "complete", "% of the box, visible points"]
+    header = ["pose photos, second look", "faces", "complete", "% of the box, visible points", "median"]
     return table([*header, "in 300-W's convention", "NME, complete", "in 300-W's convention"], lines)
