@@ -89,7 +89,7 @@ class World:
             nearest = min(here, key=lambda face: np.linalg.norm(_centre(face) - centre)) if here else None
             found = face_at(*centre, side / 3) if nearest is None else nearest
             points.append(found + self.noise * self.random.standard_normal((68, 2)))
-            confidence.append(np.full(68, 0.9 if nearest is not None else 0.1))
+            confidence.append(np.full(68, 0.95 if nearest is not None else 0.1))
         return Landmarks(
             np.array(points, np.float32).reshape(-1, 68, 2), np.array(confidence, np.float32).reshape(-1, 68)
         )
