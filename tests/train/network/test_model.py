@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from train.network.model import LandmarkNet, SoftArgmax, count_macs
+from train.network.model import LandmarkNet, SoftArgmax, count_macs, fast_bf16
 from train.options import ModelOptions
 
 
@@ -36,3 +36,19 @@ def test_macs_are_counted_by_hand() -> None:
     # stem 16x16x27, strides 4, 8, 16: 9 a cell; laterals, narrow and merges; heads; confidence.
     convolutions = 256 * 27 + 64 * 9 + 16 * 9 + 4 * 9 + 4 + 16 + 16 * 9 + 16 + 64 + 64 * 9 + 64 * 68
     assert count_macs(model) == convolutions + 69 * 64 + 64 * 68
+
+
+@pytest.mark.parametrize(
+    ("known", "fast"),
+    [
+        ({"avx512_f": True, "avx512_bf16": True, "amx_bf16": False}, True),
+        ({"amx_bf16": True}, True),
+        ({"avx512_f": True, "avx512_bf16": False, "amx_bf16": False}, False),
+        ({}, False),
+    ],
+)
+def test_bfloat16_needs_a_processor_with_instructions_for_it(
+    monkeypatch: pytest.MonkeyPatch, known: dict[str, bool], fast: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known, raising=False)
+    assert fast_bf16(torch.device("cpu")) is fast
