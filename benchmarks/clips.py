@@ -43,7 +43,7 @@ from fkp_live.sources.spec import check_file
 from fkp_live.types import Frame, Image
 from train.evaluate.report import table
 
-OURS = ("fkp68", "fkp68-int8", "fkp68-tiny")
+OURS = ("fkp68", "fkp68-medium-int8", "fkp68-int8", "fkp68-tiny")
 WARM_UP = 10
 
 

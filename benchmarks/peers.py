@@ -60,7 +60,7 @@ from train.evaluate.report import table
 
 Points = NDArray[np.float64]
 
-OURS = ("fkp68-large", "fkp68", "fkp68-int8", "fkp68-tiny")
+OURS = ("fkp68-large", "fkp68", "fkp68-medium-int8", "fkp68-int8", "fkp68-tiny")
 SETS = {"udacity_test": "udacity_train", "wild_val": "wild_train"}
 WAYS = {"box": "box given", "detector": "end to end"}
 TIMES = {"box": "landmark stage", "network": "network alone", "detector": "end to end"}

@@ -107,7 +107,7 @@ class Engine:
 
     @classmethod
     def for_streams(cls, options: PipelineOptions) -> Engine:
-        """The engine of a stream: where ``options`` name no model, the network that is fastest on this machine."""
+        """The engine of a stream: where ``options`` name no model, the one of `stream_model`."""
         if options.model is not None:
             return cls(options.provider, options.model, options.threads, min_face=options.min_face)
         model = stream_model(options.provider)

@@ -556,7 +556,7 @@ def test_a_provider_that_only_is_listed_does_not_cost_the_cpu_its_network(
     names = ["CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: names)
     pipeline = Pipeline()
-    assert (pipeline.engine.provider, pipeline.engine.model_name) == ("cpu", "fkp68-int8")
+    assert (pipeline.engine.provider, pipeline.engine.model_name) == ("cpu", "fkp68-medium-int8")
     assert "cuda is listed but does not run" in pipeline.engine.note
     assert Pipeline(PipelineOptions(model="fkp68")).engine.model_name == "fkp68"
 

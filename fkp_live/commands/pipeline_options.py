@@ -70,8 +70,8 @@ def add_inference_options(made: argparse.ArgumentParser) -> argparse._ArgumentGr
     group.add_argument(
         "--model",
         type=filled,
-        help="name of a shipped landmark network, or an .onnx file (default: fkp68, in its 8-bit form fkp68-int8 on "
-        "CPUs that are made for it; pictures of a batch: fkp68-large)",
+        help="name of a shipped landmark network, or an .onnx file (default: fkp68; fkp68-medium-int8 on CPUs "
+        "that are made for 8-bit integers; pictures of a batch: fkp68-large)",
     )
     group.add_argument(
         "--threads",

@@ -24,6 +24,10 @@ from fkp_live.types import FaceBox, FloatArray, Landmarks, Picture
 # Mean confidence below which a face may be upside down, so that it is looked at in every turn: 11 % of upright wild
 # faces. The most confident points the wrong way up in 300 faces turned by 135 or 180 degrees have 0.90 (fkp68-large).
 UNSURE = 0.92
+# From this mean on three looks at quarter turns decide first, instead of twenty at all: if none has this share of the
+# mean, the face is the right way up. Turned faces so sure of the wrong way (25 of 3,600) have 1.02 of it and more in
+# one of the three; of the upright ones that are unsure the rule spares two thirds.
+_FAIRLY_SURE, _RIVAL = 0.8, 0.6
 # Mean confidence that a face needs which was found by its turn or by a low score. The most that 848 pictures without
 # faces gave in any turn, by day and in the dark, is 0.74 with fkp68 and its 8-bit form, 0.75 with fkp68-tiny and 0.80
 # with fkp68-large (a cup of coffee).
@@ -97,11 +101,18 @@ def look_around(picture: Picture, find: FaceBox, network: Network) -> Seen:
 
 def righted(picture: Picture, seen: Seen, network: Network) -> Seen:
     """What was seen or, where that is unsure, the same face another way up."""
-    if seen.mean >= UNSURE:
+    if seen.mean >= UNSURE or (seen.mean >= _FAIRLY_SURE and not _has_rival(picture, seen, network)):
         return seen
     other = look_around(picture, seen.find, network)
     turn = abs(math.remainder(roll_of(other.points) - roll_of(seen.points), math.tau))
     return other if turn > _OTHER_WAY and other.mean >= max(LEAST, seen.mean + _BETTER) else seen
+
+
+def _has_rival(picture: Picture, seen: Seen, network: Network) -> bool:
+    """Whether the network is nearly as confident in a crop turned by 90, 180 or 270 degrees."""
+    find = seen.find
+    turns = [geometry.crop_matrix(find.box, network.spec, find.angle + quarter) for quarter in QUARTERS]
+    return float(network.run_matrices(picture, turns).confidence.mean(-1).max()) >= _RIVAL * seen.mean
 
 
 def faces_of_any_roll(

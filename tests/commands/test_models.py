@@ -13,6 +13,8 @@ from fkp_live.commands.cli import main
 from fkp_live.inference.models import models_dir
 
 SHIPPED = {"fkp68", "fkp68-int8", "fkp68-large", "fkp68-tiny", "yunet"} | {
+    "fkp68-medium",
+    "fkp68-medium-int8",
     "fkp-expression",
     "fkp-expression-large",
     "fkp-eyes",
@@ -38,7 +40,7 @@ def test_every_shipped_model_is_listed_with_what_its_file_is(capsys: pytest.Capt
 
 def test_the_figures_are_those_of_the_cards(capsys: pytest.CaptureFixture[str]) -> None:
     models = listed(capsys)
-    for name in ("fkp68", "fkp68-int8", "fkp68-large", "fkp68-tiny"):
+    for name in sorted(name for name in SHIPPED if name.startswith("fkp68")):
         card = Path(models[name]["card"]).read_text("utf-8")
         for set_, figures in models[name]["figures"].items():
             own = "" if figures["nme"] == figures["nme_raw"] else ", labels' own convention"

@@ -20,7 +20,7 @@ from fkp_live.sources import open_source
 from fkp_live.types import FloatArray, Frame, Image
 
 RECORD = Path(__file__).with_name("golden.json")
-NETWORKS = ("fkp68", "fkp68-large", "fkp68-int8", "fkp68-tiny")
+NETWORKS = ("fkp68", "fkp68-large", "fkp68-medium", "fkp68-medium-int8", "fkp68-int8", "fkp68-tiny")
 # The face is near, far and tilted in these.
 DEMO_FRAMES = (0, 50, 100)
 Boxes = dict[str, FloatArray]

@@ -42,11 +42,11 @@ def test_a_name_that_no_file_system_takes_is_refused(given: str) -> None:
 @pytest.mark.parametrize(
     ("provider", "listed", "vnni", "expected"),
     [
-        ("auto", [CPU], True, "fkp68-int8"),
-        ("auto", ["AzureExecutionProvider", CPU], True, "fkp68-int8"),
+        ("auto", [CPU], True, "fkp68-medium-int8"),
+        ("auto", ["AzureExecutionProvider", CPU], True, "fkp68-medium-int8"),
         ("auto", [CPU], False, "fkp68"),
         ("auto", ["CUDAExecutionProvider", CPU], True, "fkp68"),
-        ("cpu", ["CUDAExecutionProvider", CPU], True, "fkp68-int8"),
+        ("cpu", ["CUDAExecutionProvider", CPU], True, "fkp68-medium-int8"),
         ("openvino", ["OpenVINOExecutionProvider", CPU], True, "fkp68"),
     ],
 )

@@ -123,7 +123,7 @@ def test_every_provider_that_is_listed_here(provider: str, astronaut: np.ndarray
     np.testing.assert_allclose(detected.boxes, expected.boxes, atol=0.5)
     np.testing.assert_allclose(detected.keypoints, expected.keypoints, atol=0.5)
     boxes = landmark_boxes(expected.boxes)
-    for name in ("fkp68", "fkp68-large", "fkp68-tiny", "fkp68-int8"):
+    for name in ("fkp68", "fkp68-large", "fkp68-medium", "fkp68-medium-int8", "fkp68-tiny", "fkp68-int8"):
         here, there = (LandmarkNetwork(open_session(resolve_model(name), p)) for p in ("cpu", provider))
         np.testing.assert_allclose(there(astronaut, boxes).points, here(astronaut, boxes).points, atol=0.5)
 
