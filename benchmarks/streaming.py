@@ -45,6 +45,7 @@ from fkp_live.choices import PipelineOptions
 from fkp_live.commands.bench.scenes import RATE, FaceWall, demo_clip
 from fkp_live.faces.crop_follower import level_matrix
 from fkp_live.faces.events import EventFinder
+from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.images import warping
 from fkp_live.images.picture import BgrPicture
 from fkp_live.inference.models import resolve_model, stream_model
@@ -63,8 +64,8 @@ def one() -> list[Promise]:
     for model in dict.fromkeys(("fkp68", stream_model("cpu"))):
         pipeline = Pipeline(PipelineOptions(provider="cpu", model=model, threads=1))
         bare = {name: open_session(resolve_model(name), "cpu", 1) for name in dict.fromkeys(("fkp68", model))}
+        specs = {name: LandmarkNetwork(session).spec for name, session in bare.items()}
         times: dict[str, list[float]] = {"process": [], **{name: [] for name in bare}}
-        spec = pipeline.engine.network.spec
         with open_source(demo_clip()) as source:
             images = [frame.image for frame in source]
         for index in range(5 * len(images)):
@@ -72,10 +73,10 @@ def one() -> list[Promise]:
             begun = time.perf_counter()
             result = pipeline.process(frame)
             times["process"].append(time.perf_counter() - begun)
-            matrix = level_matrix(result.faces[0].points, spec)
-            crop = warping.warp(frame.image, matrix, spec.size).transpose(2, 0, 1)[None]
-            ready = np.ascontiguousarray(crop, np.float32)
             for name, session in bare.items():
+                matrix = level_matrix(result.faces[0].points, specs[name])
+                crop = warping.warp(frame.image, matrix, specs[name].size).transpose(2, 0, 1)[None]
+                ready = np.ascontiguousarray(crop, np.float32)
                 begun = time.perf_counter()
                 session.run({"image": ready})
                 times[name].append(time.perf_counter() - begun)
