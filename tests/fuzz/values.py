@@ -176,6 +176,8 @@ _keys = [
 ]
 _toml = st.one_of(
     edited(_recipes),
+    # So that some are read, whatever the edits of the others: those that name no base.
+    st.sampled_from([text for text in _recipes if "base =" not in text]),
     st.tuples(st.sampled_from(_keys), st.one_of(_any, _odd_json)).map(
         lambda p: f"{p[0]} = {json.dumps(p[1])}\n"
     ),
