@@ -21,14 +21,12 @@ from fkp_live.geometry import CropSpec, Matrix
 from fkp_live.images.turned import TurnedPicture
 from fkp_live.types import FaceBox, FloatArray, Landmarks, Picture
 
-# Mean confidence below which a face may be upside down, so that it is looked at in every turn: 12 to 16 % of
-# upright wild faces. The most confident points the wrong way up in 300 faces turned by 135 or 180 degrees have 0.924
-# (fkp68-large).
+# Mean confidence below which a face may be upside down: 12 to 16 % of upright wild faces. The most confident points the
+# wrong way up in 300 faces turned by 135 or 180 degrees have 0.924 (fkp68-large).
 UNSURE = 0.94
 # From this mean on three looks at quarter turns decide first, instead of twenty at all: if none has this share of the
 # mean, the face is the right way up. Turned faces so sure of the wrong way (25 of 3,600) have 1.02 of it and more in
-# one of the three; of the upright ones that are unsure the rule spares three
-# quarters.
+# one of the three; three quarters of the upright ones that are unsure are spared the twenty.
 _FAIRLY_SURE, _RIVAL = 0.8, 0.6
 # Mean confidence that a face needs which was found by its turn or by a low score. The most that 848 pictures without
 # faces gave in any turn, by day and in the dark, is 0.74 with fkp68 and its 8-bit form, 0.75 with fkp68-tiny and 0.80
