@@ -34,7 +34,7 @@ from fkp_live.errors import ModelError, UsageError
 from fkp_live.faces.landmark_network import LandmarkNetwork
 from fkp_live.geometry import CropSpec, box_of, crop_matrix
 from fkp_live.images.warping import warp
-from fkp_live.inference.models import resolve_model
+from fkp_live.inference.models import STREAM_MODEL_INT8, resolve_model
 from fkp_live.inference.session import Session, open_session
 from fkp_live.sinks.files import check_output
 from train.data.augment import detector_jitter
@@ -146,7 +146,7 @@ _CARD = """\
 # {name}
 
 {of} in 8-bit integers: the same points from the same crops in less time, on CPUs with dot products of 8-bit integers.
-There streams take it where no network is named (`--model {of}` for the float one).
+{streams}
 
 - file: {file}, {size:,} bytes, SHA-256 {sha256}
 - of: {of}, SHA-256 {of_sha256}; data, hold-outs, limits and licence are those of [its card]({of}.md)
@@ -174,9 +174,20 @@ def write_card(model: Path, sets: Mapping[str, FaceSet], comparison: Comparison)
         "quantisation": facts,
     }
     model.with_suffix(".json").write_text(json.dumps({**content, "figures": figures}, indent=1) + "\n")
+    streams = (
+        "There streams take it where no network is named"
+        if meta["name"] == STREAM_MODEL_INT8
+        else f"`--model {meta['name']}` chooses it"
+    )
     facts |= {"of_sha256": facts.pop("sha256"), "size": model.stat().st_size, "sha256": sha256_of(model)}
     lines = "\n".join(f"- {line}" for line in comparison.report().splitlines())
-    text = _CARD.format(**facts, name=meta["name"], file=model.name, comparison=lines)
+    text = _CARD.format(
+        **facts,
+        streams=f"{streams} (`--model {facts['of']}` for the float one).",
+        name=meta["name"],
+        file=model.name,
+        comparison=lines,
+    )
     model.with_suffix(".md").write_text(text + figures_section(model.stem, figures, meta["training"]))
 
 

@@ -10,6 +10,8 @@ from fkp_live.inference.providers import AUTO_ORDER, available_providers, has_vn
 
 # Landmark network of pictures, where the user names none: there accuracy counts and a few milliseconds do not.
 PICTURE_MODEL = "fkp68-large"
+# That of streams on CPUs which are fast with 8-bit integers.
+STREAM_MODEL_INT8 = "fkp68-medium-int8"
 # Shipped models that are no landmark networks.
 _OTHERS = ("yunet", "fkp-expression", "fkp-expression-large", "fkp-eyes")
 
@@ -59,4 +61,4 @@ def stream_model(provider: str) -> str:
     """
     listed = listed_providers(available_providers())
     on_cpu = provider == "cpu" or (provider == "auto" and listed.isdisjoint(set(AUTO_ORDER) - {"cpu"}))
-    return "fkp68-medium-int8" if on_cpu and has_vnni() else "fkp68"
+    return STREAM_MODEL_INT8 if on_cpu and has_vnni() else "fkp68"

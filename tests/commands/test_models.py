@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fkp_live.commands.cli import main
-from fkp_live.inference.models import models_dir
+from fkp_live.inference.models import STREAM_MODEL_INT8, models_dir
 
 SHIPPED = {"fkp68", "fkp68-int8", "fkp68-large", "fkp68-tiny", "yunet"} | {
     "fkp68-medium",
@@ -34,7 +34,9 @@ def test_every_shipped_model_is_listed_with_what_its_file_is(capsys: pytest.Capt
         assert model["sha256"] == sums[f"{name}.onnx"]
         assert model["bytes"] == Path(model["file"]).stat().st_size
         assert Path(model["card"]).name == f"{name}.md"
+        card = Path(model["card"]).read_text("utf-8")
         assert model["data"]["trained_on"]
+        assert ("There streams take it" in card) == (name == STREAM_MODEL_INT8)
         assert ("non-commercial" in model["licence"]) == (name != "yunet")
 
 
